@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+/// Holds every token of the network. Conservation: balances + stakes + bonds + escrow + pool = token balance.
+/// Only modules (fixed at deployment) move value between the buckets; only owners take value out of their own balance.
+interface IVault {
+    struct Stake {
+        uint128 amount;
+        uint128 unbonding;
+        uint64 unbondedAt;
+    }
+
+    event Deposited(address indexed account, address indexed from, uint256 amount);
+    event Withdrawn(address indexed account, uint256 amount);
+    event Staked(address indexed executor, uint256 amount, uint256 total);
+    event UnbondingStarted(address indexed executor, uint256 amount, uint64 unbondedAt);
+    event StakeWithdrawn(address indexed executor, uint256 amount);
+    event BondLocked(address indexed account, uint256 amount);
+    event BondReleased(address indexed to, uint256 amount);
+    event Charged(address indexed submitter, uint256 amount);
+    event Credited(address indexed account, uint256 amount);
+    event Slashed(address indexed executor, uint256 amount, uint256 left);
+
+    error InsufficientBalance(address account, uint256 needed, uint256 available);
+    error InsufficientStake(address executor, uint256 needed, uint256 available);
+    error StillUnbonding(uint64 unbondedAt);
+    error NotModule(address caller);
+    error TokenTookAFee(uint256 expected, uint256 received);
+
+    // Anyone
+    function deposit(address account, uint256 amount) external;
+    function withdraw(uint256 amount) external;
+    function stake(uint128 amount) external;
+    function startUnbonding(uint128 amount) external;
+    function withdrawStake() external;
+
+    // Modules
+    function lockBond(address account, uint256 amount) external;
+    function releaseBond(address to, uint256 amount) external;
+    /// Moves from a submitter's balance to escrow for executors.
+    function charge(address submitter, uint256 amount) external;
+    /// Moves from escrow to an account's balance.
+    function pay(address account, uint256 amount) external;
+    /// Takes up to `amount` of an executor's stake (unbonding part included) into escrow; returns what was there.
+    function slash(address executor, uint256 amount) external returns (uint256 taken);
+    /// Moves from escrow to the verification pool.
+    function fund(uint256 amount) external;
+
+    // Views
+    function balanceOf(address account) external view returns (uint256);
+    function stakeOf(address executor) external view returns (Stake memory);
+    function totals() external view returns (uint256 balances, uint256 stakes, uint256 bonds, uint256 escrow, uint256 pool);
+}

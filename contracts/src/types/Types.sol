@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+/// What an executor signs (EIP-712). Same fields and order as libs/core/protocol/messages.ts.
+struct Claim {
+    bytes32 jobId;
+    bytes32 modelId;
+    bytes32 inputRoot;
+    bytes32 outputRoot;
+    address executor;
+    address coordinator;
+    uint128 fee;
+    uint128 insuredValue;
+}
+
+/// What a submitter signs (EIP-712). Its digest is the job id.
+struct Request {
+    address submitter;
+    bytes32 modelId;
+    bytes32 inputRoot;
+    uint128 maxFee;
+    uint128 insuredValue;
+    uint64 deadline;
+    uint64 nonce;
+    uint8 verification;
+    uint8 redundancy;
+}
+
+/// Preimage of a model id: modelId = sha256(graphRoot ‖ weightsRoot ‖ signatureRoot ‖ profile),
+/// graphRoot = sha256(graphTree ‖ uint256(valueCount)).
+struct Model {
+    bytes32 graphTree;
+    uint32 valueCount;
+    bytes32 weightsRoot;
+    bytes32 signatureRoot;
+    bytes32 profile;
+}
+
+/// A dispute, whole. On chain only keccak256(abi.encode(Game)) is stored. See docs/protocol.md section 4.
+struct Game {
+    bytes32 claim;
+    address executor;
+    address challenger;
+    uint8 phase;
+    bool executorTurn;
+    uint64 movedAt;
+    uint32 executorClock;
+    uint32 challengerClock;
+    bytes32 outputRoot;
+    bytes32 traceRoot;
+    uint32 valueCount;
+    uint32 valueIndex;
+    bytes32 header;
+    bytes32 node;
+    uint8 depth;
+    uint64 position;
+    uint64 element;
+    uint64 word;
+    uint64 stepCount;
+    uint64 lowStep;
+    uint64 highStep;
+    uint64 lowState;
+    uint64 highState;
+}
+
+/// The challenger's pick among the nodes just revealed.
+struct Choice {
+    /// Position among the revealed nodes; at chunk level of a tensor the lane in the chunk beside it.
+    uint32 index;
+    uint32 lane;
+    /// The node (or chunk) picked, and its siblings up to the opened node, lowest first.
+    bytes32 node;
+    bytes32[] siblings;
+}
+
+/// One 32-byte chunk of an operand's data with its siblings: first up to the data root, then (past the header,
+/// which the descriptor gives) up to the trace root, or up to the tree root of the inputs or initializers list.
+struct Opening {
+    bytes32 chunk;
+    /// Items in the inputs or initializers list (mixed into its root); unused for earlier values.
+    uint32 listLength;
+    bytes32[] siblings;
+}
+
+/// Roots that operands are opened against.
+struct Roots {
+    bytes32 traceRoot;
+    uint32 valueCount;
+    bytes32 inputRoot;
+    bytes32 weightsRoot;
+}
+
+/// The micro-step on trial.
+struct Step {
+    uint64 element;
+    /// Micro-steps per element as the executor declared.
+    uint64 stepCount;
+    uint64 index;
+    /// Agreed state before it.
+    uint64 state;
+}

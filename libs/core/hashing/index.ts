@@ -1,0 +1,3 @@
+export * from './bytes.js';
+export * from './merkle.js';
+export * from './tensor.js';
