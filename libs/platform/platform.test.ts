@@ -1,0 +1,102 @@
+import { createServer } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { AssayError } from '#core/protocol';
+import { connectWithRetry, Counter, createLogger, createMonitoring, describeError, Shutdown, type Clock, type Monitoring } from './index.js';
+
+function capture() {
+  const lines: Record<string, unknown>[] = [];
+  return { lines, log: createLogger({ name: 'test', level: 'info', destination: { write: (line: string) => void lines.push(JSON.parse(line)) } }) };
+}
+
+function steppingClock(): Clock & { waits: number[] } {
+  const waits: number[] = [];
+  return { waits, now: () => 0, sleep: async (ms) => void waits.push(ms) };
+}
+
+describe('logger', () => {
+  it('writes bigints and hides secrets at the top and one level down', () => {
+    const { lines, log } = capture();
+    log.info({ event: 'x', gas: 5n, nested: { block: 7n, privateKey: '0xsecret1' }, ASSAY_NATS_SEED: 'secret2' }, 'text');
+    expect(lines[0]).toMatchObject({ level: 'info', name: 'test', event: 'x', gas: '5', nested: { block: '7' }, msg: 'text' });
+    expect(JSON.stringify(lines)).not.toContain('secret1');
+    expect(JSON.stringify(lines)).not.toContain('secret2');
+  });
+});
+
+describe('connectWithRetry', () => {
+  const options = (clock: Clock) => ({ what: 'broker', attempts: 4, firstDelayMs: 10, maxDelayMs: 25, clock });
+
+  it('doubles its delay up to the bound and gives up with facts', async () => {
+    const clock = steppingClock();
+    const failing = connectWithRetry(() => Promise.reject(new Error('refused')), options(clock));
+    await expect(failing).rejects.toMatchObject({ code: 'UNREACHABLE', facts: { what: 'broker', attempts: 4, reason: 'refused' } });
+    expect(clock.waits).toEqual([10, 20, 25]);
+  });
+
+  it('stops at once on a final error and returns what a later attempt gives', async () => {
+    const clock = steppingClock();
+    await expect(connectWithRetry(() => Promise.reject(new Error('bad key')), { ...options(clock), isFinal: () => true })).rejects.toThrow('bad key');
+    let left = 2;
+    expect(await connectWithRetry(async () => (left-- ? Promise.reject(new Error('no')) : 'yes'), options(clock))).toBe('yes');
+    expect(clock.waits).toEqual([10, 20]);
+  });
+});
+
+describe('Shutdown', () => {
+  it('runs steps in reverse, survives one that fails, exits once with the code', async () => {
+    const { lines, log } = capture();
+    const order: string[] = [];
+    const shutdown = new Shutdown(log, 1_000, (code) => void order.push(`exit ${code}`));
+    shutdown.onShutdown('first', () => void order.push('first'));
+    shutdown.onShutdown('second', () => Promise.reject(new Error('stuck')));
+    shutdown.onShutdown('third', async () => void order.push('third'));
+    await Promise.all([shutdown.shutdown(3), shutdown.shutdown(4)]);
+    expect(order).toEqual(['third', 'first', 'exit 3']);
+    expect(lines.map((l) => l['event'])).toEqual(['stop.failed']);
+  });
+
+  it('exits after its bound even if a step hangs', async () => {
+    const { log } = capture();
+    const code = await new Promise((resolve) => {
+      const shutdown = new Shutdown(log, 20, resolve);
+      shutdown.onShutdown('hangs', () => new Promise(() => {}));
+      void shutdown.shutdown(0);
+    });
+    expect(code).toBe(1);
+  });
+});
+
+describe('monitoring', () => {
+  let monitoring: Monitoring;
+  afterEach(() => monitoring.close());
+
+  it('serves metrics and health over HTTP', async () => {
+    monitoring = createMonitoring('test');
+    new Counter({ name: 'jobs_total', help: 'jobs', registers: [monitoring.registry] }).inc(3);
+    let problem: string | undefined;
+    monitoring.check('broker', () => problem);
+    const { host, port } = await monitoring.listen({ host: '127.0.0.1', port: 0 });
+    const get = (path: string) => fetch(`http://${host}:${port}${path}`);
+    expect(await (await get('/metrics')).text()).toContain('jobs_total{process="test"} 3');
+    expect((await get('/health')).status).toBe(200);
+    problem = 'gone';
+    const unhealthy = await get('/health');
+    expect([unhealthy.status, await unhealthy.json()]).toEqual([503, { healthy: false, faults: [{ name: 'broker', problem: 'gone' }] }]);
+    expect((await get('/etc')).status).toBe(404);
+  });
+
+  it('says which port is taken', async () => {
+    monitoring = createMonitoring('test');
+    const other = createServer();
+    const port = await new Promise<number>((resolve) => other.listen(0, '127.0.0.1', () => resolve((other.address() as { port: number }).port)));
+    await expect(monitoring.listen({ host: '127.0.0.1', port })).rejects.toMatchObject({ code: 'PORT_UNAVAILABLE', facts: { port } });
+    other.close();
+  });
+});
+
+describe('describeError', () => {
+  it('prints code, facts, cause and remedy', () => {
+    const error = new AssayError({ code: 'X_Y', message: 'no luck', facts: { gas: 5n, list: [1] }, remedy: 'Try again.', cause: new Error('deep') });
+    expect(describeError(error)).toBe('X_Y: no luck\n  gas: 5\n  list: [1]\n  cause: deep\nTry again.');
+  });
+});

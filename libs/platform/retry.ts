@@ -1,0 +1,49 @@
+import type { Logger } from 'pino';
+import { AssayError } from '#core/protocol';
+import type { Clock } from './clock.js';
+
+export interface RetryOptions {
+  /** What is being reached, for the log and the error: 'chain', 'broker'. */
+  readonly what: string;
+  readonly attempts: number;
+  readonly firstDelayMs: number;
+  readonly maxDelayMs: number;
+  readonly clock: Clock;
+  readonly log?: Logger;
+  /** Errors for which another attempt is pointless, e.g. wrong credentials. */
+  readonly isFinal?: (cause: unknown) => boolean;
+}
+
+/**
+ * Tries until it works, with doubling delays, a bounded number of times.
+ * @throws the final error as it came, or AssayError UNREACHABLE once the attempts are used up
+ */
+export async function connectWithRetry<T>(connect: () => Promise<T>, options: RetryOptions): Promise<T> {
+  let delay = options.firstDelayMs;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await connect();
+    } catch (cause) {
+      if (options.isFinal?.(cause)) throw cause;
+      if (attempt >= options.attempts) throw unreachable(options, cause);
+      options.log?.warn({ event: 'connect.retry', what: options.what, attempt, attempts: options.attempts, delayMs: delay, reason: reasonOf(cause) }, `${options.what} does not answer`);
+      await options.clock.sleep(delay);
+      delay = Math.min(delay * 2, options.maxDelayMs);
+    }
+  }
+}
+
+function unreachable(options: RetryOptions, cause: unknown): AssayError {
+  if (cause instanceof AssayError) return cause;
+  return new AssayError({
+    code: 'UNREACHABLE',
+    message: `the ${options.what} did not answer in ${options.attempts} attempts`,
+    facts: { what: options.what, attempts: options.attempts, reason: reasonOf(cause) },
+    remedy: `Check that the ${options.what} runs and that its address in the environment is right.`,
+    cause,
+  });
+}
+
+export function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,38 @@
+import { isAddress, isHex, type Address, type Hex } from 'viem';
+import { z } from 'zod';
+import { variable } from './config.js';
+
+const url = (protocols: string[]) =>
+  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), `is not a URL that starts with ${protocols.join(' or ')}//`);
+
+/** host:port as a listener takes it; port 0 lets the system choose. */
+export const hostPort = z
+  .string()
+  .regex(/^[^\s:]+:\d{1,5}$/, 'is not host:port')
+  .transform((text) => ({ host: text.slice(0, text.lastIndexOf(':')), port: Number(text.slice(text.lastIndexOf(':') + 1)) }))
+  .refine((listen) => listen.port < 65_536, 'has a port above 65535');
+
+export type Listen = z.infer<typeof hostPort>;
+
+export const switchOf = z.enum(['true', 'false'], 'is neither true nor false').transform((text) => text === 'true');
+
+export const wholeNumber = (min: number, max: number) =>
+  z.string().regex(/^\d{1,15}$/, 'is not a whole number').transform(Number).refine((n) => n >= min && n <= max, `is not between ${min} and ${max}`);
+
+export const addressVariable = z.custom<Address>((v) => typeof v === 'string' && isAddress(v), 'is not an address');
+
+/** An nkey seed of a user: SU and 56 more characters of base32. */
+const natsSeed = z.string().regex(/^SU[A-Z2-7]{56}$/, 'is not an nkey user seed');
+const privateKey = z.custom<Hex>((v) => typeof v === 'string' && isHex(v) && v.length === 66, 'is not a private key of 32 bytes in hex');
+
+/** What every process of the network reads; spread into the app's own schema. */
+export const commonVariables = {
+  ASSAY_RPC_URL: variable(url(['http:', 'https:', 'ws:', 'wss:']), 'http://127.0.0.1:8545'),
+  ASSAY_NATS_URL: variable(url(['nats:', 'tls:']), 'nats://127.0.0.1:4222'),
+  ASSAY_NATS_SEED: variable(natsSeed, 'SUAM… (58 characters, from `nk -gen user`)'),
+  ASSAY_DEPLOYMENT: variable(z.string().min(1), './deployment.json'),
+  ASSAY_PRIVATE_KEY: variable(privateKey, '0x… (64 hex digits)'),
+  ASSAY_DATA_DIR: variable(z.string().min(1), './data/executor-1'),
+  ASSAY_LOG_LEVEL: variable(z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'), 'info'),
+  ASSAY_METRICS_LISTEN: variable(hostPort.optional(), '127.0.0.1:9464'),
+};
