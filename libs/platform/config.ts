@@ -28,7 +28,6 @@ export function readConfig<S extends z.ZodObject>(schema: S, env: Environment): 
     code: 'CONFIG_INVALID',
     message: `${faults.length} ${faults.length === 1 ? 'variable' : 'variables'} of the environment cannot be used`,
     facts: Object.fromEntries(faults.map((f) => [f.variable, `${f.problem}; for example ${f.variable}=${f.example}`])),
-    remedy: 'Set the variables named above and start again.',
   });
 }
 

@@ -52,10 +52,9 @@ function bind(server: Server, listen: Listen): Promise<Listen> {
     server.once('error', (cause) => {
       reject(
         new AssayError({
-          code: 'PORT_UNAVAILABLE',
+          code: 'PORT_BUSY',
           message: `cannot listen on ${listen.host}:${listen.port}`,
           facts: { host: listen.host, port: listen.port, reason: cause.message },
-          remedy: 'Choose another port, or 0 to let the system choose, or stop what listens there.',
           cause,
         }),
       );

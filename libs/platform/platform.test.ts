@@ -24,12 +24,12 @@ describe('logger', () => {
 });
 
 describe('connectWithRetry', () => {
-  const options = (clock: Clock) => ({ what: 'broker', attempts: 4, firstDelayMs: 10, maxDelayMs: 25, clock });
+  const options = (clock: Clock) => ({ what: 'broker', code: 'BROKER_UNREACHABLE' as const, attempts: 4, firstDelayMs: 10, maxDelayMs: 25, clock });
 
   it('doubles its delay up to the bound and gives up with facts', async () => {
     const clock = steppingClock();
     const failing = connectWithRetry(() => Promise.reject(new Error('refused')), options(clock));
-    await expect(failing).rejects.toMatchObject({ code: 'UNREACHABLE', facts: { what: 'broker', attempts: 4, reason: 'refused' } });
+    await expect(failing).rejects.toMatchObject({ code: 'BROKER_UNREACHABLE', facts: { what: 'broker', attempts: 4, reason: 'refused' } });
     expect(clock.waits).toEqual([10, 20, 25]);
   });
 
@@ -89,14 +89,14 @@ describe('monitoring', () => {
     monitoring = createMonitoring('test');
     const other = createServer();
     const port = await new Promise<number>((resolve) => other.listen(0, '127.0.0.1', () => resolve((other.address() as { port: number }).port)));
-    await expect(monitoring.listen({ host: '127.0.0.1', port })).rejects.toMatchObject({ code: 'PORT_UNAVAILABLE', facts: { port } });
+    await expect(monitoring.listen({ host: '127.0.0.1', port })).rejects.toMatchObject({ code: 'PORT_BUSY', facts: { port } });
     other.close();
   });
 });
 
 describe('describeError', () => {
   it('prints code, facts, cause and remedy', () => {
-    const error = new AssayError({ code: 'X_Y', message: 'no luck', facts: { gas: 5n, list: [1] }, remedy: 'Try again.', cause: new Error('deep') });
-    expect(describeError(error)).toBe('X_Y: no luck\n  gas: 5\n  list: [1]\n  cause: deep\nTry again.');
+    const error = new AssayError({ code: 'INTERNAL', message: 'no luck', facts: { gas: 5n, list: [1] }, remedy: 'Try again.', cause: new Error('deep') });
+    expect(describeError(error)).toBe('INTERNAL: no luck\n  gas: 5\n  list: [1]\n  cause: deep\nTry again.');
   });
 });

@@ -10,9 +10,9 @@ export function announceReady(facts: Record<string, unknown> = {}): void {
 /** What a person sees of an error: code, facts, remedy, causes. */
 export function describeError(error: unknown): string {
   if (!(error instanceof AssayError)) return error instanceof Error ? (error.stack ?? error.message) : String(error);
-  const facts = Object.entries(error.facts ?? {}).map(([name, value]) => `  ${name}: ${typeof value === 'object' ? jsonOf(value) : String(value)}`);
+  const facts = Object.entries(error.facts).map(([name, value]) => `  ${name}: ${typeof value === 'object' ? jsonOf(value) : String(value)}`);
   const cause = error.cause === undefined ? [] : [`  cause: ${reasonOf(error.cause)}`];
-  return [`${error.code}: ${error.message}`, ...facts, ...cause, ...(error.remedy ? [error.remedy] : [])].join('\n');
+  return [`${error.code}: ${error.message}`, ...facts, ...cause, error.remedy].join('\n');
 }
 
 function jsonOf(value: unknown): string {

@@ -1,10 +1,12 @@
 import type { Logger } from 'pino';
-import { AssayError } from '#core/protocol';
+import { AssayError, type ErrorCode } from '#core/protocol';
 import type { Clock } from './clock.js';
 
 export interface RetryOptions {
   /** What is being reached, for the log and the error: 'chain', 'broker'. */
   readonly what: string;
+  /** Code of the error once the attempts are used up, e.g. CHAIN_UNREACHABLE. */
+  readonly code: ErrorCode;
   readonly attempts: number;
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
@@ -16,7 +18,7 @@ export interface RetryOptions {
 
 /**
  * Tries until it works, with doubling delays, a bounded number of times.
- * @throws the final error as it came, or AssayError UNREACHABLE once the attempts are used up
+ * @throws the final error as it came, or AssayError `code` once the attempts are used up
  */
 export async function connectWithRetry<T>(connect: () => Promise<T>, options: RetryOptions): Promise<T> {
   let delay = options.firstDelayMs;
@@ -36,10 +38,9 @@ export async function connectWithRetry<T>(connect: () => Promise<T>, options: Re
 function unreachable(options: RetryOptions, cause: unknown): AssayError {
   if (cause instanceof AssayError) return cause;
   return new AssayError({
-    code: 'UNREACHABLE',
+    code: options.code,
     message: `the ${options.what} did not answer in ${options.attempts} attempts`,
     facts: { what: options.what, attempts: options.attempts, reason: reasonOf(cause) },
-    remedy: `Check that the ${options.what} runs and that its address in the environment is right.`,
     cause,
   });
 }
