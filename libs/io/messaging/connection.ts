@@ -1,0 +1,43 @@
+import { AuthorizationError, connect, nkeyAuthenticator, UserAuthenticationExpiredError, type NatsConnection } from '@nats-io/transport-node';
+import type { Address } from 'viem';
+import { AssayError } from '#core/protocol';
+import { inboxPrefix, type BrokerRole } from './permissions.js';
+
+export interface ConnectionOptions {
+  readonly url: string;
+  /** nkey seed of the user that this process is at the broker. */
+  readonly seed: string;
+  readonly role: BrokerRole;
+  readonly address: Address;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+/** After a broken connection: this many attempts, one a second, then the process is told that it is over. */
+const RECONNECT_ATTEMPTS = 60;
+const RECONNECT_WAIT_MS = 1_000;
+
+/**
+ * One attempt to connect.
+ * @throws AssayError BROKER_REFUSED if the server does not take the credential, BROKER_UNREACHABLE otherwise
+ */
+export async function connectBroker(options: ConnectionOptions): Promise<NatsConnection> {
+  try {
+    return await connect({
+      servers: options.url,
+      authenticator: nkeyAuthenticator(new TextEncoder().encode(options.seed)),
+      inboxPrefix: inboxPrefix(options.role, options.address),
+      name: `assay-${options.role}-${options.address.toLowerCase()}`,
+      timeout: CONNECT_TIMEOUT_MS,
+      maxReconnectAttempts: RECONNECT_ATTEMPTS,
+      reconnectTimeWait: RECONNECT_WAIT_MS,
+    });
+  } catch (cause) {
+    const refused = isRefusal(cause);
+    throw new AssayError({ code: refused ? 'BROKER_REFUSED' : 'BROKER_UNREACHABLE', facts: { url: options.url, role: options.role, address: options.address }, cause });
+  }
+}
+
+function isRefusal(cause: unknown): boolean {
+  if (cause instanceof AuthorizationError || cause instanceof UserAuthenticationExpiredError) return true;
+  return cause instanceof Error && cause.cause !== undefined && isRefusal(cause.cause);
+}

@@ -1,0 +1,113 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import { jetstream, jetstreamManager, RetentionPolicy, StorageType, DiscardPolicy, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import type { Address } from 'viem';
+import { AssayError, MODEL_BUCKET, TENSOR_BUCKET } from '#core/protocol';
+
+/** Answers too large for a message, each under its executor's own subject; the coordinator copies what it keeps. */
+export const OUTPUT_BUCKET = 'outputs';
+
+export type Bucket = typeof TENSOR_BUCKET | typeof MODEL_BUCKET | typeof OUTPUT_BUCKET;
+
+/** Who wrote an object: the broker lets an executor write under its own address only. */
+export type Writer = 'coordinator' | Address;
+
+export interface ObjectName {
+  readonly bucket: Bucket;
+  readonly writer: Writer;
+  /** 32 bytes of hex: the tensor's root or the model's id. */
+  readonly name: string;
+}
+
+const CHUNK_BYTES = 128 * 1024;
+export const MAX_OBJECT_BYTES = 1024 * 1024 * 1024;
+const CHUNKS_IN_FLIGHT = 8;
+const DAY_NS = 24 * 3600 * 1e9;
+
+const LIMITS: Record<Bucket, { max_bytes: number; max_age: number }> = {
+  [TENSOR_BUCKET]: { max_bytes: 16 * 2 ** 30, max_age: 30 * DAY_NS },
+  [MODEL_BUCKET]: { max_bytes: -1, max_age: 0 },
+  [OUTPUT_BUCKET]: { max_bytes: 2 ** 30, max_age: DAY_NS / 24 },
+};
+
+/**
+ * Objects as chunks in JetStream: chunk i of an object is the last message on `assay.object.<bucket>.<writer>.<name>.<i>`.
+ * WHY not the NATS object store client: reading there makes a push consumer, which would let its creator have messages
+ * delivered to any subject, and its subjects do not tell writers apart (docs/adr/0010-messaging.md).
+ */
+export class ObjectStore {
+  private readonly stream: JetStreamClient;
+
+  constructor(private readonly connection: NatsConnection) {
+    this.stream = jetstream(connection);
+  }
+
+  /** Creates the buckets; only the coordinator may. */
+  async createBuckets(): Promise<void> {
+    const manager = await jetstreamManager(this.connection, { checkAPI: false });
+    for (const bucket of [TENSOR_BUCKET, MODEL_BUCKET, OUTPUT_BUCKET] as const) await createBucket(manager, bucket);
+  }
+
+  /** Writes an object; the same bytes under the same name again change nothing. */
+  async put(name: ObjectName, bytes: Uint8Array): Promise<void> {
+    if (bytes.length > MAX_OBJECT_BYTES) throw new AssayError({ code: 'TENSOR_TOO_LARGE', facts: { bytes: bytes.length, limit: MAX_OBJECT_BYTES } });
+    await eachChunk(bytes.length, async (index, from, to) => {
+      await this.stream.publish(chunkSubject(name, index), bytes.subarray(from, to));
+    }).catch((cause: unknown) => Promise.reject(new AssayError({ code: 'BROKER_UNREACHABLE', message: 'an object could not be stored', facts: { ...name }, cause })));
+  }
+
+  /**
+   * Reads an object of known size. The caller checks the bytes against the name.
+   * @throws AssayError DATA_UNAVAILABLE if a chunk is missing or has another size
+   */
+  async get(name: ObjectName, size: number): Promise<Uint8Array> {
+    if (size > MAX_OBJECT_BYTES) throw new AssayError({ code: 'TENSOR_TOO_LARGE', facts: { bytes: size, limit: MAX_OBJECT_BYTES } });
+    const bytes = new Uint8Array(size);
+    await eachChunk(size, async (index, from, to) => {
+      const chunk = await this.chunk(name, index);
+      if (chunk.length !== to - from) throw missing(name, index, new RangeError(`chunk has ${chunk.length} bytes, not ${to - from}`));
+      bytes.set(chunk, from);
+    });
+    return bytes;
+  }
+
+  private async chunk(name: ObjectName, index: number): Promise<Uint8Array> {
+    try {
+      const reply = await this.connection.request(`$JS.API.STREAM.MSG.GET.${name.bucket}`, JSON.stringify({ last_by_subj: chunkSubject(name, index) }), { timeout: 10_000 });
+      const { message } = reply.json<{ message?: { data?: string } }>();
+      if (!message) throw new Error(reply.string().slice(0, 200));
+      return Buffer.from(message.data ?? '', 'base64');
+    } catch (cause) {
+      throw missing(name, index, cause);
+    }
+  }
+}
+
+function missing(name: ObjectName, chunk: number, cause: unknown): AssayError {
+  return new AssayError({ code: 'DATA_UNAVAILABLE', message: 'an object of the object store could not be read', facts: { ...name, chunk }, cause });
+}
+
+function chunkSubject({ bucket, writer, name }: ObjectName, index: number): string {
+  return `assay.object.${bucket}.${writer.toLowerCase()}.${name}.${index}`;
+}
+
+async function createBucket(manager: JetStreamManager, bucket: Bucket): Promise<void> {
+  await manager.streams.add({
+    name: bucket,
+    subjects: [`assay.object.${bucket}.>`],
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
+    storage: StorageType.File,
+    max_msgs_per_subject: 1,
+    ...LIMITS[bucket],
+  });
+}
+
+/** Runs over the chunks of `size` bytes, CHUNKS_IN_FLIGHT at a time; an empty object has one empty chunk. */
+async function eachChunk(size: number, work: (index: number, from: number, to: number) => Promise<void>): Promise<void> {
+  const count = Math.max(1, Math.ceil(size / CHUNK_BYTES));
+  let next = 0;
+  const worker = async () => {
+    for (let index = next++; index < count; index = next++) await work(index, index * CHUNK_BYTES, Math.min(size, (index + 1) * CHUNK_BYTES));
+  };
+  await Promise.all(Array.from({ length: Math.min(CHUNKS_IN_FLIGHT, count) }, worker));
+}
