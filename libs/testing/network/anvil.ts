@@ -3,8 +3,8 @@ import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { AssayError } from '#core/protocol';
 import { PROJECT_ROOT } from '../place.js';
-import type { ChildOptions } from './child.js';
-import { answers } from './ports.js';
+import { startChild, type Child, type ChildOptions } from './child.js';
+import { answers, freePort } from './ports.js';
 
 export const LOCAL_CHAIN_ID = 31337;
 
@@ -41,4 +41,14 @@ function anvilBinary(): string {
   } catch (cause) {
     throw new AssayError({ code: 'TOOL_MISSING', message: `anvil has no build for ${process.platform} ${process.arch}`, facts: { package: name, command: 'npm ci' }, cause });
   }
+}
+
+export interface RunningAnvil extends Child {
+  readonly rpcUrl: string;
+}
+
+/** A chain by itself, for tests of what talks to one; anvil's usual accounts hold ether. The caller stops it. */
+export async function startAnvil(options: Omit<AnvilOptions, 'port'>): Promise<RunningAnvil> {
+  const port = await freePort();
+  return { ...(await startChild(anvilProcess({ ...options, port }))), rpcUrl: `http://127.0.0.1:${port}` };
 }

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { createUser } from '@nats-io/nkeys';
+import { createUser, fromSeed } from '@nats-io/nkeys';
 import { bytesToHex, type Hex } from 'viem';
 import { english, generateMnemonic, mnemonicToAccount, type HDAccount } from 'viem/accounts';
 import { z } from 'zod';
@@ -56,6 +56,10 @@ export class LocalKeys {
     this.content.natsSeeds[name] = new TextDecoder().decode(createUser().getSeed());
     this.write();
     return this.content.natsSeeds[name];
+  }
+
+  natsPublicKey(name: string): string {
+    return fromSeed(new TextEncoder().encode(this.natsSeed(name))).getPublicKey();
   }
 
   private write(): void {

@@ -3,28 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nkeyAuthenticator, connect } from '@nats-io/transport-node';
 import { jetstreamManager } from '@nats-io/jetstream';
+import { TENSOR_BUCKET } from '#core/protocol';
+import { inboxPrefix, type BrokerRole, type BrokerUser } from '#io/messaging';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startChild, type Child } from './child.js';
 import { LocalKeys } from './keys.js';
-import { natsProcess, writeNatsConfig, type NatsOptions } from './nats.js';
-import { findNatsServer } from './nats-server.js';
-import { freePort } from './ports.js';
+import { startNats, type RunningNats } from './nats.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'assay-nats-'));
 const keys = LocalKeys.at(join(dir, 'keys.json'));
-const all = { publish: ['>'], subscribe: ['>'] };
-let options: NatsOptions;
-let server: Child;
+const user = (role: BrokerRole, name: string): BrokerUser => ({ role, publicKey: keys.natsPublicKey(name), address: keys.account(name).address });
+let server: RunningNats;
 
 beforeAll(async () => {
-  options = {
-    binary: await findNatsServer(process.env, () => undefined),
-    port: await freePort(),
-    dir: join(dir, 'nats'),
-    logFile: join(dir, 'nats.log'),
-    users: [{ seed: keys.natsSeed('coordinator'), permissions: all }],
-  };
-  server = await startChild(natsProcess(options));
+  server = await startNats({ dir, users: [user('coordinator', 'coordinator')] });
 }, 120_000);
 
 afterAll(async () => {
@@ -32,22 +23,27 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-const connectAs = (name: string) =>
-  connect({ servers: `nats://127.0.0.1:${options.port}`, authenticator: nkeyAuthenticator(new TextEncoder().encode(keys.natsSeed(name))), maxReconnectAttempts: 0 });
+const connectAs = (role: BrokerRole, name: string) =>
+  connect({
+    servers: server.url,
+    inboxPrefix: inboxPrefix(role, keys.account(name).address),
+    authenticator: nkeyAuthenticator(new TextEncoder().encode(keys.natsSeed(name))),
+    maxReconnectAttempts: 0,
+  });
 
 it('lets a known user in, with JetStream', async () => {
-  const connection = await connectAs('coordinator');
-  expect((await (await jetstreamManager(connection)).getAccountInfo()).streams).toBe(0);
+  const connection = await connectAs('coordinator', 'coordinator');
+  const manager = await jetstreamManager(connection, { checkAPI: false });
+  expect((await manager.streams.add({ name: TENSOR_BUCKET, subjects: ['assay.test'] })).config.name).toBe(TENSOR_BUCKET);
   await connection.close();
 });
 
 it('refuses strangers until they are added and the configuration is read again', async () => {
-  await expect(connectAs('executor-1')).rejects.toThrow(/authorization/i);
-  writeNatsConfig({ ...options, users: [...options.users, { seed: keys.natsSeed('executor-1'), permissions: { publish: ['a'], subscribe: ['b'] } }] });
-  server.kill('SIGHUP');
-  const connection = await eventually(() => connectAs('executor-1'));
-  connection.publish('forbidden', 'x');
+  await expect(connectAs('executor', 'executor-1')).rejects.toThrow(/authorization/i);
+  server.setUsers([user('coordinator', 'coordinator'), user('executor', 'executor-1')]);
+  const connection = await eventually(() => connectAs('executor', 'executor-1'));
   const status = connection.status()[Symbol.asyncIterator]();
+  connection.publish('assay.job.somebody-else', 'x');
   await connection.flush();
   expect(JSON.stringify((await status.next()).value, (_, v: unknown) => (v instanceof Error ? v.message : v))).toMatch(/permissions violation/i);
   await connection.close();
