@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Choice, Claim, Game, Model, Opening, Request} from "../types/Types.sol";
+import {Choice, Claim, Game, Model, Proof, Request} from "../types/Types.sol";
 
 /// The dispute game: one game is one claim and one challenger. See docs/protocol.md section 4.
 interface IDisputes {
@@ -36,8 +36,14 @@ interface IDisputes {
     /// fault is what the contract found; expected and revealed are the words compared (zero where none were).
     event Ended(bytes32 indexed gameId, Fault fault, uint64 expected, uint64 revealed, Game game);
     event Settled(bytes32 indexed gameId, bytes32 indexed claim, uint256 slashed, uint256 bounty, uint256 compensation);
+    /// What a wronged submitter got: fee and insured value, as far as the executor's stake reached.
+    event Compensated(bytes32 indexed claim, address indexed submitter, uint256 amount);
 
+    /// The parameters contradict each other (see Parameters).
+    error BadParameters();
+    /// A game between this challenger and this claim exists or existed.
     error GameExists(bytes32 gameId);
+    /// The game given is not the one stored: another move came first, or it never was.
     error WrongState(bytes32 gameId);
     error WrongPhase(uint8 phase);
     error NotYourTurn(address player);
@@ -47,51 +53,59 @@ interface IDisputes {
     error WrongModel();
     error WrongClaim();
     error WrongRequest();
+    error WrongDescriptor();
     error WrongNodeCount(uint256 expected, uint256 given);
     error NotUnderNode();
     error NotTheOutput();
+    /// No tensor has this header: unknown dtype, rank above 7, or more than 2^40 elements.
+    error BadHeader(bytes32 header);
     error ValueMismatch(uint64 expected, uint64 given);
     error OutOfRange(uint256 index, uint256 limit);
+    /// What the proof shows is not the fault it names.
     error NoFault();
     error PayoutPending(uint64 payableAt);
     error AlreadySettled();
+    error NothingOwed(bytes32 claim);
 
+    // Challenger, executor in turn
+
+    /// Locks the bond out of the caller's Vault balance; the caller is the challenger.
     function open(Claim calldata claim, bytes calldata signature, Model calldata model) external returns (bytes32 gameId);
     /// @param outputSiblings first reveal only: from leaf valueCount−1 up to the revealed node above it; else empty
     function revealTrace(Game calldata game, bytes32[] calldata nodes, bytes32[] calldata outputSiblings) external;
     /// @param dataRoot,header first reveal of a tensor only, else zero
     function revealTensor(Game calldata game, bytes32 dataRoot, bytes32 header, bytes32[] calldata nodes) external;
     /// @param stepCount first reveal of an element's states only, else zero
+    /// @param states four to a word, big-endian, unused ones zero
     function revealSteps(Game calldata game, uint64 stepCount, bytes32[] calldata states) external;
     /// Trace or tensor node, or (at chunk level of a tensor) an element.
     function choose(Game calldata game, Choice calldata choice) external;
-    /// A segment of micro-steps: `after_` is its revealed last state, `before` the one before its first step
-    /// (empty siblings and index 0 if the segment is the first).
-    function chooseSegment(Game calldata game, uint32 index, Choice calldata before, Choice calldata after_) external;
-    function prove(Game calldata game, Proof calldata proof) external;
+    /// A segment of micro-steps: `last` is its revealed last state and gives its index, `before` the state before its
+    /// first step (siblings empty if the segment is the first).
+    function chooseSegment(Game calldata game, Choice calldata before, Choice calldata last) external;
+    /// The last choice and the proof of the fault named. Which faults can be proven when:
+    /// TracePadding: phase trace, when leaves are revealed. Outputs: phase trace, after the first reveal.
+    /// Header: phase tensor, after the first reveal. TensorPadding: phase tensor, when chunks are revealed.
+    /// StepCount: phase steps, after any reveal. Step: phase steps, when single states are revealed; phase tensor, when
+    /// chunks are revealed, if the operator takes one micro-step per element.
+    function prove(Game calldata game, Fault fault, Proof calldata proof) external;
+
+    // Anyone
+
     function expire(Game calldata game) external;
+    /// @param request the claim's; with a zero submitter (nobody has it) what the submitter is owed waits for `compensate`
     function settle(Game calldata game, Claim calldata claim, Request calldata request) external;
+    /// Pays a submitter what a settlement without its request left.
+    function compensate(Claim calldata claim, Request calldata request) external;
 
-    /// Everything the last move brings.
-    struct Proof {
-        Claim claim;
-        Model model;
-        bytes descriptor;
-        bytes32[] descriptorSiblings;
-        /// The last choice: a trace leaf, an element, or (in phase steps) the state after the step.
-        Choice last;
-        /// In phase steps: the state before it; index and siblings empty if it is the segment's first.
-        Choice before;
-        uint64 step;
-        Opening[] openings;
-        /// Outputs fault only: the roots of the output values, with siblings up to the trace root.
-        bytes32[] outputRoots;
-        bytes32[][] outputSiblings;
-    }
+    // Views
 
+    /// keccak256(abi.encode(Game)); zero if there never was a game, one after settlement.
     function stateOf(bytes32 gameId) external view returns (bytes32);
-    /// True once a fault of this claim has been proven.
+    /// True once a game that this claim's executor lost has been settled: its stake is slashed, and only once.
     function overturned(bytes32 claimDigest) external view returns (bool);
+    /// What the submitter of an overturned claim has still to collect.
+    function owed(bytes32 claimDigest) external view returns (uint256);
     function parameters() external view returns (Parameters memory);
     function claimDigest(Claim calldata claim) external view returns (bytes32);
     function jobId(Request calldata request) external view returns (bytes32);

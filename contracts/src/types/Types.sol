@@ -63,12 +63,13 @@ struct Game {
     uint64 highState;
 }
 
-/// The challenger's pick among the nodes just revealed.
+/// The challenger's pick among the nodes, or the states, just revealed.
 struct Choice {
-    /// Position among the revealed nodes; at chunk level of a tensor the lane in the chunk beside it.
+    /// Position among the revealed nodes; among the revealed states in phase steps.
     uint32 index;
+    /// Element within the chunk at chunk level of a tensor, else zero.
     uint32 lane;
-    /// The node (or chunk) picked, and its siblings up to the opened node, lowest first.
+    /// The node (chunk, word of four states) picked, and its siblings up to the opened node, lowest first.
     bytes32 node;
     bytes32[] siblings;
 }
@@ -98,4 +99,32 @@ struct Step {
     uint64 index;
     /// Agreed state before it.
     uint64 state;
+}
+
+/// One output of the model, opened: its tensor root, with siblings up to the trace root (an output that is an earlier
+/// value), or up to the tree root of the inputs or initializers list and that list's length.
+struct OutputOpening {
+    bytes32 root;
+    uint32 listLength;
+    bytes32[] siblings;
+}
+
+/// Everything the last move brings; what a fault has no need of stays empty.
+struct Proof {
+    /// Always.
+    Claim claim;
+    Model model;
+    /// The chosen value's descriptor (the outputs entry's for Fault.Outputs) with its siblings up to the graph's root;
+    /// not for the padding faults.
+    bytes descriptor;
+    bytes32[] descriptorSiblings;
+    /// The last choice: a trace leaf (TracePadding), an element (TensorPadding, and Step in phase tensor), or the state
+    /// after the step (Step in phase steps).
+    Choice last;
+    /// Step in phase steps: the state before the step; siblings empty if it is the segment's first.
+    Choice before;
+    /// Step only.
+    Opening[] openings;
+    /// Outputs only: one per operand of the outputs entry.
+    OutputOpening[] outputs;
 }
