@@ -107,6 +107,7 @@ export const ERROR_CODES = {
   TOOL_MISSING: unavailable('A program that this needs is not installed.', 'Install it with the command in the facts.'),
   FILE_UNREADABLE: invalid('A file could not be read or written.', 'Check the path and the permissions.'),
   USAGE: invalid('The command line is wrong.', 'See --help.'),
+  NETWORK_RUNNING: unavailable('A local network already runs in this folder.', 'Use that one, stop it (Ctrl-C where it runs), or give another folder: --dir.'),
   SHUTTING_DOWN: unavailable('The process is stopping.', 'Try again in a moment.'),
 
   // This program
