@@ -1,6 +1,6 @@
-import type { CustomTransportStrategy, MessageHandler } from '@nestjs/microservices';
-import { Server } from '@nestjs/microservices';
-import { lastValueFrom } from 'rxjs';
+import { Catch, type RpcExceptionFilter } from '@nestjs/common';
+import { Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
+import { lastValueFrom, throwError, type Observable } from 'rxjs';
 import type { z } from 'zod';
 import { AssayError } from '#core/protocol';
 import type { Exchange } from './exchanges.js';
@@ -75,4 +75,12 @@ async function lastOrNothing(result: Promise<unknown>): Promise<void> {
   await result.catch((error: unknown) => {
     if (!(error instanceof Error) || error.name !== 'EmptyError') throw error;
   });
+}
+
+/** Lets an error leave a controller as it is; Nest's own filter would turn it into "Internal server error". */
+@Catch()
+export class ErrorPassage implements RpcExceptionFilter {
+  catch(error: unknown): Observable<never> {
+    return throwError(() => error);
+  }
 }

@@ -23,10 +23,11 @@ export const MAX_OBJECT_BYTES = 1024 * 1024 * 1024;
 const CHUNKS_IN_FLIGHT = 8;
 const DAY_NS = 24 * 3600 * 1e9;
 
+/** WHY inputs and models have no byte limit of their own: a full disk must refuse new jobs, not forget old ones. */
 const LIMITS: Record<Bucket, { max_bytes: number; max_age: number }> = {
-  [TENSOR_BUCKET]: { max_bytes: 16 * 2 ** 30, max_age: 30 * DAY_NS },
+  [TENSOR_BUCKET]: { max_bytes: -1, max_age: 30 * DAY_NS },
   [MODEL_BUCKET]: { max_bytes: -1, max_age: 0 },
-  [OUTPUT_BUCKET]: { max_bytes: 2 ** 30, max_age: DAY_NS / 24 },
+  [OUTPUT_BUCKET]: { max_bytes: 512 * 2 ** 20, max_age: DAY_NS / 24 },
 };
 
 /**

@@ -1,15 +1,15 @@
 import type { Address } from 'viem';
 import { MODEL_BUCKET, subjects, TENSOR_BUCKET } from '#core/protocol';
+import { MAX_MESSAGE_BYTES } from './codec.js';
 import { OUTPUT_BUCKET } from './objects.js';
 
 export type BrokerRole = 'coordinator' | 'executor' | 'challenger';
 
-/** One user's rights, in the form the nats-server configuration takes. */
+/** One user's subjects, to allow and nothing else; `replies`: may answer the requests it receives, once each. */
 export interface BrokerPermissions {
-  readonly publish: { readonly allow: readonly string[] };
-  readonly subscribe: { readonly allow: readonly string[] };
-  /** Replies to requests received; without it (clients that only ask) none. */
-  readonly allow_responses?: { readonly max: number; readonly expires: string };
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
+  readonly replies: boolean;
 }
 
 /** Longest time between a request and its answer; a job's lease is never longer. */
@@ -28,19 +28,11 @@ export function natsPermissions(role: BrokerRole, address: Address): BrokerPermi
   const inbox = `${inboxPrefix(role, address)}.>`;
   switch (role) {
     case 'coordinator':
-      return {
-        publish: { allow: ['assay.>', ...[TENSOR_BUCKET, MODEL_BUCKET, OUTPUT_BUCKET].flatMap(streamAdministration)] },
-        subscribe: { allow: ['assay.>', inbox] },
-        allow_responses: { max: 1, expires: REPLY_EXPIRES },
-      };
+      return { publish: ['assay.>', ...[TENSOR_BUCKET, MODEL_BUCKET, OUTPUT_BUCKET].flatMap(streamAdministration)], subscribe: ['assay.>', inbox], replies: true };
     case 'executor':
-      return {
-        publish: { allow: [subjects.presence(role, address), ...questions(), objectsOf(address)] },
-        subscribe: { allow: [subjects.job(address), inbox] },
-        allow_responses: { max: 1, expires: REPLY_EXPIRES },
-      };
+      return { publish: [subjects.presence(role, address), ...questions(), objectsOf(address)], subscribe: [subjects.job(address), inbox], replies: true };
     case 'challenger':
-      return { publish: { allow: [subjects.presence(role, address), ...questions()] }, subscribe: { allow: [inbox] } };
+      return { publish: [subjects.presence(role, address), ...questions()], subscribe: [inbox], replies: false };
   }
 }
 
@@ -74,8 +66,13 @@ export interface BrokerConfigOptions {
   readonly users: readonly BrokerUser[];
 }
 
-/** A whole nats-server configuration file: JetStream, one nkey user per process, nobody else. */
+/** A whole nats-server configuration file: JetStream, one nkey user per process, nobody else. JSON is a subset of the server's format. */
 export function brokerConfig({ host, port, storeDir, users }: BrokerConfigOptions): string {
-  const entries = users.map(({ publicKey, role, address }) => ({ nkey: publicKey, permissions: natsPermissions(role, address) }));
-  return `${JSON.stringify({ host, port, max_payload: 1024 * 1024, jetstream: { store_dir: storeDir }, authorization: { users: entries } }, null, 2)}\n`;
+  return `${JSON.stringify({ host, port, max_payload: MAX_MESSAGE_BYTES, jetstream: { store_dir: storeDir }, authorization: { users: users.map(userEntry) } }, null, 2)}\n`;
+}
+
+function userEntry({ publicKey, role, address }: BrokerUser) {
+  const { publish, subscribe, replies } = natsPermissions(role, address);
+  const permissions = { publish: { allow: publish }, subscribe: { allow: subscribe } };
+  return { nkey: publicKey, permissions: replies ? { ...permissions, allow_responses: { max: 1, expires: REPLY_EXPIRES } } : permissions };
 }
