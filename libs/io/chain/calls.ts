@@ -1,0 +1,124 @@
+import { encodeFunctionData, type Abi, type AbiStateMutability, type Address, type ContractFunctionArgs, type ContractFunctionName, type ContractFunctionReturnType, type Hex, type PublicClient } from 'viem';
+import type { Root } from '#core/hashing';
+import { AssayError, type Claim, type Request } from '#core/protocol';
+import { batchesAbi, disputesAbi, vaultAbi } from './generated/abis.js';
+import { chainError } from './revert.js';
+import type { Sent, TransactionSender } from './sender.js';
+import { tokenAbi } from './token.js';
+
+type Reads = 'view' | 'pure';
+type Writes = 'nonpayable' | 'payable';
+type Name<A extends Abi, M extends AbiStateMutability> = ContractFunctionName<A, M>;
+
+/** One deployed contract: reads, and writes through the sender if there is an account. */
+export interface Contract<A extends Abi> {
+  readonly address: Address;
+  read<N extends Name<A, Reads>>(name: N, args: ContractFunctionArgs<A, Reads, N>): Promise<ContractFunctionReturnType<A, Reads, N>>;
+  write<N extends Name<A, Writes>>(name: N, args: ContractFunctionArgs<A, Writes, N>): Promise<Sent>;
+}
+
+export interface ContractOptions<A extends Abi> {
+  readonly name: string;
+  readonly abi: A;
+  readonly address: Address;
+  readonly client: PublicClient;
+  readonly sender: TransactionSender | undefined;
+}
+
+export function contractAt<const A extends Abi>({ name, abi, address, client, sender }: ContractOptions<A>): Contract<A> {
+  return {
+    address,
+    async read(functionName, args) {
+      try {
+        return (await client.readContract({ abi: abi as Abi, address, functionName, args: args as readonly unknown[] })) as never;
+      } catch (error) {
+        throw chainError(error, `${name}.${functionName}`);
+      }
+    },
+    async write(functionName, args) {
+      if (!sender) throw new AssayError({ code: 'INVARIANT_BROKEN', message: `${name}.${functionName} needs an account to send from.` });
+      const data = encodeFunctionData({ abi: abi as Abi, functionName: functionName as string, args: args as readonly unknown[] });
+      return sender.send({ to: address, data, call: `${name}.${functionName}` });
+    },
+  };
+}
+
+export function vaultCalls(vault: Contract<typeof vaultAbi>, token: Contract<typeof tokenAbi>) {
+  return {
+    address: vault.address,
+    /** Approves exactly the amount, then deposits it into `account`'s balance. */
+    deposit: async (account: Address, amount: bigint): Promise<Sent> => {
+      await token.write('approve', [vault.address, amount]);
+      return vault.write('deposit', [account, amount]);
+    },
+    withdraw: (amount: bigint) => vault.write('withdraw', [amount]),
+    stake: (amount: bigint) => vault.write('stake', [amount]),
+    startUnbonding: (amount: bigint) => vault.write('startUnbonding', [amount]),
+    withdrawStake: () => vault.write('withdrawStake', []),
+    balanceOf: (account: Address) => vault.read('balanceOf', [account]),
+    stakeOf: (executor: Address) => vault.read('stakeOf', [executor]),
+    totals: async () => {
+      const [balances, stakes, bonds, escrow, pool] = await vault.read('totals', []);
+      return { balances, stakes, bonds, escrow, pool };
+    },
+  };
+}
+
+export function tokenCalls(token: Contract<typeof tokenAbi>) {
+  return {
+    address: token.address,
+    approve: (spender: Address, amount: bigint) => token.write('approve', [spender, amount]),
+    transfer: (to: Address, amount: bigint) => token.write('transfer', [to, amount]),
+    /** Local network only: the test token mints for anyone. */
+    mint: (to: Address, amount: bigint) => token.write('mint', [to, amount]),
+    balanceOf: (account: Address) => token.read('balanceOf', [account]),
+  };
+}
+
+type CommitArgs = ContractFunctionArgs<typeof batchesAbi, Writes, 'commit'>;
+export type ExecutorTotal = CommitArgs[2][number];
+export type Charge = CommitArgs[3][number];
+
+export function batchesCalls(batches: Contract<typeof batchesAbi>) {
+  return {
+    address: batches.address,
+    commit: (batch: { root: Root; count: number; totals: readonly ExecutorTotal[]; charges: readonly Charge[] }) =>
+      batches.write('commit', [batch.root, batch.count, batch.totals, batch.charges]),
+    collect: (batchId: bigint, executor: Address) => batches.write('collect', [batchId, executor]),
+    batch: (batchId: bigint) => batches.read('batch', [batchId]),
+    batchCount: () => batches.read('batchCount', []),
+    includes: (batchId: bigint, claim: Root, proof: readonly Root[]) => batches.read('includes', [batchId, claim, proof]),
+    challengeWindow: () => batches.read('challengeWindow', []),
+    beaconDelay: () => batches.read('beaconDelay', []),
+    sampleRate: () => batches.read('sampleRate', []),
+  };
+}
+
+type DisputeArgs<N extends Name<typeof disputesAbi, Writes>> = ContractFunctionArgs<typeof disputesAbi, Writes, N>;
+/** A game as the ABI has it; the same fields as #core/dispute's Game. */
+export type GameWord = DisputeArgs<'expire'>[0];
+export type ChoiceArgs = DisputeArgs<'choose'>[1];
+export type ProofArgs = DisputeArgs<'prove'>[2];
+export type ModelArgs = DisputeArgs<'open'>[2];
+
+export function disputesCalls(disputes: Contract<typeof disputesAbi>) {
+  return {
+    address: disputes.address,
+    open: (claim: Claim, signature: Hex, model: ModelArgs) => disputes.write('open', [claim, signature, model]),
+    revealTrace: (game: GameWord, nodes: readonly Root[], outputSiblings: readonly Root[]) => disputes.write('revealTrace', [game, nodes, outputSiblings]),
+    revealTensor: (game: GameWord, move: { dataRoot: Root; header: Root; nodes: readonly Root[] }) =>
+      disputes.write('revealTensor', [game, move.dataRoot, move.header, move.nodes]),
+    revealSteps: (game: GameWord, stepCount: bigint, states: readonly Root[]) => disputes.write('revealSteps', [game, stepCount, states]),
+    choose: (game: GameWord, choice: ChoiceArgs) => disputes.write('choose', [game, choice]),
+    chooseSegment: (game: GameWord, before: ChoiceArgs, last: ChoiceArgs) => disputes.write('chooseSegment', [game, before, last]),
+    /** @param fault code of the fault named, see FAULTS in #core/dispute */
+    prove: (game: GameWord, fault: number, proof: ProofArgs) => disputes.write('prove', [game, fault, proof]),
+    expire: (game: GameWord) => disputes.write('expire', [game]),
+    settle: (game: GameWord, claim: Claim, request: Request) => disputes.write('settle', [game, claim, request]),
+    compensate: (claim: Claim, request: Request) => disputes.write('compensate', [claim, request]),
+    stateOf: (gameId: Root) => disputes.read('stateOf', [gameId]),
+    overturned: (claim: Root) => disputes.read('overturned', [claim]),
+    owed: (claim: Root) => disputes.read('owed', [claim]),
+    parameters: () => disputes.read('parameters', []),
+  };
+}

@@ -1,0 +1,104 @@
+import { createPublicClient, createWalletClient, defineChain, http, type Address, type Hex, type PublicClient } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
+import type { Root } from '#core/hashing';
+import { AssayError, type NetworkId } from '#core/protocol';
+import { batchesCalls, contractAt, disputesCalls, tokenCalls, vaultCalls } from './calls.js';
+import type { Deployment } from './deployment.js';
+import { eventPages, type EventPage } from './events.js';
+import { batchesAbi, disputesAbi, vaultAbi } from './generated/abis.js';
+import { chainError } from './revert.js';
+import { TransactionSender } from './sender.js';
+import { tokenAbi } from './token.js';
+
+/** Chain id of anvil, whose blocks come at once. */
+export const LOCAL_CHAIN_ID = 31337;
+
+export interface ChainOptions {
+  readonly rpcUrl: string;
+  readonly deployment: Deployment;
+  /** Without it the connection can only read. */
+  readonly privateKey?: Hex;
+  readonly gasCap?: bigint;
+  readonly pollMs?: number;
+}
+
+export interface StreamOptions {
+  readonly fromBlock: bigint;
+  readonly signal: AbortSignal;
+  readonly onError?: (error: unknown) => void;
+}
+
+export type Chain = Awaited<ReturnType<typeof connectChain>>;
+
+/** Connects to the chain and makes sure it is the one the deployment is on. */
+export async function connectChain(options: ChainOptions) {
+  const { deployment } = options;
+  const pollMs = options.pollMs ?? (deployment.chainId === LOCAL_CHAIN_ID ? 200 : 2_000);
+  const { client, sender } = clients(options, pollMs);
+  await requireChain(client, options);
+  const at = { client, sender };
+  const token = contractAt({ ...at, name: 'Token', abi: tokenAbi, address: deployment.token });
+  const vault = contractAt({ ...at, name: 'Vault', abi: vaultAbi, address: deployment.vault });
+  const batches = batchesCalls(contractAt({ ...at, name: 'Batches', abi: batchesAbi, address: deployment.batches }));
+  return {
+    deployment,
+    network: { chainId: deployment.chainId, disputes: deployment.disputes } satisfies NetworkId,
+    client,
+    sender,
+    account: sender?.address,
+    token: tokenCalls(token),
+    vault: vaultCalls(vault, token),
+    batches,
+    disputes: disputesCalls(contractAt({ ...at, name: 'Disputes', abi: disputesAbi, address: deployment.disputes })),
+    blockNumber: () => client.getBlockNumber({ cacheTime: 0 }),
+    /** Seconds since 1970 that the next block would carry. */
+    now: () => chainTime(client),
+    beacon: (batchId: bigint) => beaconOf(client, batches, batchId),
+    /** Events of Vault, Batches and Disputes; see eventPages. */
+    events: (stream: StreamOptions): AsyncGenerator<EventPage, void, void> =>
+      eventPages({ ...stream, client, pollMs, addresses: [deployment.vault, deployment.batches, deployment.disputes] }),
+  };
+}
+
+function clients(options: ChainOptions, pollMs: number) {
+  const chain = defineChain({
+    id: options.deployment.chainId,
+    name: 'Assay',
+    nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 },
+    rpcUrls: { default: { http: [options.rpcUrl] } },
+  });
+  const transport = http(options.rpcUrl, { batch: true, timeout: 15_000, retryCount: 2 });
+  const client: PublicClient = createPublicClient({ chain, transport, pollingInterval: pollMs, cacheTime: 0 });
+  if (!options.privateKey) return { client, sender: undefined };
+  const wallet = createWalletClient({ chain, transport, account: privateKeyToAccount(options.privateKey) });
+  const sender = new TransactionSender({ client, wallet, ...(options.gasCap === undefined ? {} : { gasCap: options.gasCap }) });
+  return { client, sender };
+}
+
+async function requireChain(client: PublicClient, { rpcUrl, deployment }: ChainOptions): Promise<void> {
+  const chainId = await client.getChainId().catch((error: unknown) => {
+    throw chainError(error, `Connecting to ${rpcUrl}`);
+  });
+  const facts = { rpcUrl, expected: deployment.chainId, found: chainId };
+  if (chainId !== deployment.chainId) throw new AssayError({ code: 'CHAIN_MISMATCH', message: `${rpcUrl} is chain ${chainId}, the deployment is on ${deployment.chainId}.`, facts });
+  const code = await client.getCode({ address: deployment.disputes });
+  if (!code) throw new AssayError({ code: 'CHAIN_MISMATCH', message: `There is no contract at ${deployment.disputes} on ${rpcUrl}.`, facts: { ...facts, disputes: deployment.disputes } });
+}
+
+async function chainTime(client: PublicClient): Promise<bigint> {
+  const pending = await client.getBlock({ blockTag: 'pending' }).catch(() => client.getBlock({ blockTag: 'latest' }));
+  return pending.timestamp;
+}
+
+/** The batch's beacon: prevrandao of the block beaconDelay after the batch's; undefined while that block isn't mined. */
+async function beaconOf(client: PublicClient, batches: ReturnType<typeof batchesCalls>, batchId: bigint): Promise<Root | undefined> {
+  const [batch, delay] = await Promise.all([batches.batch(batchId), batches.beaconDelay()]);
+  const blockNumber = batch.committedBlock + delay;
+  if (batch.committedBlock === 0n || blockNumber > (await client.getBlockNumber({ cacheTime: 0 }))) return undefined;
+  return (await client.getBlock({ blockNumber })).mixHash;
+}
+
+/** Address of a private key, for configuration checks. */
+export function addressOf(privateKey: Hex): Address {
+  return privateKeyToAccount(privateKey).address;
+}

@@ -1,0 +1,55 @@
+import { BaseError, decodeErrorResult, HttpRequestError, isHex, size, TimeoutError, WebSocketRequestError, type Abi, type Hex } from 'viem';
+import { AssayError } from '#core/protocol';
+import { batchesAbi, disputesAbi, stepVerifierAbi, vaultAbi } from './generated/abis.js';
+import { tokenAbi } from './token.js';
+
+/** What a contract said when it refused. */
+export interface Revert {
+  /** Name of the custom error, or `Error`, `Panic`, or `unknown` if the data fits none. */
+  readonly name: string;
+  readonly args: readonly unknown[];
+  readonly data: Hex;
+}
+
+const ERRORS: Abi = [batchesAbi, disputesAbi, stepVerifierAbi, vaultAbi, tokenAbi].flatMap((abi) => (abi as Abi).filter((item) => item.type === 'error'));
+
+/** Finds the revert data in whatever viem threw; undefined if the call did not revert. */
+export function revertOf(error: unknown): Revert | undefined {
+  if (!(error instanceof BaseError)) return undefined;
+  const carrier = error.walk((e) => isHex((e as { data?: unknown } | null)?.data)) as { data: Hex } | null;
+  if (carrier) return decodeRevert(carrier.data);
+  return /revert/i.test(error.details ?? error.message) ? { name: 'unknown', args: [], data: '0x' } : undefined;
+}
+
+export function decodeRevert(data: Hex): Revert {
+  if (size(data) < 4) return { name: 'unknown', args: [], data };
+  try {
+    const { errorName, args } = decodeErrorResult({ abi: ERRORS, data });
+    return { name: errorName, args: (args ?? []) as readonly unknown[], data };
+  } catch {
+    return { name: 'unknown', args: [], data };
+  }
+}
+
+/** An AssayError for anything a chain call can throw: refused by a contract, or the chain out of reach. */
+export function chainError(error: unknown, call: string): AssayError {
+  if (error instanceof AssayError) return error;
+  const revert = revertOf(error);
+  if (revert) return revertedError(revert, call, error);
+  const reason = error instanceof BaseError ? error.shortMessage : String(error);
+  return new AssayError({ code: isOutOfReach(error) ? 'CHAIN_UNREACHABLE' : 'TRANSACTION_FAILED', message: `${call}: ${reason}`, facts: { call }, cause: error });
+}
+
+function isOutOfReach(error: unknown): boolean {
+  if (!(error instanceof BaseError)) return false;
+  return error.walk((e) => e instanceof HttpRequestError || e instanceof TimeoutError || e instanceof WebSocketRequestError) !== null;
+}
+
+export function revertedError(revert: Revert, call: string, cause?: unknown): AssayError {
+  return new AssayError({
+    code: 'CHAIN_REVERTED',
+    message: `${call} was refused by the contract: ${revert.name}(${revert.args.map(String).join(', ')})`,
+    facts: { call, error: revert.name, args: revert.args.map(String), data: revert.data },
+    cause,
+  });
+}
