@@ -1,0 +1,39 @@
+import type { Hex } from 'viem';
+import type { PrivateKeyAccount } from 'viem/accounts';
+import type { Root, Tensor } from '#core/hashing';
+import { claimTypedData, type Claim, type Job, type NetworkId } from '#core/protocol';
+import type { FaultName } from '../config.js';
+import type { ClaimLedger, LedgerEntry } from './ledger.js';
+
+/** What was run, and what came out. */
+export interface Executed {
+  readonly job: Job;
+  readonly inputs: readonly Tensor[];
+  readonly outputRoot: Root;
+  readonly fault: FaultName;
+}
+
+/** Signs claims and writes each down before it leaves. */
+export class ClaimSigner {
+  constructor(
+    private readonly account: PrivateKeyAccount,
+    private readonly network: NetworkId,
+    private readonly ledger: ClaimLedger,
+  ) {}
+
+  /** @throws AssayError STATE_CONFLICT if another claim for the job was signed before */
+  async sign({ job, inputs, outputRoot, fault }: Executed): Promise<LedgerEntry> {
+    const claim: Claim = {
+      jobId: job.jobId,
+      modelId: job.request.modelId,
+      inputRoot: job.request.inputRoot,
+      outputRoot,
+      executor: this.account.address,
+      coordinator: job.coordinator,
+      fee: job.fee,
+      insuredValue: job.request.insuredValue,
+    };
+    const signature: Hex = await this.account.signTypedData(claimTypedData(this.network, claim));
+    return this.ledger.record({ claim, signature, request: job.request, fault }, inputs);
+  }
+}

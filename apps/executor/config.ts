@@ -1,0 +1,21 @@
+import { z } from 'zod';
+import { commonVariables, readConfig, variable, wholeNumber, type Environment } from '#platform';
+
+/** Ways to lie, for tests and the demo; see faults/. */
+export const FAULTS = ['none', 'wrong-output', 'wrong-intermediate', 'tampered-weights', 'silent', 'wrong-partial-sum'] as const;
+export type FaultName = (typeof FAULTS)[number];
+
+const schema = z.object({
+  ...commonVariables,
+  /** Jobs in work at once. */
+  ASSAY_CAPACITY: variable(wholeNumber(1, 64).default(1), '2'),
+  ASSAY_FAULT: variable(z.enum(FAULTS).default('none'), 'wrong-output'),
+  /** A faulty executor lies on every n-th job. */
+  ASSAY_FAULT_EVERY: variable(wholeNumber(1, 1_000_000).default(1), '10'),
+});
+
+export type ExecutorConfig = z.infer<typeof schema>;
+
+export function executorConfig(env: Environment): ExecutorConfig {
+  return readConfig(schema, env);
+}

@@ -1,0 +1,35 @@
+import { verifyTypedData } from 'viem';
+import { listRoot, tensorRoot, type Tensor } from '#core/hashing';
+import { AssayError, jobIdOf, requestTypedData, type Job, type NetworkId } from '#core/protocol';
+
+/**
+ * What an executor believes nobody about: the job is the one the submitter signed, on this network, for at most this fee,
+ * and there is still time.
+ * @param now milliseconds since 1970
+ * @throws AssayError naming what is wrong
+ */
+export async function checkJob(job: Job, { network, now }: { network: NetworkId; now: number }): Promise<void> {
+  const { request } = job;
+  const facts = { jobId: job.jobId };
+  if (job.leaseUntil <= now) throw new AssayError({ code: 'LEASE_LOST', facts: { ...facts, leaseUntil: job.leaseUntil, now } });
+  if (request.deadline * 1000n <= BigInt(now)) throw new AssayError({ code: 'REQUEST_EXPIRED', facts: { ...facts, deadline: request.deadline, now } });
+  const digest = jobIdOf(network, request);
+  if (digest !== job.jobId.toLowerCase()) throw new AssayError({ code: 'REQUEST_SIGNATURE_INVALID', message: 'the job id is not the digest of the request on this network', facts: { ...facts, digest } });
+  if (job.fee > request.maxFee) throw new AssayError({ code: 'FEE_TOO_LOW', message: 'the fee is above what the submitter signed', facts: { ...facts, fee: job.fee, maxFee: request.maxFee } });
+  if (!(await isSigned(job, network))) throw new AssayError({ code: 'REQUEST_SIGNATURE_INVALID', facts: { ...facts, submitter: request.submitter } });
+}
+
+async function isSigned(job: Job, network: NetworkId): Promise<boolean> {
+  try {
+    return await verifyTypedData({ ...requestTypedData(network, job.request), address: job.request.submitter, signature: job.requestSignature });
+  } catch {
+    // WHY: bytes that are no signature at all make verification throw; for us that is a signature that does not hold.
+    return false;
+  }
+}
+
+/** @throws AssayError INPUT_ROOT_MISMATCH unless these are the inputs that the submitter signed for */
+export function checkInputRoot(job: Job, inputs: readonly Tensor[]): void {
+  const root = listRoot(inputs.map(tensorRoot));
+  if (root !== job.request.inputRoot.toLowerCase()) throw new AssayError({ code: 'INPUT_ROOT_MISMATCH', facts: { jobId: job.jobId, signed: job.request.inputRoot, found: root } });
+}
