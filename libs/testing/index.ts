@@ -7,3 +7,4 @@ export * from './network/ports.js';
 export * from './network/supervisor.js';
 export * from './place.js';
 export * from './random.js';
+export * from './network/folder.js';

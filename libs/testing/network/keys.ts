@@ -42,6 +42,11 @@ export class LocalKeys {
     return this.content.mnemonic;
   }
 
+  /** SAFETY: these keys are for one chain, the local one, whatever a deployment file says. */
+  isFor(chainId: number): boolean {
+    return this.content.localNetworkOnly === chainId;
+  }
+
   account(name: string): HDAccount {
     return mnemonicToAccount(this.content.mnemonic, { addressIndex: positionOf(name) });
   }
