@@ -17,6 +17,7 @@ const UNITS = [
   ['contracts/src/TestToken.sol', 'contracts/src/Vault.sol', 'contracts/src/Batches.sol', 'contracts/src/Disputes.sol'],
   ['contracts/src/Steps.sol'],
   ['contracts/test/ToyStep.sol'],
+  ['contracts/test/Float32Harness.sol'],
 ].map((files) => files.filter((file) => existsSync(join(ROOT, file))));
 const INTERFACES = 'contracts/src/interfaces';
 
@@ -31,20 +32,16 @@ const SETTINGS = {
 /** EIP-170 */
 const MAX_CODE_BYTES = 24_576;
 
-function readSource(path) {
-  return readFileSync(join(ROOT, path.replace(/^@openzeppelin\//, 'node_modules/@openzeppelin/')), 'utf8');
-}
-
-/** The files and everything they import, by the path solc knows them under. */
+/** The files and everything they import, by their path from the root, which is the name the remapping gives solc. */
 function closure(files) {
   const sources = {};
   const queue = [...files];
   for (let path; (path = queue.pop()) !== undefined; ) {
     if (sources[path]) continue;
-    const content = readSource(path);
+    const content = readFileSync(join(ROOT, path), 'utf8');
     sources[path] = { content };
     for (const [, target] of content.matchAll(/^\s*(?:import|\}?\s*from)[^"';]*["']([^"']+)["'];/gms)) {
-      queue.push(target.startsWith('.') ? normalize(join(dirname(path), target)) : target);
+      queue.push(target.startsWith('.') ? normalize(join(dirname(path), target)) : join('node_modules', target));
     }
   }
   return Object.fromEntries(Object.entries(sources).sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -73,7 +73,8 @@ interface IDisputes {
     function open(Claim calldata claim, bytes calldata signature, Model calldata model) external returns (bytes32 gameId);
     /// @param outputSiblings first reveal only: from leaf valueCount−1 up to the revealed node above it; else empty
     function revealTrace(Game calldata game, bytes32[] calldata nodes, bytes32[] calldata outputSiblings) external;
-    /// @param dataRoot,header first reveal of a tensor only, else zero
+    /// @param dataRoot first reveal of a tensor only, else zero
+    /// @param header first reveal of a tensor only, else zero
     function revealTensor(Game calldata game, bytes32 dataRoot, bytes32 header, bytes32[] calldata nodes) external;
     /// @param stepCount first reveal of an element's states only, else zero
     /// @param states four to a word, big-endian, unused ones zero

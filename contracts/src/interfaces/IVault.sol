@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// Holds every token of the network. Conservation: balances + stakes + bonds + escrow + pool = token balance.
+/// Holds every token of the network. Conservation: balances + stakes + bonds + escrow + pool = token balance
+/// (tokens sent here past `deposit` come on top and belong to nobody).
 /// Only modules (fixed at deployment) move value between the buckets; only owners take value out of their own balance.
 interface IVault {
     struct Stake {
@@ -20,6 +21,7 @@ interface IVault {
     event Charged(address indexed submitter, uint256 amount);
     event Credited(address indexed account, uint256 amount);
     event Slashed(address indexed executor, uint256 amount, uint256 left);
+    event Funded(uint256 amount);
 
     error InsufficientBalance(address account, uint256 needed, uint256 available);
     error InsufficientStake(address executor, uint256 needed, uint256 available);
@@ -28,26 +30,41 @@ interface IVault {
     error TokenTookAFee(uint256 expected, uint256 received);
 
     // Anyone
+
+    /// Takes the caller's tokens (approved before) into `account`'s balance. A token that delivers less than it took
+    /// is refused.
     function deposit(address account, uint256 amount) external;
+    /// From the caller's balance to the caller.
     function withdraw(uint256 amount) external;
+    /// From the caller's balance to its stake.
     function stake(uint128 amount) external;
+    /// Takes stake out of service; after the unbonding delay it can be withdrawn. Until then it can be slashed.
+    /// A second call before that adds to the first and starts the delay again for all of it.
     function startUnbonding(uint128 amount) external;
+    /// From the caller's unbonded stake to its balance.
     function withdrawStake() external;
 
     // Modules
+
+    /// From an account's balance to the bonds.
     function lockBond(address account, uint256 amount) external;
+    /// From the bonds to an account's balance.
     function releaseBond(address to, uint256 amount) external;
-    /// Moves from a submitter's balance to escrow for executors.
+    /// From a submitter's balance to escrow.
     function charge(address submitter, uint256 amount) external;
-    /// Moves from escrow to an account's balance.
+    /// From escrow to an account's balance.
     function pay(address account, uint256 amount) external;
-    /// Takes up to `amount` of an executor's stake (unbonding part included) into escrow; returns what was there.
+    /// Takes up to `amount` of an executor's stake (then of its unbonding part) into escrow; returns what was there.
     function slash(address executor, uint256 amount) external returns (uint256 taken);
-    /// Moves from escrow to the verification pool.
+    /// From escrow to the verification pool.
     function fund(uint256 amount) external;
 
     // Views
+
     function balanceOf(address account) external view returns (uint256);
     function stakeOf(address executor) external view returns (Stake memory);
     function totals() external view returns (uint256 balances, uint256 stakes, uint256 bonds, uint256 escrow, uint256 pool);
+    /// Seconds between startUnbonding and withdrawStake: longer than challenge window and longest dispute together.
+    function unbondingDelay() external view returns (uint64);
+    function token() external view returns (address);
 }

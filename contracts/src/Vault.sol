@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {IVault} from "./interfaces/IVault.sol";
+
+/// @title Vault. Documented in IVault.
+contract Vault is IVault {
+    using SafeCast for uint256;
+    using SafeERC20 for IERC20;
+
+    /// Sums over all accounts, paired so that a bond or a charge touches as few words as possible.
+    struct Totals {
+        uint128 balances;
+        uint128 bonds;
+        uint128 escrow;
+        uint128 pool;
+        uint128 stakes;
+    }
+
+    IERC20 private immutable TOKEN;
+    uint64 public immutable override unbondingDelay;
+    address public immutable BATCHES;
+    address public immutable DISPUTES;
+
+    mapping(address account => uint256) public override balanceOf;
+    mapping(address executor => Stake) private _stakes;
+    Totals private _totals;
+
+    /// @param batches,disputes the modules; they may not exist yet (their addresses follow from the deployer's nonce)
+    constructor(address token_, uint64 unbondingDelay_, address batches, address disputes) {
+        TOKEN = IERC20(token_);
+        unbondingDelay = unbondingDelay_;
+        BATCHES = batches;
+        DISPUTES = disputes;
+    }
+
+    modifier onlyModule() {
+        require(msg.sender == BATCHES || msg.sender == DISPUTES, NotModule(msg.sender));
+        _;
+    }
+
+    // Anyone
+
+    /// @inheritdoc IVault
+    function deposit(address account, uint256 amount) external {
+        _credit(account, amount);
+        emit Deposited(account, msg.sender, amount);
+
+        // SAFETY: whatever a token's hooks do in between (deposit or withdraw again), the balance must have grown by
+        // exactly this amount, else all of it is undone.
+        uint256 before = TOKEN.balanceOf(address(this));
+        TOKEN.safeTransferFrom(msg.sender, address(this), amount);
+        uint256 received = TOKEN.balanceOf(address(this)) - before;
+        require(received == amount, TokenTookAFee(amount, received));
+    }
+
+    /// @inheritdoc IVault
+    function withdraw(uint256 amount) external {
+        _debit(msg.sender, amount);
+
+        emit Withdrawn(msg.sender, amount);
+
+        TOKEN.safeTransfer(msg.sender, amount);
+    }
+
+    /// @inheritdoc IVault
+    function stake(uint128 amount) external {
+        _debit(msg.sender, amount);
+        Stake storage own = _stakes[msg.sender];
+        own.amount += amount;
+        _totals.stakes += amount;
+
+        emit Staked(msg.sender, amount, own.amount);
+    }
+
+    /// @inheritdoc IVault
+    function startUnbonding(uint128 amount) external {
+        Stake storage own = _stakes[msg.sender];
+        require(amount <= own.amount, InsufficientStake(msg.sender, amount, own.amount));
+
+        own.amount -= amount;
+        own.unbonding += amount;
+        own.unbondedAt = uint64(block.timestamp) + unbondingDelay;
+
+        emit UnbondingStarted(msg.sender, amount, own.unbondedAt);
+    }
+
+    /// @inheritdoc IVault
+    function withdrawStake() external {
+        Stake storage own = _stakes[msg.sender];
+        require(block.timestamp >= own.unbondedAt, StillUnbonding(own.unbondedAt));
+
+        uint128 amount = own.unbonding;
+        own.unbonding = 0;
+        _totals.stakes -= amount;
+        _credit(msg.sender, amount);
+
+        emit StakeWithdrawn(msg.sender, amount);
+    }
+
+    // Modules
+
+    /// @inheritdoc IVault
+    function lockBond(address account, uint256 amount) external onlyModule {
+        _debit(account, amount);
+        _totals.bonds += amount.toUint128();
+
+        emit BondLocked(account, amount);
+    }
+
+    /// @inheritdoc IVault
+    function releaseBond(address to, uint256 amount) external onlyModule {
+        _totals.bonds -= amount.toUint128();
+        _credit(to, amount);
+
+        emit BondReleased(to, amount);
+    }
+
+    /// @inheritdoc IVault
+    function charge(address submitter, uint256 amount) external onlyModule {
+        _debit(submitter, amount);
+        _totals.escrow += amount.toUint128();
+
+        emit Charged(submitter, amount);
+    }
+
+    /// @inheritdoc IVault
+    function pay(address account, uint256 amount) external onlyModule {
+        _totals.escrow -= amount.toUint128();
+        _credit(account, amount);
+
+        emit Credited(account, amount);
+    }
+
+    /// @inheritdoc IVault
+    function slash(address executor, uint256 amount) external onlyModule returns (uint256 taken) {
+        Stake storage its = _stakes[executor];
+        uint256 active = Math.min(amount, its.amount);
+        uint256 leaving = Math.min(amount - active, its.unbonding);
+        taken = active + leaving;
+
+        // SAFETY: each is at most a uint128 in storage.
+        its.amount -= uint128(active);
+        its.unbonding -= uint128(leaving);
+        _totals.stakes -= uint128(taken);
+        _totals.escrow += uint128(taken);
+
+        emit Slashed(executor, taken, uint256(its.amount) + its.unbonding);
+    }
+
+    /// @inheritdoc IVault
+    function fund(uint256 amount) external onlyModule {
+        _totals.escrow -= amount.toUint128();
+        _totals.pool += amount.toUint128();
+
+        emit Funded(amount);
+    }
+
+    // Views
+
+    /// @inheritdoc IVault
+    function stakeOf(address executor) external view returns (Stake memory) {
+        return _stakes[executor];
+    }
+
+    /// @inheritdoc IVault
+    function totals()
+        external
+        view
+        returns (uint256 balances, uint256 stakes, uint256 bonds, uint256 escrow, uint256 pool)
+    {
+        Totals memory all = _totals;
+        return (all.balances, all.stakes, all.bonds, all.escrow, all.pool);
+    }
+
+    /// @inheritdoc IVault
+    function token() external view returns (address) {
+        return address(TOKEN);
+    }
+
+    function _credit(address account, uint256 amount) private {
+        balanceOf[account] += amount;
+        _totals.balances += amount.toUint128();
+    }
+
+    function _debit(address account, uint256 amount) private {
+        uint256 available = balanceOf[account];
+        require(amount <= available, InsufficientBalance(account, amount, available));
+
+        balanceOf[account] = available - amount;
+        // SAFETY: amount ≤ balanceOf[account] ≤ balances, which is a uint128.
+        _totals.balances -= uint128(amount);
+    }
+}
