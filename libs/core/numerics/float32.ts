@@ -167,3 +167,13 @@ export function f32ToI64Truncated(a: number): bigint {
   if (!(integral < 2 ** 63)) return MAX_I64;
   return integral <= -(2 ** 63) ? -MAX_I64 - 1n : BigInt(integral);
 }
+
+/** The larger of two; +0 is above −0, any NaN gives NaN (IEEE 754-2019 maximum). */
+export function f32Max(a: number, b: number): number {
+  return f32FromNumber(Math.max(f32ToNumber(a), f32ToNumber(b)));
+}
+
+/** The smaller of two; −0 is below +0, any NaN gives NaN (IEEE 754-2019 minimum). */
+export function f32Min(a: number, b: number): number {
+  return f32FromNumber(Math.min(f32ToNumber(a), f32ToNumber(b)));
+}

@@ -1,2 +1,24 @@
 export * from './descriptor.js';
+export * from './evaluation.js';
+export * from './float32.js';
 export * from './operator.js';
+export { convAttributes, type ConvAttributes } from './operators/conv.js';
+export { matMulAttributes, type MatMulAttributes } from './operators/matmul.js';
+export {
+  concatAttributes,
+  sliceAttributes,
+  transposeAttributes,
+  type ConcatAttributes,
+  type SliceAttributes,
+  type TransposeAttributes,
+} from './operators/movement.js';
+export {
+  averagePoolAttributes,
+  maxPoolAttributes,
+  reduceMaxAttributes,
+  type AveragePoolAttributes,
+  type MaxPoolAttributes,
+  type ReduceMaxAttributes,
+} from './operators/pooling.js';
+export * from './registry.js';
+export { windowOutput, type Window } from './window.js';

@@ -1,0 +1,38 @@
+import type { Operator } from './operator.js';
+import { conv } from './operators/conv.js';
+import { abs, add, div, exp, max, min, mul, neg, relu, sqrt, sub } from './operators/elementwise.js';
+import { matMul } from './operators/matmul.js';
+import { concat, reshape, slice, transpose } from './operators/movement.js';
+import { averagePool, maxPool, reduceMax } from './operators/pooling.js';
+
+/** Code of the outputs entry, the last of every graph; it is no operator. */
+export const OUTPUTS_CODE = 0;
+
+/**
+ * Every operator of the canonical set. INVARIANT: codes are frozen; contracts/src/operators/Registry.sol holds the same.
+ * To add one: its file in operators/, one line here, and the same two in Solidity.
+ */
+export const OPERATORS: readonly Operator[] = [
+  ...[add, sub, mul, div, max, min],
+  ...[neg, abs, sqrt, exp, relu],
+  ...[conv, matMul],
+  ...[maxPool, averagePool, reduceMax],
+  ...[reshape, transpose, concat, slice],
+];
+
+const byName = new Map(OPERATORS.map((operator) => [operator.name, operator]));
+const byCode = new Map(OPERATORS.map((operator) => [operator.code, operator]));
+
+/** Throws RangeError if there is no operator of that name. */
+export function operatorByName(name: string): Operator {
+  const operator = byName.get(name);
+  if (!operator) throw new RangeError(`no operator named ${name}`);
+  return operator;
+}
+
+/** Throws RangeError if no operator has the code; the outputs entry is none. */
+export function operatorByCode(code: number): Operator {
+  const operator = byCode.get(code);
+  if (!operator) throw new RangeError(`no operator with code ${code}`);
+  return operator;
+}
