@@ -1,0 +1,166 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createPublicClient, createWalletClient, defineChain, getContractAddress, http, type Abi, type Address, type Hex } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
+import { AssayError } from '#core/protocol';
+import type { Deployment } from './deployment.js';
+import { batchesAbi } from './generated/abis.js';
+import { chainError } from './revert.js';
+
+/** Everything the contracts are constructed with. Amounts in the token's smallest unit, times in seconds. */
+export interface NetworkParameters {
+  /** Longer than challengeWindow and the longest dispute together: stake that is leaving can still be slashed. */
+  readonly unbondingDelay: bigint;
+  readonly batches: {
+    readonly challengeWindow: bigint;
+    /** Blocks after a batch whose prevrandao is its beacon. */
+    readonly beaconDelay: bigint;
+    /** Share of jobs each challenger re-runs, in parts of 2^32. */
+    readonly sampleRate: bigint;
+  };
+  readonly disputes: {
+    readonly bond: bigint;
+    readonly penalty: bigint;
+    /** Challenger's share of the penalty, in basis points. */
+    readonly bountyBps: number;
+    readonly clock: number;
+    readonly extension: number;
+    readonly payoutDelay: number;
+  };
+}
+
+const UNIT = 10n ** 18n;
+
+/** Short enough to watch; the test token has 18 decimals. */
+export const LOCAL_PARAMETERS: NetworkParameters = {
+  unbondingDelay: 600n,
+  batches: { challengeWindow: 20n, beaconDelay: 1n, sampleRate: 2n ** 31n },
+  disputes: { bond: 5n * UNIT, penalty: 20n * UNIT, bountyBps: 5_000, clock: 120, extension: 60, payoutDelay: 2 },
+};
+
+/**
+ * A starting point for a live chain with a token of 18 decimals near the dollar: a day to challenge, six hours of clock,
+ * an hour for any one move, a day between verdict and payout. Bond and penalty stand for about 20 moves' gas with margin;
+ * measure them on the chain at hand.
+ */
+export const LIVE_PARAMETERS: NetworkParameters = {
+  unbondingDelay: 14n * 86_400n,
+  batches: { challengeWindow: 86_400n, beaconDelay: 4n, sampleRate: 2n ** 32n / 10n },
+  disputes: { bond: 100n * UNIT, penalty: 400n * UNIT, bountyBps: 5_000, clock: 6 * 3_600, extension: 3_600, payoutDelay: 86_400 },
+};
+
+/** Contracts in the order they are deployed; an address follows from the deployer's nonce, so each can know the others. */
+const ORDER = ['TestToken', 'Steps', 'Vault', 'Batches', 'Disputes'] as const;
+type ContractName = (typeof ORDER)[number];
+
+export interface DeployOptions {
+  readonly rpcUrl: string;
+  /** Pays, and owns Batches (registers coordinators). */
+  readonly privateKey: Hex;
+  readonly parameters: NetworkParameters;
+  /** Registered at once. */
+  readonly coordinators?: readonly Address[];
+  /** An ERC-20 to use instead of a new test token. */
+  readonly token?: Address;
+  /** A step verifier to use instead of the released one (tests: the toy). */
+  readonly stepVerifier?: Address;
+  /** Folder of the compiled contracts; by default contracts/out of this checkout. */
+  readonly artifacts?: string;
+}
+
+interface Artifact {
+  readonly abi: Abi;
+  readonly bytecode: Hex;
+}
+
+/**
+ * Deploys a network. Everything is immutable afterwards except the list of coordinators.
+ * @throws AssayError FILE_UNREADABLE if the contracts have not been compiled, TRANSACTION_FAILED if the chain refused one.
+ */
+export async function deployContracts(options: DeployOptions): Promise<Deployment> {
+  try {
+    return await deployAll(options);
+  } catch (error) {
+    throw chainError(error, 'deploy');
+  }
+}
+
+async function deployAll(options: DeployOptions): Promise<Deployment> {
+  const deployer = await openDeployer(options);
+  const { addresses, deployer: owner } = deployer;
+  const { parameters } = options;
+  if (!options.token) await deployer.deploy('TestToken', []);
+  if (!options.stepVerifier) await deployer.deploy('Steps', []);
+  await deployer.deploy('Vault', [addresses.TestToken, parameters.unbondingDelay, addresses.Batches, addresses.Disputes]);
+  await deployer.deploy('Batches', [owner, addresses.Vault, parameters.batches]);
+  await deployer.deploy('Disputes', [addresses.Vault, addresses.Steps, parameters.disputes]);
+  for (const coordinator of options.coordinators ?? []) await deployer.register(coordinator);
+  return {
+    chainId: deployer.chainId,
+    token: addresses.TestToken,
+    vault: addresses.Vault,
+    batches: addresses.Batches,
+    disputes: addresses.Disputes,
+    stepVerifier: addresses.Steps,
+    deployedBlock: deployer.fromBlock,
+  };
+}
+
+async function openDeployer(options: DeployOptions) {
+  const account = privateKeyToAccount(options.privateKey);
+  const transport = http(options.rpcUrl);
+  const client = createPublicClient({ transport, pollingInterval: 100 });
+  const chainId = await client.getChainId();
+  const chain = defineChain({ id: chainId, name: `chain ${chainId}`, nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 }, rpcUrls: { default: { http: [options.rpcUrl] } } });
+  const wallet = createWalletClient({ account, chain, transport });
+  const folder = options.artifacts ?? compiledContracts();
+  const addresses = predictAddresses(account.address, await client.getTransactionCount({ address: account.address }), options);
+
+  const mined = async (name: string, hash: Hex) => {
+    const receipt = await client.waitForTransactionReceipt({ hash });
+    if (receipt.status !== 'success') throw new AssayError({ code: 'TRANSACTION_FAILED', message: `${name} was not accepted by the chain`, facts: { hash } });
+    return receipt;
+  };
+  return {
+    addresses,
+    chainId,
+    deployer: account.address,
+    fromBlock: Number(await client.getBlockNumber()),
+    async deploy(name: ContractName, args: readonly unknown[]) {
+      const { abi, bytecode } = readArtifact(folder, name);
+      const receipt = await mined(name, await wallet.deployContract({ abi, bytecode, args }));
+      if (receipt.contractAddress?.toLowerCase() !== addresses[name].toLowerCase()) {
+        throw new AssayError({ code: 'TRANSACTION_FAILED', message: `${name} is at another address than expected: the deployer sent something else meanwhile`, facts: { expected: addresses[name], found: receipt.contractAddress } });
+      }
+    },
+    register: async (coordinator: Address) =>
+      mined('setCoordinator', await wallet.writeContract({ abi: batchesAbi, address: addresses.Batches, functionName: 'setCoordinator', args: [coordinator, true] })),
+  };
+}
+
+/** CREATE addresses of what will be deployed, the given address of what will not. */
+function predictAddresses(from: Address, firstNonce: number, options: DeployOptions): Record<ContractName, Address> {
+  let nonce = BigInt(firstNonce);
+  const given: Partial<Record<ContractName, Address | undefined>> = { TestToken: options.token, Steps: options.stepVerifier };
+  return Object.fromEntries(ORDER.map((name) => [name, given[name] ?? getContractAddress({ from, nonce: nonce++ })])) as Record<ContractName, Address>;
+}
+
+function readArtifact(folder: string, name: string): Artifact {
+  const path = join(folder, `${name}.json`);
+  if (!existsSync(path)) throw missing(path);
+  return JSON.parse(readFileSync(path, 'utf8')) as Artifact;
+}
+
+/** contracts/out of the checkout this file is in; it runs from the sources and from dist. */
+function compiledContracts(): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); folder !== dirname(folder); folder = dirname(folder)) {
+    const candidate = join(folder, 'contracts/out');
+    if (existsSync(candidate)) return candidate;
+  }
+  throw missing('contracts/out');
+}
+
+function missing(path: string): AssayError {
+  return new AssayError({ code: 'FILE_UNREADABLE', message: `The compiled contracts are not there: ${path}`, facts: { path }, remedy: 'Run `npm run contracts`.' });
+}
