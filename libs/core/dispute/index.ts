@@ -1,0 +1,11 @@
+export * from './clocks.js';
+export * from './fanout.js';
+export * from './faults.js';
+export * from './game.js';
+export * from './history.js';
+export * from './moves.js';
+export type { RefusalName } from './refusal.js';
+export * from './rules.js';
+export * from './setting.js';
+export * from './solve.js';
+export * from './states.js';
