@@ -1,5 +1,5 @@
 import { verifyTypedData } from 'viem';
-import { listRoot, tensorRoot, type Tensor } from '#core/hashing';
+import { canonicalizeNaNs, listRoot, tensorRoot, type Tensor } from '#core/hashing';
 import { AssayError, jobIdOf, requestTypedData, type Job, type NetworkId } from '#core/protocol';
 
 /**
@@ -32,4 +32,16 @@ async function isSigned(job: Job, network: NetworkId): Promise<boolean> {
 export function checkInputRoot(job: Job, inputs: readonly Tensor[]): void {
   const root = listRoot(inputs.map(tensorRoot));
   if (root !== job.request.inputRoot.toLowerCase()) throw new AssayError({ code: 'INPUT_ROOT_MISMATCH', facts: { jobId: job.jobId, signed: job.request.inputRoot, found: root } });
+}
+
+/**
+ * Inputs in other than canonical bytes would make the runtime and the contract read different numbers.
+ * @throws AssayError TENSOR_DATA_MISMATCH for a NaN other than 0x7fc00000 or a bool other than 0 and 1
+ */
+export function checkCanonical(inputs: readonly Tensor[]): void {
+  for (const [index, { dtype, dims, data }] of inputs.entries()) {
+    const canonical = canonicalizeNaNs({ dtype, dims, data: data.slice() }).data;
+    const at = data.findIndex((byte, i) => byte !== canonical[i] || (dtype === 'bool' && byte > 1));
+    if (at >= 0) throw new AssayError({ code: 'TENSOR_DATA_MISMATCH', message: 'an input is not in canonical bytes', facts: { input: index, dtype, byte: at } });
+  }
 }

@@ -1,0 +1,94 @@
+import type { Address } from 'viem';
+import { AssayError, type Answer, type Job, type NetworkId, type Presence } from '#core/protocol';
+import { DEFAULT_PROFILE } from '#core/onnx';
+import type { TestedModel } from '#io/inference';
+import { failureOf, type PayloadStore } from '#io/messaging';
+import type { ModelShelf } from '#io/models';
+import type { Clock, Logger } from '#platform';
+import type { ClaimSigner } from '../claiming/claim-signer.js';
+import type { ClaimLedger } from '../claiming/ledger.js';
+import type { FaultName } from '../config.js';
+import { runWithFault } from '../faults/index.js';
+import { checkCanonical, checkInputRoot, checkJob } from './job-checks.js';
+import type { ExecutorMetrics } from './metrics.js';
+
+export interface JobAnsweringParts {
+  readonly address: Address;
+  readonly network: NetworkId;
+  readonly capacity: number;
+  readonly fault: FaultName;
+  readonly faultEvery: number;
+  readonly models: ModelShelf<TestedModel>;
+  readonly payloads: Pick<PayloadStore, 'pack' | 'unpack'>;
+  readonly ledger: ClaimLedger;
+  readonly signer: ClaimSigner;
+  readonly metrics: ExecutorMetrics;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The executor's use case: a job in, a signed claim with its outputs out. */
+export class JobAnswering {
+  private running = 0;
+  private counted = 0;
+
+  constructor(private readonly parts: JobAnsweringParts) {}
+
+  /** Never throws: what cannot be done is answered as a failure with its code. */
+  async answer(job: Job): Promise<Answer> {
+    const { clock, log, metrics } = this.parts;
+    const started = clock.now();
+    try {
+      const answer = await this.withinCapacity(() => this.execute(job));
+      const ms = clock.now() - started;
+      metrics.answered('claimed', ms);
+      log.info({ event: 'job.executed', jobId: job.jobId, modelId: job.request.modelId, ms }, 'job executed');
+      return answer;
+    } catch (err) {
+      const failure = failureOf(err);
+      metrics.answered(failure.code, clock.now() - started);
+      log.warn({ event: 'job.failed', jobId: job.jobId, ...failure, facts: err instanceof AssayError ? err.facts : {} }, 'job not executed');
+      return { failure };
+    }
+  }
+
+  presence(): Presence {
+    const { address, capacity, models } = this.parts;
+    return { role: 'executor', address, version: '0.1.0', profile: DEFAULT_PROFILE.id, models: models.loaded, capacity, running: this.running };
+  }
+
+  private async withinCapacity<T>(work: () => Promise<T>): Promise<T> {
+    if (this.running >= this.parts.capacity) throw new AssayError({ code: 'CAPACITY_EXHAUSTED', facts: { capacity: this.parts.capacity } });
+    this.running++;
+    try {
+      return await work();
+    } finally {
+      this.running--;
+    }
+  }
+
+  private async execute(job: Job): Promise<Answer> {
+    const { network, clock, models, payloads } = this.parts;
+    await checkJob(job, { network, now: clock.now() });
+    const inputs = await payloads.unpack(job.inputs);
+    checkCanonical(inputs);
+    checkInputRoot(job, inputs);
+    return models.with(job.request.modelId, async ({ session }) => {
+      const fault = await this.faultFor(job);
+      const run = await runWithFault(fault, { jobId: job.jobId, session, inputs });
+      if (job.leaseUntil <= clock.now()) throw new AssayError({ code: 'LEASE_LOST', facts: { jobId: job.jobId, leaseUntil: job.leaseUntil } });
+      const { claim, signature } = await this.parts.signer.sign({ job, inputs, outputRoot: run.outputRoot, fault });
+      this.parts.log.info({ event: 'claim.signed', jobId: job.jobId, outputRoot: claim.outputRoot, fee: claim.fee, insuredValue: claim.insuredValue }, 'claim signed');
+      if (run.lie) this.parts.log.info({ event: 'lied', jobId: job.jobId, fault, ...run.lie }, 'this executor lied on purpose');
+      return { claim, signature, outputs: await payloads.pack(run.outputs) };
+    });
+  }
+
+  /** WHY the ledger first: the same job again must give the same claim, also from an executor that lies now and then. */
+  private async faultFor(job: Job): Promise<FaultName> {
+    const { fault, faultEvery, ledger } = this.parts;
+    const known = await ledger.find(job.jobId);
+    if (known) return known.fault;
+    return fault !== 'none' && ++this.counted % faultEvery === 0 ? fault : 'none';
+  }
+}
