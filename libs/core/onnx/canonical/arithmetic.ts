@@ -1,0 +1,63 @@
+import { ALL_FACTS, isPositiveConstant, type Facts, type GraphBuilder, type Value } from '../graph.js';
+import { broadcastDims } from './broadcast.js';
+
+export type Arithmetic = 'Add' | 'Sub' | 'Mul' | 'Div';
+
+/** Element-wise float32 arithmetic with broadcasting. */
+export function arithmetic(graph: GraphBuilder, operator: Arithmetic, [a, b]: readonly [Value, Value]): Value {
+  const output = { dtype: a.dtype, dims: broadcastDims(a.dims, b.dims) };
+  const onnx = { opType: operator, attributes: [], shapeInputs: [] };
+  return graph.add({ operator, operands: [a, b], attributes: [], output, onnx }, FACTS[operator](a, b));
+}
+
+const both = (a: Value, b: Value, fact: keyof Facts): boolean => a.facts[fact] && b.facts[fact];
+
+/** A rounded sum is −0 only if both terms are; a product or quotient also where it underflows. */
+const FACTS: Record<Arithmetic, (a: Value, b: Value) => Facts> = {
+  Add: (a, b) => ({
+    nonNegative: both(a, b, 'nonNegative'),
+    neverNegativeZero: a.facts.neverNegativeZero || b.facts.neverNegativeZero,
+    neverNaN: both(a, b, 'nonNegative') && both(a, b, 'neverNaN'),
+  }),
+  Sub: (a, b) => ({ nonNegative: false, neverNegativeZero: a.facts.neverNegativeZero, neverNaN: isGuard(a, b) }),
+  Mul: (a, b) => scaled(a, b),
+  Div: (a, b) => scaled(a, b),
+};
+
+function scaled(a: Value, b: Value): Facts {
+  const nonNegative = both(a, b, 'nonNegative');
+  return { nonNegative, neverNegativeZero: nonNegative, neverNaN: isPositiveConstant(b) && a.facts.neverNaN };
+}
+
+/**
+ * A value equal to x, with +0 for −0 and for NaN: relu(x) − relu(0 − x). Returns x itself where the facts allow.
+ * MaxPool and ReduceMax give lane-dependent results on −0 and NaN without it.
+ */
+export function withoutNaNAndNegativeZero(graph: GraphBuilder, x: Value): Value {
+  if (x.facts.neverNaN && x.facts.neverNegativeZero) return x;
+  const positive = relu(graph, x);
+  const negative = relu(graph, arithmetic(graph, 'Sub', [graph.sharedConstant('zero', () => ({ dtype: 'float32', dims: [], data: new Uint8Array(4) })), x]));
+  return arithmetic(graph, 'Sub', [positive, negative]);
+}
+
+/** Recognises relu(x) − relu(0 − x): at each element one of the two is +0, so Inf − Inf cannot occur. */
+function isGuard(a: Value, b: Value): boolean {
+  if (a.kind !== 'node' || b.kind !== 'node' || a.node.operator !== 'Relu' || b.node.operator !== 'Relu') return false;
+  const [x, negated] = [a.node.operands[0], b.node.operands[0]];
+  if (negated?.kind !== 'node' || negated.node.operator !== 'Sub') return false;
+  const [zero, same] = negated.node.operands;
+  return same === x && zero?.kind === 'constant' && zero.tensor.data.every((byte) => byte === 0);
+}
+
+/** x where x > 0, else +0 (NaN and −0 too). ONNX Runtime's Relu keeps −0 on x86 and not on ARM, ThresholdedRelu keeps it nowhere. */
+export function relu(graph: GraphBuilder, x: Value): Value {
+  const onnx = { opType: 'ThresholdedRelu', attributes: [{ name: 'alpha', value: { float: 0 } }], shapeInputs: [] };
+  return graph.add({ operator: 'Relu', operands: [x], attributes: [], output: { dtype: x.dtype, dims: x.dims }, onnx }, ALL_FACTS);
+}
+
+/** e^x as MLAS computes it. */
+export function exp(graph: GraphBuilder, x: Value): Value {
+  const onnx = { opType: 'Exp', attributes: [], shapeInputs: [] };
+  const facts = { nonNegative: true, neverNegativeZero: true, neverNaN: x.facts.neverNaN };
+  return graph.add({ operator: 'Exp', operands: [x], attributes: [], output: { dtype: x.dtype, dims: x.dims }, onnx }, facts);
+}

@@ -1,0 +1,19 @@
+/** Block of a matrix product whose right side is a constant: MLAS packs it in slices of 256 (MLAS_SGEMM_PACKED_STRIDEK). */
+export const PACKED_BLOCK = 256;
+
+/**
+ * Block size over K that MLAS takes for a product whose right side is not packed, from its width N and K.
+ * Rule found by measurement (docs/numerics.md); source of the strides: onnxruntime/core/mlas/lib/sgemm.cpp, convolve.cpp.
+ */
+export function blockSize(n: number, k: number): number {
+  let strideN = 128;
+  let strideK = 128;
+  if (n >= k) while (strideK / 2 >= k) strideK /= 2;
+  else {
+    while (strideN > 16 && strideN / 2 >= n) {
+      strideK *= 2;
+      strideN /= 2;
+    }
+  }
+  return strideK;
+}

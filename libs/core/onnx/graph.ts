@@ -1,0 +1,169 @@
+import { byteLength, DTYPES, elementCount, elementWord, MAX_RANK, type Tensor, type TensorHeader } from '#core/hashing';
+import { evaluateElement, operatorByName, type Descriptor } from '#core/numerics';
+import { AssayError } from '#core/protocol';
+import { checkLimit, type ModelLimits } from './limits.js';
+import type { WrittenAttribute } from './proto/write.js';
+
+/**
+ * What holds for every element of a value, whatever the inputs. Some kernels treat NaN and −0 differently from lane
+ * to lane; the compiler keeps both away from them, by these facts where it can.
+ */
+export interface Facts {
+  /** ≥ +0 or NaN: neither negative nor −0. */
+  readonly nonNegative: boolean;
+  readonly neverNegativeZero: boolean;
+  readonly neverNaN: boolean;
+}
+
+export const NO_FACTS: Facts = { nonNegative: false, neverNegativeZero: false, neverNaN: false };
+export const ALL_FACTS: Facts = { nonNegative: true, neverNegativeZero: true, neverNaN: true };
+
+/** A tensor of the graph being built. */
+export type Value = InputValue | ConstantValue | NodeValue;
+
+interface ValueBase extends TensorHeader {
+  readonly facts: Facts;
+}
+
+export interface InputValue extends ValueBase {
+  readonly kind: 'input';
+  readonly index: number;
+}
+
+export interface ConstantValue extends ValueBase {
+  readonly kind: 'constant';
+  readonly tensor: Tensor;
+}
+
+export interface NodeValue extends ValueBase {
+  readonly kind: 'node';
+  readonly node: CanonicalNode;
+}
+
+/** One node of the canonical graph: a descriptor in the making and the ONNX node that ONNX Runtime runs for it. */
+export interface CanonicalNode {
+  /** Name in the numerics registry. */
+  readonly operator: string;
+  readonly operands: readonly Value[];
+  /** As the operator defines them, for the descriptor. */
+  readonly attributes: readonly bigint[];
+  readonly output: TensorHeader;
+  readonly onnx: OnnxForm;
+}
+
+export interface OnnxForm {
+  readonly opType: string;
+  /** Sorted by name. */
+  readonly attributes: readonly WrittenAttribute[];
+  /** Integer inputs that ONNX wants after the operands but that only restate the output's shape or an attribute. */
+  readonly shapeInputs: readonly Tensor[];
+}
+
+/** Micro-steps that folding one constant may take; above it the node stays for the run. */
+const MAX_FOLD_STEPS = 2 ** 21;
+
+/** Collects canonical nodes in topological order, folding those whose operands are all constant. */
+export class GraphBuilder {
+  readonly nodes: CanonicalNode[] = [];
+  private readonly shared = new Map<string, ConstantValue>();
+  private traceBytes = 0;
+
+  constructor(private readonly limits: ModelLimits) {}
+
+  constant(tensor: Tensor): ConstantValue {
+    return { kind: 'constant', dtype: tensor.dtype, dims: tensor.dims, tensor, facts: factsOf(tensor) };
+  }
+
+  /** A constant that several lowered nodes may use; one initializer per key. */
+  sharedConstant(key: string, make: () => Tensor): ConstantValue {
+    const known = this.shared.get(key);
+    if (known) return known;
+    const made = this.constant(make());
+    this.shared.set(key, made);
+    return made;
+  }
+
+  /**
+   * Adds a node and returns its value.
+   * @throws AssayError MODEL_TOO_LARGE; RangeError if the operator finds that the parts do not fit together.
+   */
+  add(node: CanonicalNode, facts: Facts = NO_FACTS): Value {
+    this.checkOutput(node.output);
+    const descriptor = probe(node);
+    operatorByName(node.operator).check(descriptor);
+    const folded = fold(node, descriptor);
+    if (folded) return this.constant(folded);
+    this.traceBytes += byteLength(node.output);
+    checkLimit(this.limits, 'traceBytes', this.traceBytes);
+    this.nodes.push(node);
+    checkLimit(this.limits, 'nodes', this.nodes.length);
+    return { kind: 'node', dtype: node.output.dtype, dims: node.output.dims, node, facts };
+  }
+
+  private checkOutput(header: TensorHeader): void {
+    if (header.dims.length > MAX_RANK) throw new RangeError(`its output has rank ${header.dims.length}, at most ${MAX_RANK} is supported`);
+    checkLimit(this.limits, 'tensorBytes', elementCount(header.dims) * DTYPES[header.dtype].size);
+    if (elementCount(header.dims) === 0) throw new RangeError('its output is empty');
+  }
+}
+
+/** The node's descriptor with operands numbered as they stand, for checks and folding before the graph is numbered. */
+function probe(node: CanonicalNode): Descriptor {
+  const operands = node.operands.map(({ dtype, dims }, index) => ({ kind: 'initializer' as const, index, dtype, dims }));
+  return { op: operatorByName(node.operator).code, outputIndex: 0, output: node.output, operands, attributes: node.attributes };
+}
+
+function fold(node: CanonicalNode, descriptor: Descriptor): Tensor | undefined {
+  const tensors = node.operands.map((operand) => (operand.kind === 'constant' ? operand.tensor : undefined));
+  if (tensors.some((tensor) => !tensor)) return undefined;
+  if (node.operator === 'Reshape') return { ...node.output, data: tensors[0]!.data };
+  const count = elementCount(node.output.dims);
+  if (count * operatorByName(node.operator).steps(descriptor) > MAX_FOLD_STEPS) return undefined;
+  const data = new Uint8Array(byteLength(node.output));
+  const view = new DataView(data.buffer);
+  const read = (slot: number, element: number): bigint => elementWord(tensors[slot]!, element);
+  for (let i = 0; i < count; i++) writeWord(view, { index: i, size: DTYPES[node.output.dtype].size, word: evaluateElement(descriptor, i, read) });
+  return { ...node.output, data };
+}
+
+function writeWord(view: DataView, { index, size, word }: { index: number; size: 1 | 4 | 8; word: bigint }): void {
+  if (size === 1) view.setUint8(index, Number(word));
+  else if (size === 4) view.setUint32(4 * index, Number(word), true);
+  else view.setBigUint64(8 * index, word, true);
+}
+
+function factsOf(tensor: Tensor): Facts {
+  if (tensor.dtype !== 'float32') return NO_FACTS;
+  const view = new DataView(tensor.data.buffer, tensor.data.byteOffset, tensor.data.length);
+  let [nonNegative, neverNegativeZero, neverNaN] = [true, true, true];
+  for (let at = 0; at < tensor.data.length; at += 4) {
+    const bits = view.getUint32(at, true);
+    if (bits >= 0x80000000) nonNegative = false;
+    if (bits === 0x80000000) neverNegativeZero = false;
+    if (bits % 0x80000000 > 0x7f800000) neverNaN = false;
+  }
+  return { nonNegative, neverNegativeZero, neverNaN };
+}
+
+/** True if every element is finite and above zero. */
+export function isPositiveConstant(value: Value): boolean {
+  if (value.kind !== 'constant' || value.dtype !== 'float32') return false;
+  const view = new DataView(value.tensor.data.buffer, value.tensor.data.byteOffset, value.tensor.data.length);
+  for (let at = 0; at < value.tensor.data.length; at += 4) {
+    const bits = view.getUint32(at, true);
+    if (bits === 0 || bits >= 0x7f800000) return false;
+  }
+  return true;
+}
+
+/** Throws MODEL_OPERATOR_UNSUPPORTED for a node of the source model. */
+export function unsupported(node: { name: string; opType: string; domain: string }, reason: string, remedy?: string): AssayError {
+  const label = node.name === '' ? 'A node' : `Node ${node.name}`;
+  const operator = node.domain === '' || node.domain === 'ai.onnx' ? node.opType : `${node.domain}.${node.opType}`;
+  return new AssayError({
+    code: 'MODEL_OPERATOR_UNSUPPORTED',
+    message: `${label} (${operator}) is not supported: ${reason}.`,
+    facts: { node: node.name, operator, reason },
+    ...(remedy && { remedy }),
+  });
+}

@@ -1,0 +1,171 @@
+import { MAX_RANK } from '#core/hashing';
+import { AssayError } from '#core/protocol';
+import { copy } from './canonical/movement.js';
+import { RESERVED_NAME } from './emission.js';
+import { GraphBuilder, NO_FACTS, unsupported, type InputValue, type NodeValue, type Value } from './graph.js';
+import type { ModelLimits } from './limits.js';
+import { checkLimit } from './limits.js';
+import { LOWERINGS } from './lowering/index.js';
+import { NodeView } from './lowering/node.js';
+import type { LoweredGraph } from './numbering.js';
+import type { OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo } from './proto/model.js';
+import { decodeTensor, dtypeOf } from './proto/tensor.js';
+
+const OPSETS = { first: 7, last: 24 } as const;
+
+export interface ImportOptions {
+  readonly dims: Readonly<Record<string, number>>;
+  readonly limits: ModelLimits;
+}
+
+/** Lowers a source model to canonical nodes. @throws AssayError MODEL_* naming node, operator and reason. */
+export function importModel(model: OnnxModel, options: ImportOptions): LoweredGraph {
+  if (model.opset < OPSETS.first || model.opset > OPSETS.last) {
+    throw new AssayError({ code: 'MODEL_OPERATOR_UNSUPPORTED', message: `The model uses operator set ${model.opset}, ${OPSETS.first} to ${OPSETS.last} are supported.`, facts: { opset: model.opset, ...OPSETS } });
+  }
+  return new Import(model, options).run();
+}
+
+class Import {
+  private readonly builder: GraphBuilder;
+  private readonly source: OnnxGraph;
+  private readonly values = new Map<string, Value>();
+
+  constructor(private readonly model: OnnxModel, private readonly options: ImportOptions) {
+    this.builder = new GraphBuilder(options.limits);
+    this.source = model.graph;
+  }
+
+  run(): LoweredGraph {
+    const inputs = bindInputs(this.source, this.options);
+    for (const input of inputs) this.define(input.name, input);
+    for (const node of neededNodes(this.source)) this.lower(node);
+    return { inputs: inputs.map(({ name, dtype, dims }) => ({ name, dtype, dims })), outputs: this.outputs(), nodes: this.builder.nodes };
+  }
+
+  private define(name: string, value: Value): void {
+    if (this.values.has(name)) throw invalidGraph(`The name ${name} is defined twice.`, { name });
+    this.values.set(name, value);
+  }
+
+  private resolve(name: string, user: string): Value {
+    const known = this.values.get(name);
+    if (known) return known;
+    const initializer = this.source.initializers.get(name);
+    if (!initializer) throw invalidGraph(`${user} uses ${name}, which nothing before it makes.`, { name, user });
+    const value = this.builder.constant(decodeTensor(initializer, this.options.limits));
+    this.values.set(name, value);
+    return value;
+  }
+
+  private lower(node: OnnxNode): void {
+    const lowering = node.domain === '' || node.domain === 'ai.onnx' ? LOWERINGS.get(node.opType) : undefined;
+    if (!lowering) throw unsupported(node, 'the operator is outside the canonical set', 'See docs/operators.md for the operators that are supported.');
+    const user = `Node ${node.name || node.opType}`;
+    const inputs = node.inputs.map((name) => (name === '' ? undefined : this.resolve(name, user)));
+    const view = new NodeView({ node, inputs, opset: this.model.opset, graph: this.builder, limits: this.options.limits });
+    const outputs = refusing(node, () => lowering(view));
+    view.refuseUnread();
+    // WHY: outputs a lowering does not give stay undefined; whoever uses one is told so by name.
+    outputs.forEach((value, i) => node.outputs[i] && this.define(node.outputs[i], value));
+  }
+
+  private outputs(): { name: string; value: NodeValue }[] {
+    if (this.source.outputs.length === 0) throw invalidGraph('The model has no outputs.', {});
+    const taken = new Set<unknown>();
+    const names = new Set(this.source.outputs.map(({ name }) => name));
+    if (names.size !== this.source.outputs.length) throw invalidGraph('Two outputs have the same name.', { names: [...names] });
+    return this.source.outputs.map(({ name }) => {
+      refuseName(name);
+      const value = this.resolve(name, 'The list of outputs');
+      if (value.kind === 'constant') throw invalidGraph(`Output ${name} does not depend on the inputs.`, { name });
+      if (value.kind === 'input' && this.source.inputs.some((input) => input.name === name)) throw invalidGraph(`${name} is an input and an output.`, { name });
+      const own = value.kind === 'node' && !taken.has(value.node) ? value : (copy(this.builder, value) as NodeValue);
+      taken.add(own.node);
+      return { name, value: own };
+    });
+  }
+}
+
+/** Runs a lowering; a shape or descriptor that does not fit becomes a refusal that names the node. */
+function refusing<T>(node: OnnxNode, lower: () => T): T {
+  try {
+    return lower();
+  } catch (cause) {
+    if (cause instanceof RangeError) throw unsupported(node, cause.message);
+    throw cause;
+  }
+}
+
+/** Nodes that the outputs need, in the file's order; refuses a name made twice. */
+function neededNodes(graph: OnnxGraph): OnnxNode[] {
+  const maker = new Map<string, OnnxNode>();
+  for (const node of graph.nodes) {
+    for (const name of node.outputs) {
+      if (name === '') continue;
+      if (maker.has(name) || graph.initializers.has(name)) throw invalidGraph(`The name ${name} is defined twice.`, { name });
+      maker.set(name, node);
+    }
+  }
+  const needed = new Set<OnnxNode>();
+  const open = graph.outputs.flatMap(({ name }) => maker.get(name) ?? []);
+  for (let node = open.pop(); node; node = open.pop()) {
+    if (needed.has(node)) continue;
+    needed.add(node);
+    for (const name of node.inputs) {
+      const before = maker.get(name);
+      if (before && !needed.has(before)) open.push(before);
+    }
+  }
+  return graph.nodes.filter((node) => needed.has(node));
+}
+
+function bindInputs(graph: OnnxGraph, { dims, limits }: ImportOptions): (InputValue & { name: string })[] {
+  const infos = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
+  checkLimit(limits, 'signature', infos.length);
+  const unbound: string[] = [];
+  const asked = new Set<string>();
+  const inputs = infos.map((info, index) => {
+    refuseName(info.name);
+    const dtype = dtypeOf(info.dataType);
+    if (!dtype) throw new AssayError({ code: 'MODEL_DTYPE_UNSUPPORTED', message: `Input ${info.name} has element type code ${info.dataType}.`, facts: { input: info.name, dataType: info.dataType } });
+    return { kind: 'input' as const, index, name: info.name, dtype, dims: bindDims(info, { dims, unbound, asked }), facts: NO_FACTS };
+  });
+  if (unbound.length > 0) throw unboundDims(unbound);
+  const unknown = Object.keys(dims).filter((name) => !asked.has(name));
+  if (unknown.length > 0) throw new AssayError({ code: 'MODEL_DIMS_UNBOUND', message: `The model has no open dimension named ${unknown.join(', ')}.`, facts: { unknown, open: [...asked] } });
+  for (const input of inputs) checkLimit(limits, 'tensorBytes', input.dims.reduce((a, b) => a * b, 8));
+  return inputs;
+}
+
+/** Sizes of one input: as in the file, or bound by symbol, or by `input.axis` where the file gives no symbol. */
+function bindDims(info: OnnxValueInfo, { dims, unbound, asked }: { dims: Readonly<Record<string, number>>; unbound: string[]; asked: Set<string> }): number[] {
+  if (!info.dims) throw invalidGraph(`Input ${info.name} has no shape.`, { input: info.name });
+  if (info.dims.length > MAX_RANK) throw invalidGraph(`Input ${info.name} has rank ${info.dims.length}, at most ${MAX_RANK} is supported.`, { input: info.name });
+  return info.dims.map((dim, axis) => {
+    if (typeof dim === 'bigint' && dim > 0n) return Number(dim);
+    const symbol = typeof dim === 'string' && dim !== '' ? dim : `${info.name}.${axis}`;
+    asked.add(symbol);
+    const size = Object.hasOwn(dims, symbol) ? dims[symbol] : undefined;
+    if (size !== undefined && Number.isInteger(size) && size > 0 && size < 2 ** 31) return size;
+    if (!unbound.includes(symbol)) unbound.push(symbol);
+    return 1;
+  });
+}
+
+function unboundDims(unbound: readonly string[]): AssayError {
+  return new AssayError({
+    code: 'MODEL_DIMS_UNBOUND',
+    message: `The model leaves ${unbound.length === 1 ? 'a dimension' : 'dimensions'} open: ${unbound.join(', ')}.`,
+    facts: { dimensions: unbound },
+    remedy: `Bind with ${unbound.map((name) => `--dim ${name}=1`).join(' ')} (or other sizes).`,
+  });
+}
+
+function refuseName(name: string): void {
+  if (name === '' || RESERVED_NAME.test(name)) throw invalidGraph(`An input or output has the name ${JSON.stringify(name)}; names must not be empty or start with %, $ or #.`, { name });
+}
+
+function invalidGraph(message: string, facts: Record<string, unknown>): AssayError {
+  return new AssayError({ code: 'MODEL_GRAPH_INVALID', message, facts });
+}

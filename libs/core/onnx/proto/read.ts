@@ -1,0 +1,195 @@
+import { AssayError } from '#core/protocol';
+import { checkLimit, type ModelLimits } from '../limits.js';
+import { ATTRIBUTE, DIMENSION, GRAPH, MODEL, NODE, OPERATOR_SET, SHAPE, STRING_ENTRY, TENSOR, TENSOR_TYPE, TYPE, VALUE_INFO } from './fields.js';
+import { readBytes, readFloat, readFloats, readInt, readInts, readMessage, readText } from './message.js';
+import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, OnnxValueInfo } from './model.js';
+
+/**
+ * Reads an ONNX file without copying its data. Bounded by `limits`; descends only into messages it knows.
+ * @throws AssayError MODEL_TOO_LARGE, MODEL_UNPARSABLE.
+ */
+export function readModel(bytes: Uint8Array, limits: ModelLimits): OnnxModel {
+  checkLimit(limits, 'bytes', bytes.length);
+  try {
+    return model(bytes, limits);
+  } catch (cause) {
+    if (cause instanceof AssayError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new AssayError({ code: 'MODEL_UNPARSABLE', message: `The file cannot be read as an ONNX model: ${reason}.`, facts: { bytes: bytes.length, reason }, cause });
+  }
+}
+
+function model(bytes: Uint8Array, limits: ModelLimits): OnnxModel {
+  let opset: number | undefined;
+  let content: Uint8Array | undefined;
+  let functions = 0;
+  const metadata = new Map<string, string>();
+  readMessage(bytes, {
+    [MODEL.opsetImport]: (r, w) => {
+      const { domain, version } = operatorSet(readBytes(r, w));
+      if (domain === '' || domain === 'ai.onnx') opset = version;
+    },
+    [MODEL.metadata]: (r, w) => {
+      const [key, value] = stringEntry(readBytes(r, w));
+      if (metadata.size < limits.listLength) metadata.set(key, value);
+    },
+    [MODEL.graph]: (r, w) => (content = readBytes(r, w)),
+    [MODEL.functions]: (r, w) => (readBytes(r, w), functions++),
+  });
+  if (!content || opset === undefined) throw new RangeError('it holds no graph or names no operator set');
+  if (functions > 0) throw new RangeError('it defines functions of its own, which are not supported');
+  return { opset, metadata, graph: graph(content, limits) };
+}
+
+function operatorSet(bytes: Uint8Array): { domain: string; version: number } {
+  let domain = '';
+  let version = 0;
+  readMessage(bytes, {
+    [OPERATOR_SET.domain]: (r, w) => (domain = readText(r, w)),
+    [OPERATOR_SET.version]: (r, w) => (version = Number(readInt(r, w))),
+  });
+  return { domain, version };
+}
+
+function stringEntry(bytes: Uint8Array): [string, string] {
+  let key = '';
+  let value = '';
+  readMessage(bytes, { [STRING_ENTRY.key]: (r, w) => (key = readText(r, w)), [STRING_ENTRY.value]: (r, w) => (value = readText(r, w)) });
+  return [key, value];
+}
+
+function graph(bytes: Uint8Array, limits: ModelLimits): OnnxGraph {
+  const nodes: OnnxNode[] = [];
+  const initializers = new Map<string, OnnxTensor>();
+  const inputs: OnnxValueInfo[] = [];
+  const outputs: OnnxValueInfo[] = [];
+  readMessage(bytes, {
+    [GRAPH.node]: (r, w) => {
+      nodes.push(node(readBytes(r, w), limits));
+      checkLimit(limits, 'nodes', nodes.length);
+    },
+    [GRAPH.initializer]: (r, w) => {
+      const tensor = onnxTensor(readBytes(r, w), limits);
+      if (initializers.has(tensor.name)) throw new RangeError(`two initializers are named ${quoted(tensor.name)}`);
+      initializers.set(tensor.name, tensor);
+      checkLimit(limits, 'initializers', initializers.size);
+    },
+    // Old files list every initializer among the inputs as well.
+    [GRAPH.input]: (r, w) => checkLimit(limits, 'initializers', inputs.push(valueInfo(readBytes(r, w), limits))),
+    [GRAPH.output]: (r, w) => checkLimit(limits, 'signature', outputs.push(valueInfo(readBytes(r, w), limits))),
+    [GRAPH.sparseInitializer]: () => {
+      throw new RangeError('it holds sparse initializers, which are not supported');
+    },
+  });
+  return { nodes, initializers, inputs, outputs };
+}
+
+function node(bytes: Uint8Array, limits: ModelLimits): OnnxNode {
+  const inputs: string[] = [];
+  const outputs: string[] = [];
+  const attributes = new Map<string, OnnxAttribute>();
+  const texts = { name: '', opType: '', domain: '' };
+  readMessage(bytes, {
+    [NODE.input]: (r, w) => checkLimit(limits, 'listLength', inputs.push(name(readText(r, w), limits))),
+    [NODE.output]: (r, w) => checkLimit(limits, 'listLength', outputs.push(name(readText(r, w), limits))),
+    [NODE.name]: (r, w) => (texts.name = name(readText(r, w), limits)),
+    [NODE.opType]: (r, w) => (texts.opType = name(readText(r, w), limits)),
+    [NODE.domain]: (r, w) => (texts.domain = name(readText(r, w), limits)),
+    [NODE.attribute]: (r, w) => {
+      const [key, value] = attribute(readBytes(r, w), limits);
+      if (attributes.has(key)) throw new RangeError(`a node has two attributes ${quoted(key)}`);
+      attributes.set(key, value);
+      checkLimit(limits, 'listLength', attributes.size);
+    },
+  });
+  return { ...texts, inputs, outputs, attributes };
+}
+
+function attribute(bytes: Uint8Array, limits: ModelLimits): [string, OnnxAttribute] {
+  let key = '';
+  const value: { -readonly [K in keyof OnnxAttribute]: OnnxAttribute[K] } = { type: 0 };
+  const ints: bigint[] = [];
+  const floats: number[] = [];
+  readMessage(bytes, {
+    [ATTRIBUTE.name]: (r, w) => (key = name(readText(r, w), limits)),
+    [ATTRIBUTE.type]: (r, w) => (value.type = Number(readInt(r, w))),
+    [ATTRIBUTE.f]: (r, w) => (value.float = readFloat(r, w)),
+    [ATTRIBUTE.i]: (r, w) => (value.int = readInt(r, w)),
+    [ATTRIBUTE.s]: (r, w) => (value.text = name(readText(r, w), limits)),
+    [ATTRIBUTE.t]: (r, w) => (value.tensor = onnxTensor(readBytes(r, w), limits)),
+    [ATTRIBUTE.ints]: (r, w) => readInts(r, w, { into: ints, limit: limits.listLength }),
+    [ATTRIBUTE.floats]: (r, w) => {
+      floats.push(...floatsOf(readFloats(r, w), limits));
+      checkLimit(limits, 'listLength', floats.length);
+    },
+  });
+  if (ints.length > 0) value.ints = ints;
+  if (floats.length > 0) value.floats = floats;
+  return [key, value];
+}
+
+function floatsOf(bytes: Uint8Array, limits: ModelLimits): number[] {
+  checkLimit(limits, 'listLength', bytes.length / 4);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return Array.from({ length: Math.floor(bytes.length / 4) }, (_, i) => view.getFloat32(4 * i, true));
+}
+
+function onnxTensor(bytes: Uint8Array, limits: ModelLimits): OnnxTensor {
+  const tensor = { name: '', dims: [] as bigint[], dataType: 0, floats: [] as Uint8Array[], ints: [] as bigint[], elsewhere: false };
+  let raw: Uint8Array | undefined;
+  const elsewhere = (): void => void (tensor.elsewhere = true);
+  readMessage(bytes, {
+    [TENSOR.dims]: (r, w) => readInts(r, w, { into: tensor.dims, limit: 16 }),
+    [TENSOR.dataType]: (r, w) => (tensor.dataType = Number(readInt(r, w))),
+    [TENSOR.name]: (r, w) => (tensor.name = name(readText(r, w), limits)),
+    [TENSOR.rawData]: (r, w) => (raw = readBytes(r, w)),
+    [TENSOR.floatData]: (r, w) => void tensor.floats.push(readFloats(r, w)),
+    [TENSOR.int32Data]: (r, w) => readInts(r, w, { into: tensor.ints, limit: limits.tensorBytes }),
+    [TENSOR.int64Data]: (r, w) => readInts(r, w, { into: tensor.ints, limit: limits.tensorBytes }),
+    [TENSOR.segment]: (r, w) => (readBytes(r, w), elsewhere()),
+    [TENSOR.externalData]: (r, w) => (readBytes(r, w), elsewhere()),
+    [TENSOR.dataLocation]: (r, w) => void (readInt(r, w) !== 0n && elsewhere()),
+  });
+  return { ...tensor, ...(raw && { raw }) };
+}
+
+function valueInfo(bytes: Uint8Array, limits: ModelLimits): OnnxValueInfo {
+  let label = '';
+  let dataType = 0;
+  let dims: (bigint | string | undefined)[] | undefined;
+  readMessage(bytes, {
+    [VALUE_INFO.name]: (r, w) => (label = name(readText(r, w), limits)),
+    [VALUE_INFO.type]: (r, w) => readMessage(readBytes(r, w), {
+      [TYPE.tensor]: (tr, tw) => readMessage(readBytes(tr, tw), {
+        [TENSOR_TYPE.elementType]: (er, ew) => (dataType = Number(readInt(er, ew))),
+        [TENSOR_TYPE.shape]: (sr, sw) => (dims = shape(readBytes(sr, sw), limits)),
+      }),
+    }),
+  });
+  return { name: label, dataType, ...(dims && { dims }) };
+}
+
+function shape(bytes: Uint8Array, limits: ModelLimits): (bigint | string | undefined)[] {
+  const dims: (bigint | string | undefined)[] = [];
+  readMessage(bytes, {
+    [SHAPE.dim]: (r, w) => {
+      let dim: bigint | string | undefined;
+      readMessage(readBytes(r, w), {
+        [DIMENSION.value]: (dr, dw) => (dim = readInt(dr, dw)),
+        [DIMENSION.param]: (dr, dw) => (dim = name(readText(dr, dw), limits)),
+      });
+      dims.push(dim);
+      if (dims.length > 16) throw new RangeError('a shape has more than 16 dimensions');
+    },
+  });
+  return dims;
+}
+
+function name(text: string, limits: ModelLimits): string {
+  checkLimit(limits, 'nameLength', text.length);
+  return text;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, 80));
+}

@@ -1,0 +1,68 @@
+import { canonicalizeNaNs, DTYPES, MAX_RANK, type Dtype, type Tensor } from '#core/hashing';
+import { AssayError } from '#core/protocol';
+import type { ModelLimits } from '../limits.js';
+import type { OnnxTensor } from './model.js';
+
+/** The dtype with this TensorProto.DataType code, or undefined. */
+export function dtypeOf(code: number): Dtype | undefined {
+  return (Object.keys(DTYPES) as Dtype[]).find((name) => DTYPES[name].code === code);
+}
+
+/**
+ * A tensor of the file in canonical bytes (a fresh, aligned copy; NaNs as 0x7fc00000, bool as 0 or 1).
+ * @throws AssayError MODEL_DTYPE_UNSUPPORTED, MODEL_TOO_LARGE, MODEL_GRAPH_INVALID, MODEL_UNPARSABLE (data in another file).
+ */
+export function decodeTensor(source: OnnxTensor, limits: ModelLimits): Tensor {
+  const facts = { tensor: source.name };
+  const dtype = dtypeOf(source.dataType);
+  if (!dtype) throw new AssayError({ code: 'MODEL_DTYPE_UNSUPPORTED', message: `Tensor ${source.name} has element type code ${source.dataType}.`, facts: { ...facts, dataType: source.dataType } });
+  if (source.elsewhere) {
+    throw new AssayError({ code: 'MODEL_UNPARSABLE', message: `The data of tensor ${source.name} lies outside the file.`, facts, remedy: 'Save the model with all weights inside the .onnx file.' });
+  }
+  const dims = checkedDims(source, DTYPES[dtype].size, limits);
+  const length = dims.reduce((a, b) => a * b, 1) * DTYPES[dtype].size;
+  const data = dataBytes(source, { dtype, length });
+  if (data?.length !== length) {
+    throw new AssayError({ code: 'MODEL_GRAPH_INVALID', message: `Tensor ${source.name} has ${data?.length ?? 'other'} bytes of data where its shape needs ${length}.`, facts: { ...facts, dims, dtype } });
+  }
+  return canonicalizeNaNs({ dtype, dims, data: dtype === 'bool' ? data.map((byte) => (byte === 0 ? 0 : 1)) : data });
+}
+
+function checkedDims(source: OnnxTensor, size: number, limits: ModelLimits): number[] {
+  const elements = source.dims.reduce((a, b) => a * b, 1n);
+  if (source.dims.length > MAX_RANK || source.dims.some((dim) => dim < 0n)) {
+    throw new AssayError({ code: 'MODEL_GRAPH_INVALID', message: `Tensor ${source.name} has the impossible shape [${source.dims}].`, facts: { tensor: source.name, dims: source.dims } });
+  }
+  if (elements * BigInt(size) > BigInt(limits.tensorBytes) || source.dims.some((dim) => dim > 0xffffffffn)) {
+    throw new AssayError({ code: 'MODEL_TOO_LARGE', message: `Tensor ${source.name} of shape [${source.dims}] is above the limit of ${limits.tensorBytes} bytes.`, facts: { tensor: source.name, dims: source.dims } });
+  }
+  return source.dims.map(Number);
+}
+
+/** Undefined where the typed fields hold another number of entries than the shape needs. */
+function dataBytes(source: OnnxTensor, { dtype, length }: { dtype: Dtype; length: number }): Uint8Array | undefined {
+  // WHY not slice: on a Buffer that gives a view, which may start at any offset.
+  if (source.raw) return new Uint8Array(source.raw);
+  if (dtype === 'float32') return joined(source.floats, length);
+  const size = DTYPES[dtype].size;
+  if (source.ints.length * size !== length) return undefined;
+  const data = new Uint8Array(length);
+  const view = new DataView(data.buffer);
+  source.ints.forEach((value, i) => {
+    if (size === 1) view.setUint8(i, Number(BigInt.asUintN(8, value)));
+    else if (size === 4) view.setInt32(4 * i, Number(BigInt.asIntN(32, value)), true);
+    else view.setBigInt64(8 * i, value, true);
+  });
+  return data;
+}
+
+function joined(pieces: readonly Uint8Array[], length: number): Uint8Array | undefined {
+  if (pieces.reduce((sum, piece) => sum + piece.length, 0) !== length) return undefined;
+  const data = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    data.set(piece, at);
+    at += piece.length;
+  }
+  return data;
+}

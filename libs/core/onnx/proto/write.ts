@@ -1,0 +1,109 @@
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { DTYPES, type Tensor, type TensorHeader } from '#core/hashing';
+import { ATTRIBUTE, ATTRIBUTE_TYPE, DIMENSION, GRAPH, MODEL, NODE, OPERATOR_SET, SHAPE, STRING_ENTRY, TENSOR, TENSOR_TYPE, TYPE, VALUE_INFO } from './fields.js';
+
+/** What a canonical file holds. Written in the order given, so equal content gives equal bytes. */
+export interface OnnxFile {
+  readonly irVersion: number;
+  readonly opset: number;
+  readonly producer: string;
+  readonly metadata: readonly (readonly [key: string, value: string])[];
+  readonly graphName: string;
+  readonly nodes: readonly WrittenNode[];
+  readonly initializers: readonly (Tensor & { readonly name: string })[];
+  readonly inputs: readonly NamedHeader[];
+  readonly outputs: readonly NamedHeader[];
+}
+
+export interface NamedHeader extends TensorHeader {
+  readonly name: string;
+}
+
+export interface WrittenNode {
+  readonly name: string;
+  readonly opType: string;
+  readonly inputs: readonly string[];
+  readonly output: string;
+  readonly attributes: readonly WrittenAttribute[];
+}
+
+export interface WrittenAttribute {
+  readonly name: string;
+  /** An integer, a list of integers, or a float32. */
+  readonly value: number | readonly number[] | { readonly float: number };
+}
+
+/** Encodes a file; deterministic: fields in ascending order, no defaults left to a library. */
+export function writeModel(file: OnnxFile): Uint8Array {
+  const writer = new BinaryWriter();
+  writer.tag(MODEL.irVersion, WireType.Varint).int64(file.irVersion);
+  text(writer, MODEL.producerName, file.producer);
+  nested(writer, MODEL.graph, () => writeGraph(writer, file));
+  nested(writer, MODEL.opsetImport, () => {
+    text(writer, OPERATOR_SET.domain, '');
+    writer.tag(OPERATOR_SET.version, WireType.Varint).int64(file.opset);
+  });
+  for (const [key, value] of file.metadata) {
+    nested(writer, MODEL.metadata, () => {
+      text(writer, STRING_ENTRY.key, key);
+      text(writer, STRING_ENTRY.value, value);
+    });
+  }
+  return writer.finish();
+}
+
+function writeGraph(writer: BinaryWriter, file: OnnxFile): void {
+  for (const node of file.nodes) nested(writer, GRAPH.node, () => writeNode(writer, node));
+  text(writer, GRAPH.name, file.graphName);
+  for (const tensor of file.initializers) nested(writer, GRAPH.initializer, () => writeTensor(writer, tensor));
+  for (const input of file.inputs) nested(writer, GRAPH.input, () => writeValueInfo(writer, input));
+  for (const output of file.outputs) nested(writer, GRAPH.output, () => writeValueInfo(writer, output));
+}
+
+function writeNode(writer: BinaryWriter, node: WrittenNode): void {
+  for (const input of node.inputs) text(writer, NODE.input, input);
+  text(writer, NODE.output, node.output);
+  text(writer, NODE.name, node.name);
+  text(writer, NODE.opType, node.opType);
+  for (const attribute of node.attributes) nested(writer, NODE.attribute, () => writeAttribute(writer, attribute));
+}
+
+function writeAttribute(writer: BinaryWriter, { name, value }: WrittenAttribute): void {
+  text(writer, ATTRIBUTE.name, name);
+  let type: number = ATTRIBUTE_TYPE.ints;
+  if (typeof value === 'number') {
+    writer.tag(ATTRIBUTE.i, WireType.Varint).int64(value);
+    type = ATTRIBUTE_TYPE.int;
+  } else if ('float' in value) {
+    writer.tag(ATTRIBUTE.f, WireType.Bit32).float(value.float);
+    type = ATTRIBUTE_TYPE.float;
+  } else for (const item of value) writer.tag(ATTRIBUTE.ints, WireType.Varint).int64(item);
+  writer.tag(ATTRIBUTE.type, WireType.Varint).int32(type);
+}
+
+function writeTensor(writer: BinaryWriter, tensor: Tensor & { readonly name: string }): void {
+  for (const dim of tensor.dims) writer.tag(TENSOR.dims, WireType.Varint).int64(dim);
+  writer.tag(TENSOR.dataType, WireType.Varint).int32(DTYPES[tensor.dtype].code);
+  text(writer, TENSOR.name, tensor.name);
+  writer.tag(TENSOR.rawData, WireType.LengthDelimited).bytes(tensor.data);
+}
+
+function writeValueInfo(writer: BinaryWriter, { name, dtype, dims }: NamedHeader): void {
+  text(writer, VALUE_INFO.name, name);
+  nested(writer, VALUE_INFO.type, () => nested(writer, TYPE.tensor, () => {
+    writer.tag(TENSOR_TYPE.elementType, WireType.Varint).int32(DTYPES[dtype].code);
+    nested(writer, TENSOR_TYPE.shape, () => {
+      for (const dim of dims) nested(writer, SHAPE.dim, () => writer.tag(DIMENSION.value, WireType.Varint).int64(dim));
+    });
+  }));
+}
+
+function text(writer: BinaryWriter, field: number, value: string): void {
+  writer.tag(field, WireType.LengthDelimited).string(value);
+}
+
+function nested(writer: BinaryWriter, field: number, write: () => void): void {
+  writer.tag(field, WireType.LengthDelimited).fork();
+  write();
+  writer.join();
+}

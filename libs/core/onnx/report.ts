@@ -1,0 +1,50 @@
+import { byteLength, chunkCount, depthFor, type Tensor } from '#core/hashing';
+import { operatorByCode } from '#core/numerics';
+import type { ModelManifest } from './manifest.js';
+import type { OnnxModel } from './proto/model.js';
+
+/** What compilation did and what the model costs to run and to dispute. */
+export interface CompileReport {
+  /** Nodes of the source file by ONNX operator. */
+  readonly sourceOperators: Readonly<Record<string, number>>;
+  /** Canonical nodes by operator. */
+  readonly operators: Readonly<Record<string, number>>;
+  readonly nodes: number;
+  readonly weightBytes: number;
+  /** Bytes of all values of one run. */
+  readonly traceBytes: number;
+  /** Micro-steps of the longest chain. */
+  readonly maxSteps: number;
+  /** The dispute with the most moves by both sides, opening and proof included. */
+  readonly worstDispute: { readonly value: number; readonly operator: string; readonly moves: number };
+}
+
+export function reportOf(source: OnnxModel, manifest: ModelManifest, initializers: readonly Tensor[]): CompileReport {
+  const values = manifest.descriptors.slice(0, -1);
+  const steps = values.map((d) => operatorByCode(d.op).steps(d));
+  const moves = values.map((d, i) => disputeMoves({ values: manifest.valueCount, chunks: chunkCount(d.output), steps: steps[i]! }));
+  const worst = moves.indexOf(moves.reduce((a, b) => Math.max(a, b)));
+  return {
+    sourceOperators: tally(source.graph.nodes.map((node) => node.opType)),
+    operators: tally(values.map((d) => operatorByCode(d.op).name)),
+    nodes: values.length,
+    weightBytes: initializers.reduce((sum, tensor) => sum + tensor.data.length, 0),
+    traceBytes: values.reduce((sum, d) => sum + byteLength(d.output), 0),
+    maxSteps: steps.reduce((a, b) => Math.max(a, b)),
+    worstDispute: { value: worst, operator: operatorByCode(values[worst]!.op).name, moves: moves[worst]! },
+  };
+}
+
+/** Moves of a dispute played to the end: docs/protocol.md section 4. */
+function disputeMoves({ values, chunks, steps }: { values: number; chunks: number; steps: number }): number {
+  const rounds = (depth: number): number => Math.max(1, Math.ceil(depth / 5));
+  let segments = 1;
+  for (let n = steps; n > 256; n = Math.max(Math.ceil(Math.sqrt(n)), Math.ceil(n / 256))) segments++;
+  return 1 + 2 * rounds(depthFor(values)) + 2 * rounds(depthFor(chunks)) + 2 * segments;
+}
+
+function tally(names: readonly string[]): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
+}

@@ -1,0 +1,32 @@
+import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import type { Profile } from '#core/onnx';
+import type { RuntimeTensor } from './tensors.js';
+
+export type Feeds = Readonly<Record<string, RuntimeTensor>>;
+export type Fetched = Readonly<Record<string, ArrayBufferView>>;
+
+/** One loaded ONNX file. */
+export interface Runner {
+  /** Gives the tensors named, raw. One call at a time per runner is run, others wait. */
+  run(feeds: Feeds, names: readonly string[]): Promise<Fetched>;
+  close(): Promise<void>;
+}
+
+/** Session options that the profile fixes; everything that bits depend on. */
+export function sessionOptions(profile: Profile): InferenceSession.SessionOptions {
+  const { executionMode, graphOptimizationLevel, interOpNumThreads, intraOpNumThreads, extra } = profile.session;
+  return { executionProviders: ['cpu'], executionMode, graphOptimizationLevel, interOpNumThreads, intraOpNumThreads, extra, logSeverityLevel: 3 };
+}
+
+/** Runs on the calling thread: onnxruntime-node computes synchronously, so only for models that take a few milliseconds. */
+export async function runHere(onnx: Uint8Array, options: InferenceSession.SessionOptions): Promise<Runner> {
+  const session = await InferenceSession.create(onnx, options);
+  return {
+    async run(feeds, names) {
+      const tensors = Object.fromEntries(Object.entries(feeds).map(([name, { dtype, data, dims }]) => [name, new OrtTensor(dtype, data, dims)]));
+      const results = await session.run(tensors, [...names]);
+      return Object.fromEntries(names.map((name) => [name, results[name]!.data as ArrayBufferView]));
+    },
+    close: () => session.release(),
+  };
+}

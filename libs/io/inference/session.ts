@@ -1,0 +1,104 @@
+import { elementCount, type Tensor } from '#core/hashing';
+import { PROFILES, suffixModel, tracingModel, type CanonicalModel, type NamedHeader, type PartialModel } from '#core/onnx';
+import { operatorByCode } from '#core/numerics';
+import { asAssayError, AssayError } from '#core/protocol';
+import { runHere, sessionOptions, type Runner } from './runner.js';
+import { checkTensors, fromRuntime, toRuntime } from './tensors.js';
+import { runOnThread } from './thread.js';
+
+/** Above this many micro-steps a model gets a thread of its own: about ten milliseconds of computing. */
+const OWN_THREAD_STEPS = 5e7;
+
+export interface SessionOptions {
+  /** Where to compute; by the model's size if left out. */
+  readonly thread?: 'own' | 'calling';
+}
+
+/** A model ready to run under its profile. */
+export interface InferenceSession {
+  readonly model: CanonicalModel;
+  /** The outputs in signature order, NaNs canonical. @throws AssayError TENSOR_*, EXECUTION_FAILED. */
+  run(inputs: readonly Tensor[]): Promise<Tensor[]>;
+  /** Every value in trace order, the outputs entry not included, NaNs canonical. Loads a second session when first asked. */
+  trace(inputs: readonly Tensor[]): Promise<Tensor[]>;
+  close(): Promise<void>;
+}
+
+export async function openSession(model: CanonicalModel, options: SessionOptions = {}): Promise<InferenceSession> {
+  const open = opener(model, options);
+  const runner = await open(model.onnx);
+  let tracing: Promise<Runner> | undefined;
+  const { inputs: signature, outputs } = model.manifest.signature;
+  return {
+    model,
+    run: (inputs) => execute(runner, { inputs, signature, outputs }),
+    async trace(inputs) {
+      const whole = tracingModel(model);
+      tracing ??= open(whole.onnx);
+      return execute(await tracing, { inputs, signature, outputs: namedOutputs(model, whole) });
+    },
+    async close() {
+      await runner.close();
+      await (await tracing)?.close();
+    },
+  };
+}
+
+export interface Splice {
+  readonly inputs: readonly Tensor[];
+  /** At least the values up to and including `fromValue`, in trace order. */
+  readonly values: readonly Tensor[];
+  readonly fromValue: number;
+}
+
+/** A whole trace around changed values: those up to `fromValue` as given, every later one recomputed from them. */
+export async function traceFrom(model: CanonicalModel, { inputs, values, fromValue }: Splice): Promise<Tensor[]> {
+  const kept = values.slice(0, fromValue + 1);
+  if (fromValue === model.graph.nodes.length - 1) return kept;
+  const suffix = suffixModel(model, fromValue);
+  const runner = await opener(model, {})(suffix.onnx);
+  try {
+    const given = suffix.inputs.map(({ kind, index }) => (kind === 'input' ? inputs[index]! : kept[index]!));
+    return [...kept, ...(await execute(runner, { inputs: given, signature: suffix.inputs, outputs: namedOutputs(model, suffix) }))];
+  } finally {
+    await runner.close();
+  }
+}
+
+function namedOutputs(model: CanonicalModel, part: PartialModel): NamedHeader[] {
+  return part.outputs.map(({ name, value }) => ({ name, ...model.manifest.descriptors[value]!.output }));
+}
+
+function opener(model: CanonicalModel, { thread }: SessionOptions): (onnx: Uint8Array) => Promise<Runner> {
+  const profile = PROFILES.get(model.manifest.profile);
+  if (!profile) throw new AssayError({ code: 'PROFILE_UNKNOWN', facts: { profile: model.manifest.profile, known: [...PROFILES.keys()] } });
+  const own = thread ? thread === 'own' : totalSteps(model) > OWN_THREAD_STEPS;
+  return async (onnx) => {
+    try {
+      return await (own ? runOnThread : runHere)(onnx, sessionOptions(profile));
+    } catch (cause) {
+      throw asAssayError(cause, 'EXECUTION_FAILED');
+    }
+  };
+}
+
+function totalSteps(model: CanonicalModel): number {
+  return model.manifest.descriptors.slice(0, -1).reduce((sum, d) => sum + elementCount(d.output.dims) * operatorByCode(d.op).steps(d), 0);
+}
+
+interface Execution {
+  readonly inputs: readonly Tensor[];
+  readonly signature: readonly NamedHeader[];
+  readonly outputs: readonly NamedHeader[];
+}
+
+async function execute(runner: Runner, { inputs, signature, outputs }: Execution): Promise<Tensor[]> {
+  checkTensors(inputs, signature);
+  const feeds = Object.fromEntries(inputs.map((tensor, i) => [signature[i]!.name, toRuntime(tensor)]));
+  try {
+    const results = await runner.run(feeds, outputs.map(({ name }) => name));
+    return outputs.map(({ name, dtype, dims }) => fromRuntime({ dtype, dims }, results[name]!));
+  } catch (cause) {
+    throw asAssayError(cause, 'EXECUTION_FAILED');
+  }
+}
