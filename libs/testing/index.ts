@@ -6,5 +6,6 @@ export * from './network/nats-server.js';
 export * from './network/ports.js';
 export * from './network/supervisor.js';
 export * from './place.js';
+export * from './postgres.js';
 export * from './random.js';
 export * from './network/folder.js';

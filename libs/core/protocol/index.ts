@@ -1,3 +1,5 @@
 export * from './errors.js';
+export * from './lifecycle.js';
 export * from './messages.js';
+export * from './sampling.js';
 export * from './wire.js';

@@ -1,0 +1,140 @@
+import type { Hex } from 'viem';
+import type { Root } from '#core/hashing';
+import { AssayError, type Request } from '#core/protocol';
+import type { JobChanges } from './changes.js';
+import { readRequest, toJson, type Charge, type ExecutorTotal } from './codec.js';
+import type { PrismaClient } from './generated/client.js';
+import { moveIn } from './jobs.js';
+import { batchRecord, claimRecord, type BatchRecord, type ClaimRecord, type Landing } from './records.js';
+
+export interface NewBatch {
+  readonly root: Root;
+  /** Claim digests in leaf order. */
+  readonly leaves: readonly Root[];
+  readonly totals: readonly ExecutorTotal[];
+  readonly charges: readonly Charge[];
+  readonly now: Date;
+}
+
+/** A claim with the request it answers. */
+export interface BatchedClaim extends ClaimRecord {
+  readonly request: Request;
+  readonly requestSignature: Hex;
+}
+
+/** Questions about claims in batches, and what happens to a batch. */
+export class BatchStore {
+  constructor(
+    private readonly prisma: PrismaClient,
+    private readonly changes: JobChanges,
+  ) {}
+
+  /** Claims that stand and are in no batch, oldest first. */
+  async unbatched(limit: number): Promise<BatchedClaim[]> {
+    const rows = await this.prisma.claim.findMany({
+      where: { batchSeq: null, job: { state: { in: ['answered', 'upheld'] } } },
+      orderBy: [{ answeredAt: 'asc' }, { digest: 'asc' }],
+      take: limit,
+      include: { job: true },
+    });
+    return rows.filter((row) => row.job.claimDigest === row.digest).map(batchedClaim);
+  }
+
+  /**
+   * answered → batched, all or nothing: from here on the batch's content never changes, whatever becomes of its transaction.
+   * @throws AssayError STATE_CONFLICT if one of the claims moved meanwhile
+   */
+  async fix(batch: NewBatch): Promise<BatchRecord> {
+    const jobIds = await this.jobIdsOf(batch.leaves);
+    const row = await this.prisma.$transaction(async (tx) => {
+      const { root, totals, charges, now } = batch;
+      const created = await tx.batch.create({ data: { root, count: batch.leaves.length, totals: toJson(totals), charges: toJson(charges), state: 'fixed', fixedAt: now } });
+      for (const [leafIndex, digest] of batch.leaves.entries()) await tx.claim.update({ where: { digest, batchSeq: null }, data: { batchSeq: created.seq, leafIndex } });
+      const moved = await moveIn(tx, jobIds, 'batched', { data: { updatedAt: now } });
+      if (moved !== batch.leaves.length) throw new AssayError({ code: 'STATE_CONFLICT', message: 'a claim moved while its batch was made', facts: { claims: batch.leaves.length, moved } });
+      return created;
+    });
+    this.changes.publish(jobIds);
+    return batchRecord(row);
+  }
+
+  /** Batches not known to be on chain, oldest first. */
+  async notLanded(): Promise<BatchRecord[]> {
+    return (await this.prisma.batch.findMany({ where: { state: 'fixed' }, orderBy: { seq: 'asc' } })).map(batchRecord);
+  }
+
+  /** batched → challengeable for its jobs. False if the root is no batch of ours, or had landed before. */
+  async land(root: Root, landing: Landing, now: Date): Promise<boolean> {
+    const { batchId, transaction, block, committedAt } = landing;
+    const jobIds = await this.prisma.$transaction(async (tx) => {
+      const { count } = await tx.batch.updateMany({ where: { root, state: 'fixed' }, data: { state: 'landed', chainId: batchId, transaction, committedBlock: block, committedAt } });
+      if (count === 0) return undefined;
+      const ids = (await tx.job.findMany({ where: { state: 'batched', claims: { some: { batch: { root } } } }, select: { id: true } })).map((job) => job.id as Root);
+      await moveIn(tx, ids, 'challengeable', { data: { updatedAt: now } });
+      return ids;
+    });
+    this.changes.publish(jobIds ?? []);
+    return jobIds !== undefined;
+  }
+
+  /** Landed batches committed at or before `committedAt` (seconds, chain time), oldest first. */
+  async pastWindow(committedAt: bigint): Promise<BatchRecord[]> {
+    return (await this.prisma.batch.findMany({ where: { state: 'landed', committedAt: { lte: committedAt } }, orderBy: { seq: 'asc' } })).map(batchRecord);
+  }
+
+  /**
+   * challengeable | upheld → final for the jobs whose claim of this batch has no open dispute.
+   * The batch is final once none of its claims is in dispute.
+   */
+  async finalize(seq: number, now: Date): Promise<Root[]> {
+    const jobIds = await this.prisma.$transaction(async (tx) => {
+      const claims = await tx.claim.findMany({ where: { batchSeq: seq, job: { state: { in: ['challengeable', 'upheld', 'disputed'] } } }, include: { job: { select: { claimDigest: true, state: true } } } });
+      const standing = claims.filter((claim) => claim.job.claimDigest === claim.digest);
+      const ids = standing.filter((claim) => claim.job.state !== 'disputed').map((claim) => claim.jobId as Root);
+      await moveIn(tx, ids, 'final', { data: { updatedAt: now } });
+      if (ids.length === standing.length) await tx.batch.update({ where: { seq }, data: { state: 'final' } });
+      return ids;
+    });
+    this.changes.publish(jobIds);
+    return jobIds;
+  }
+
+  async bySeq(seq: number): Promise<BatchRecord | undefined> {
+    const row = await this.prisma.batch.findUnique({ where: { seq } });
+    return row ? batchRecord(row) : undefined;
+  }
+
+  async byChainId(batchId: bigint): Promise<BatchRecord | undefined> {
+    const row = await this.prisma.batch.findUnique({ where: { chainId: batchId } });
+    return row ? batchRecord(row) : undefined;
+  }
+
+  /** Newest first. */
+  async recent(limit: number): Promise<BatchRecord[]> {
+    return (await this.prisma.batch.findMany({ orderBy: { seq: 'desc' }, take: limit })).map(batchRecord);
+  }
+
+  /** Claims of a batch in leaf order. */
+  async claimsOf(seq: number, from: number, limit: number): Promise<BatchedClaim[]> {
+    const rows = await this.prisma.claim.findMany({ where: { batchSeq: seq, leafIndex: { gte: from } }, orderBy: { leafIndex: 'asc' }, take: limit, include: { job: true } });
+    return rows.map(batchedClaim);
+  }
+
+  /** All claim digests of a batch in leaf order. */
+  async leavesOf(seq: number): Promise<Root[]> {
+    const rows = await this.prisma.claim.findMany({ where: { batchSeq: seq }, orderBy: { leafIndex: 'asc' }, select: { digest: true } });
+    return rows.map((row) => row.digest as Root);
+  }
+
+  private async jobIdsOf(digests: readonly Root[]): Promise<Root[]> {
+    const rows = await this.prisma.claim.findMany({ where: { digest: { in: [...digests] } }, select: { jobId: true } });
+    return rows.map((row) => row.jobId as Root);
+  }
+}
+
+type ClaimWithJob = Parameters<typeof claimRecord>[0] & { job: { request: unknown; signature: string } };
+
+function batchedClaim(row: ClaimWithJob): BatchedClaim {
+  const request = readRequest(row.job.request);
+  return { ...claimRecord(row, request), request, requestSignature: row.job.signature as Hex };
+}

@@ -1,0 +1,61 @@
+import { PGlite } from '@electric-sql/pglite';
+import { PrismaPg } from '@prisma/adapter-pg';
+import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import pg from 'pg';
+import { PrismaPGlite } from 'pglite-prisma-adapter';
+import { AssayError } from '#core/protocol';
+import { lockFolder } from './lock.js';
+
+/** Which database: a PostgreSQL server, or one embedded in this process, kept in a folder. */
+export type DatabaseLocation = { readonly url: string } | { readonly folder: string };
+
+export interface Database {
+  readonly factory: SqlMigrationAwareDriverAdapterFactory;
+  close(): Promise<void>;
+}
+
+const MAX_CONNECTIONS = 8;
+const CONNECT_TIMEOUT_MS = 5_000;
+
+export async function openDatabase(location: DatabaseLocation): Promise<Database> {
+  return 'url' in location ? openServer(location.url) : openEmbedded(location.folder);
+}
+
+async function openServer(url: string): Promise<Database> {
+  await probe(url);
+  const pool = new pg.Pool({ connectionString: url, max: MAX_CONNECTIONS, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  // WHY: an idle connection that the server drops would otherwise end the process; the next query opens another.
+  pool.on('error', () => {});
+  return { factory: new PrismaPg(pool), close: () => pool.end() };
+}
+
+/** SAFETY: facts name host and database only, the URL holds a password. */
+async function probe(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  try {
+    await client.connect();
+    await client.query('SELECT 1');
+  } catch (cause) {
+    const { host, port, database } = client;
+    throw new AssayError({ code: 'DATABASE_UNREACHABLE', facts: { host, port, database, reason: (cause as Error).message }, cause });
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+async function openEmbedded(folder: string): Promise<Database> {
+  const unlock = lockFolder(folder);
+  try {
+    const database = await PGlite.create({ dataDir: folder });
+    return {
+      factory: new PrismaPGlite(database),
+      close: async () => {
+        await database.close();
+        unlock();
+      },
+    };
+  } catch (cause) {
+    unlock();
+    throw new AssayError({ code: 'DATABASE_UNREACHABLE', message: `cannot open the embedded database in ${folder}`, facts: { folder }, remedy: 'Check the folder and its permissions, or name another in ASSAY_PGLITE_DIR.', cause });
+  }
+}

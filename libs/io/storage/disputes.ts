@@ -1,0 +1,56 @@
+import type { Address } from 'viem';
+import type { Root } from '#core/hashing';
+import type { JobChanges } from './changes.js';
+import type { PrismaClient } from './generated/client.js';
+import { moveIn } from './jobs.js';
+
+export interface OpenedDispute {
+  readonly gameId: Root;
+  readonly claimDigest: Root;
+  readonly challenger: Address;
+  readonly now: Date;
+}
+
+/** What chain events about disputes do to jobs. Every method may be called again with the same event. */
+export class DisputeStore {
+  constructor(
+    private readonly prisma: PrismaClient,
+    private readonly changes: JobChanges,
+  ) {}
+
+  /** The claim's job → disputed. Disputes about claims that are not ours are noted and change no job. */
+  async opened({ gameId, claimDigest, challenger, now }: OpenedDispute): Promise<void> {
+    const jobId = await this.prisma.$transaction(async (tx) => {
+      const { count } = await tx.dispute.createMany({ data: [{ gameId, claimDigest, challenger: challenger.toLowerCase(), state: 'open' }], skipDuplicates: true });
+      if (count === 0) return undefined;
+      const job = await tx.job.findUnique({ where: { claimDigest }, select: { id: true } });
+      if (!job) return undefined;
+      const moved = await moveIn(tx, [job.id as Root], 'disputed', { data: { updatedAt: now } });
+      return moved > 0 ? (job.id as Root) : undefined;
+    });
+    this.changes.publish(jobId ? [jobId] : []);
+  }
+
+  /**
+   * The game's end. If the executor lost: disputed → overturned, free of charge from now on, and the executor is not asked again;
+   * the first proven fraud settles the claim. Else disputed → upheld once no other game against the claim is open.
+   */
+  async ended(gameId: Root, outcome: 'upheld' | 'overturned', now: Date): Promise<void> {
+    const jobId = await this.prisma.$transaction(async (tx) => {
+      const { count } = await tx.dispute.updateMany({ where: { gameId, state: 'open' }, data: { state: outcome } });
+      const dispute = count === 0 ? null : await tx.dispute.findUnique({ where: { gameId } });
+      const job = dispute && (await tx.job.findUnique({ where: { claimDigest: dispute.claimDigest }, select: { id: true, executor: true } }));
+      if (!dispute || !job) return undefined;
+      if (outcome === 'upheld' && (await tx.dispute.count({ where: { claimDigest: dispute.claimDigest, state: 'open' } })) > 0) return undefined;
+      const verdict = outcome === 'upheld' ? {} : { fee: 0, executor: null, tried: job.executor ? { push: job.executor } : {} };
+      const moved = await moveIn(tx, [job.id as Root], outcome, { data: { ...verdict, updatedAt: now } });
+      return moved > 0 ? (job.id as Root) : undefined;
+    });
+    this.changes.publish(jobId ? [jobId] : []);
+  }
+
+  /** Number of games that are not over. */
+  async open(): Promise<number> {
+    return this.prisma.dispute.count({ where: { state: 'open' } });
+  }
+}

@@ -1,0 +1,11 @@
+export type { ArtifactStore } from './artifacts.js';
+export type { BatchedClaim, BatchStore, NewBatch } from './batches.js';
+export type { Charge, ExecutorTotal, ModelSignature } from './codec.js';
+export type { CursorStore } from './cursors.js';
+export type { DatabaseLocation } from './database.js';
+export type { DisputeStore } from './disputes.js';
+export type { JobStore, NewAnswer, NewJob } from './jobs.js';
+export type { ModelRecord, ModelStore, NewModel } from './models.js';
+export type { BatchRecord, ClaimRecord, JobRecord, Landing } from './records.js';
+export { openStorage, type Storage, type StorageOptions } from './storage.js';
+export type { TensorStore } from './tensors.js';

@@ -1,0 +1,63 @@
+import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import { ArtifactStore } from './artifacts.js';
+import { BatchStore } from './batches.js';
+import { JobChanges, type ChangeListener } from './changes.js';
+import { CursorStore } from './cursors.js';
+import { openDatabase, type DatabaseLocation } from './database.js';
+import { DisputeStore } from './disputes.js';
+import { PrismaClient } from './generated/client.js';
+import { JobStore } from './jobs.js';
+import { migrate } from './migration.js';
+import { ModelStore } from './models.js';
+import { TensorStore } from './tensors.js';
+
+export interface StorageOptions {
+  readonly database: DatabaseLocation;
+  /** The folder with the migrations of prisma/. */
+  readonly migrations: string;
+  /** Folder for model files. */
+  readonly artifacts: string;
+}
+
+export interface Storage {
+  readonly jobs: JobStore;
+  readonly batches: BatchStore;
+  readonly disputes: DisputeStore;
+  readonly models: ModelStore;
+  readonly tensors: TensorStore;
+  readonly cursors: CursorStore;
+  readonly artifacts: ArtifactStore;
+  /** Calls the listener after every commit that changed jobs' states; returns how to stop that. */
+  onJobChange(listener: ChangeListener): () => void;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the database, brings it to this version's schema, and gives the stores.
+ * @throws AssayError DATABASE_UNREACHABLE, DATABASE_LOCKED or MIGRATION_FAILED
+ */
+export async function openStorage(options: StorageOptions): Promise<Storage> {
+  const database = await openDatabase(options.database);
+  try {
+    await migrate(database.factory, options.migrations);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  const prisma = new PrismaClient({ adapter: database.factory as SqlDriverAdapterFactory });
+  const changes = new JobChanges();
+  return {
+    jobs: new JobStore(prisma, changes),
+    batches: new BatchStore(prisma, changes),
+    disputes: new DisputeStore(prisma, changes),
+    models: new ModelStore(prisma),
+    tensors: new TensorStore(prisma),
+    cursors: new CursorStore(prisma),
+    artifacts: new ArtifactStore(options.artifacts),
+    onJobChange: (listener) => changes.subscribe(listener),
+    close: async () => {
+      await prisma.$disconnect();
+      await database.close();
+    },
+  };
+}
