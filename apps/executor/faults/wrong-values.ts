@@ -1,4 +1,6 @@
+import { keccak256 } from 'viem';
 import { elementCount, elementWord, tensorRoot, type Tensor } from '#core/hashing';
+import { lyingTrace, statesFlippedFrom } from '#core/trace';
 import { traceFrom } from '#io/inference';
 import { outputsAmong, rootOf, traceOf, type Run, type RunContext } from '../execution/run.js';
 import { SeededChoice } from './seeded.js';
@@ -23,7 +25,7 @@ export async function wrongOutputRun(context: RunContext): Promise<Run> {
   const { element, bit } = decisiveFlip(honest, choice.below(elementCount(honest.dims)));
   const word = elementWord(honest, element) ^ (1n << BigInt(bit));
   const changed = values.map((tensor, i) => (i === value ? withWord(honest, element, word) : tensor));
-  return falsifiedRun(context, changed, { kind: 'output', ...placeOf(context, value), element, bit, ...wordsOf(elementWord(honest, element), word) });
+  return falsifiedRun(context, changed, { kind: 'output', value, element, bit, honest: elementWord(honest, element), claimed: word });
 }
 
 /** One element of a value in the middle changed, the rest recomputed from it. */
@@ -37,7 +39,7 @@ export async function wrongIntermediateRun(context: RunContext): Promise<Run> {
     const word = otherWord(honest[value]!, element);
     const values = await recomputed(context, honest, { value, tensor: withWord(honest[value]!, element, word) });
     if (!showsIn(context, honest, values)) continue;
-    return falsifiedRun(context, values, { kind: 'intermediate', ...placeOf(context, value), element, ...wordsOf(elementWord(honest[value]!, element), word) });
+    return falsifiedRun(context, values, { kind: 'intermediate', value, element, honest: elementWord(honest[value]!, element), claimed: word });
   }
   return wrongOutputRun(context);
 }
@@ -53,10 +55,29 @@ export function showsIn({ session: { model } }: RunContext, honest: readonly Ten
   return outputsAmong(model, honest).some((tensor, i) => tensorRoot(tensor) !== tensorRoot(outputsAmong(model, values)[i]!));
 }
 
-export function falsifiedRun(context: RunContext, values: readonly Tensor[], lie: Record<string, unknown>): Run {
+interface FalseElement {
+  readonly kind: string;
+  readonly value: number;
+  readonly element: number;
+  readonly bit?: number;
+  readonly honest: bigint;
+  readonly claimed: bigint;
+}
+
+/** A run on falsified values. Asked for the false element's partial sums, it shows some that end in the claimed word. */
+function falsifiedRun(context: RunContext, values: readonly Tensor[], { honest, claimed, ...lie }: FalseElement): Run {
   const outputs = outputsAmong(context.session.model, values);
   const outputRoot = rootOf(outputs);
-  return { outputs, outputRoot, lie, trace: async () => traceOf(context, { values, outputRoot }) };
+  // WHY a choice of its own each time: the same question must get the same answer.
+  const firstFalse = (count: number) => new SeededChoice(keccak256(context.jobId)).below(count);
+  const statesOf = (value: number, element: number, states: readonly bigint[]) =>
+    value === lie.value && element === lie.element ? statesFlippedFrom(states, firstFalse(states.length), claimed) : states;
+  return {
+    outputs,
+    outputRoot,
+    lie: { ...lie, ...placeOf(context, lie.value), ...wordsOf(honest, claimed) },
+    trace: async () => lyingTrace(traceOf(context, { values, outputRoot }), { statesOf }),
+  };
 }
 
 export function placeOf({ session: { model } }: RunContext, value: number): { value: number; name: string } {
