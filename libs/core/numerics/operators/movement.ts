@@ -1,9 +1,10 @@
 import { attribute, checkedAttribute, checkForm, expect, operand } from '../checks.js';
 import { MAX_OPERANDS, type Descriptor } from '../descriptor.js';
+import { f32Canonical } from '../float32.js';
 import type { OperandElement, Operator, StepAt } from '../operator.js';
 import { coordinatesOf, elementCount, indexOf, sameDims } from '../shapes.js';
 
-/** One micro-step that copies one element of any type, bit for bit. */
+/** One micro-step that copies one element of any type as it is, except that every NaN becomes the canonical one. */
 function movement(name: string, code: number, rules: { check(d: Descriptor): void; source(d: Descriptor, element: number): OperandElement }): Operator {
   return {
     name,
@@ -11,7 +12,7 @@ function movement(name: string, code: number, rules: { check(d: Descriptor): voi
     check: rules.check,
     steps: () => 1,
     operands: (d: Descriptor, { element }: StepAt) => [rules.source(d, element)],
-    apply: (_d, _at, _state, [word]) => word!,
+    apply: (d, _at, _state, [word]) => (d.output.dtype === 'float32' ? BigInt(f32Canonical(Number(word))) : word!),
   };
 }
 

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IStepVerifier} from "../interfaces/IStepVerifier.sol";
+import {Convolution} from "./Convolution.sol";
+import {Elementwise} from "./Elementwise.sol";
+import {MatrixProduct} from "./MatrixProduct.sol";
+import {Movement} from "./Movement.sol";
+import {Operator} from "./Operator.sol";
+import {Pooling} from "./Pooling.sol";
+
+/// Every operator by its code. INVARIANT: codes are frozen; libs/core/numerics/registry.ts holds the same.
+library Registry {
+    function operatorOf(uint8 code) internal pure returns (Operator memory) {
+        if (code == 32) return Operator(Convolution.steps, Convolution.reads, Convolution.apply_);
+        if (code == 33) return Operator(MatrixProduct.steps, MatrixProduct.reads, MatrixProduct.apply_);
+
+        if (code == 1) return Operator(Elementwise.steps, Elementwise.both, Elementwise.add);
+        if (code == 2) return Operator(Elementwise.steps, Elementwise.both, Elementwise.sub);
+        if (code == 3) return Operator(Elementwise.steps, Elementwise.both, Elementwise.mul);
+        if (code == 4) return Operator(Elementwise.steps, Elementwise.both, Elementwise.div);
+        if (code == 5) return Operator(Elementwise.steps, Elementwise.both, Elementwise.max);
+        if (code == 6) return Operator(Elementwise.steps, Elementwise.both, Elementwise.min);
+
+        if (code == 16) return Operator(Elementwise.steps, Elementwise.same, Elementwise.neg);
+        if (code == 17) return Operator(Elementwise.steps, Elementwise.same, Elementwise.abs);
+        if (code == 18) return Operator(Elementwise.steps, Elementwise.same, Elementwise.sqrt);
+        if (code == 19) return Operator(Elementwise.steps, Elementwise.same, Elementwise.exp);
+        if (code == 20) return Operator(Elementwise.steps, Elementwise.same, Elementwise.relu);
+
+        if (code == 48) return Operator(Pooling.maxSteps, Pooling.maxReads, Pooling.applyMax);
+        if (code == 49) return Operator(Pooling.averageSteps, Pooling.averageReads, Pooling.applyAverage);
+        if (code == 50) return Operator(Pooling.reduceSteps, Pooling.reduceReads, Pooling.applyMax);
+
+        if (code == 64) return Operator(Movement.steps, Elementwise.same, Movement.copy);
+        if (code == 65) return Operator(Movement.steps, Movement.transposeReads, Movement.copy);
+        if (code == 66) return Operator(Movement.steps, Movement.concatReads, Movement.copy);
+        if (code == 67) return Operator(Movement.steps, Movement.sliceReads, Movement.copy);
+
+        revert IStepVerifier.UnknownOperator(code);
+    }
+}
