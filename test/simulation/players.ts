@@ -1,0 +1,34 @@
+import { chosenMove, type RandomMoves } from './random-moves.js';
+import { solve, type Action, type Position } from '#core/dispute';
+import type { Random } from '#testing';
+
+/** Someone who plays: what to do at a position, and after how many seconds. */
+export interface Player {
+  act(position: Position, secondsLeft: number): { action: Action; after: number };
+}
+
+/** Plays as the solver says, taking up to `slowest` seconds a move. */
+export function honestPlayer(random: Random, slowest: number): Player {
+  return { act: (position) => ({ action: solve(position), after: random.between(0, slowest + 1) }) };
+}
+
+/** Plays as the solver says, each time in the last second. */
+export function lastSecondPlayer(): Player {
+  return { act: (position, secondsLeft) => ({ action: solve(position), after: secondsLeft }) };
+}
+
+/** Stops answering after some moves. */
+export function silentAfter(moves: number, player: Player): Player {
+  let made = 0;
+  return {
+    act(position, secondsLeft) {
+      if (made++ < moves) return player.act(position, secondsLeft);
+      return { action: { kind: 'concede', reason: 'silent' }, after: 0 };
+    },
+  };
+}
+
+/** A challenger without a case: any legal choice, and every proof it can think of. */
+export function lyingChallenger(random: Random, moves: RandomMoves = chosenMove): Player {
+  return { act: (position, secondsLeft) => ({ action: moves(random, position), after: random.pick([0, 1, secondsLeft]) }) };
+}
