@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {Batches} from "../../src/Batches.sol";
+import {Disputes} from "../../src/Disputes.sol";
+import {TestToken} from "../../src/TestToken.sol";
+import {Vault} from "../../src/Vault.sol";
+import {IBatches} from "../../src/interfaces/IBatches.sol";
+import {IDisputes} from "../../src/interfaces/IDisputes.sol";
+import {IStepVerifier} from "../../src/interfaces/IStepVerifier.sol";
+import {ToyStep} from "../ToyStep.sol";
+import {Test} from "./Vm.sol";
+
+/// A deployed network and its people, each with money.
+abstract contract World is Test {
+    uint256 internal constant EXECUTOR_KEY = 0xE0EC;
+    uint128 internal constant WEALTH = 1_000 ether;
+    uint128 internal constant STAKE = 500 ether;
+    uint64 internal constant UNBONDING = 600;
+
+    TestToken internal token;
+    Vault internal vault;
+    Batches internal batches;
+    Disputes internal disputes;
+    IStepVerifier internal steps;
+
+    address internal executor = vm.addr(EXECUTOR_KEY);
+    address internal challenger = address(0xC4A1);
+    address internal rival = address(0xC4A2);
+    address internal submitter = address(0x5B01);
+    address internal coordinator = address(0xC001);
+    address internal stranger = address(0x57A6);
+
+    function setUp() public virtual {
+        vm.warp(1_700_000_000);
+        vm.roll(100);
+        deploy();
+        batches.setCoordinator(coordinator, true);
+        endow(executor);
+        endow(challenger);
+        endow(rival);
+        endow(submitter);
+        vm.prank(executor);
+        vault.stake(STAKE);
+    }
+
+    function deploy() internal {
+        token = new TestToken();
+        steps = new ToyStep();
+        uint64 nonce = vm.getNonce(address(this));
+        address batchesAt = vm.computeCreateAddress(address(this), nonce + 1);
+        address disputesAt = vm.computeCreateAddress(address(this), nonce + 2);
+        vault = new Vault(address(token), UNBONDING, batchesAt, disputesAt);
+        batches = new Batches(address(this), vault, IBatches.Parameters(20, 1, 1 << 31));
+        disputes = new Disputes(vault, steps, parameters());
+        assertEq(address(batches), batchesAt, "batches where the vault expects them");
+        assertEq(address(disputes), disputesAt, "disputes where the vault expects them");
+    }
+
+    function parameters() internal pure returns (IDisputes.Parameters memory) {
+        return IDisputes.Parameters({
+            bond: 5 ether,
+            penalty: 20 ether,
+            bountyBps: 5_000,
+            clock: 120,
+            extension: 60,
+            payoutDelay: 2
+        });
+    }
+
+    function endow(address account) internal {
+        token.mint(address(this), WEALTH);
+        token.approve(address(vault), WEALTH);
+        vault.deposit(account, WEALTH);
+    }
+
+    function assertConserved() internal view {
+        (uint256 balances, uint256 stakes, uint256 bonds, uint256 escrow, uint256 pool) = vault.totals();
+        assertEq(balances + stakes + bonds + escrow + pool, token.balanceOf(address(vault)), "money is conserved");
+    }
+}
