@@ -3,7 +3,7 @@ import { AssayError, type Answer, type Job, type NetworkId, type Presence } from
 import { DEFAULT_PROFILE } from '#core/onnx';
 import type { TestedModel } from '#io/inference';
 import { failureOf, type PayloadStore } from '#io/messaging';
-import type { ModelShelf } from '#io/models';
+import type { ModelShelf } from '#io/artifacts';
 import type { Clock, Logger } from '#platform';
 import type { ClaimSigner } from '../claiming/claim-signer.js';
 import type { ClaimLedger } from '../claiming/ledger.js';

@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Root } from '#core/hashing';
 import { AssayError } from '#core/protocol';
+import { readIfThere, replaceFile } from '#platform';
 
 /** A model in memory, ready to run. */
 export interface Loaded {
@@ -48,6 +48,12 @@ export class ModelShelf<M extends Loaded> {
     return [...this.places.keys()];
   }
 
+  /** Ids of the models on disk, which need no network. */
+  async stored(): Promise<Root[]> {
+    const files = await readdir(this.options.dir).catch(() => []);
+    return files.flatMap((name) => (/^0x[0-9a-f]{64}\.onnx$/.test(name) ? [name.slice(0, 66) as Root] : []));
+  }
+
   /** Runs `work` with the model, which stays loaded meanwhile. */
   async with<T>(modelId: Root, work: (model: M) => Promise<T>): Promise<T> {
     const place = this.placeOf(modelId);
@@ -89,12 +95,13 @@ export class ModelShelf<M extends Loaded> {
   }
 
   private async load(modelId: Root): Promise<M> {
-    const stored = await this.readStored(modelId);
+    const stored = await readIfThere(this.fileOf(modelId));
     const model = stored && (await this.loadAs(modelId, stored).catch(() => undefined));
     if (model) return model;
     const file = await this.source.fetch(modelId);
     const fetched = await this.loadAs(modelId, file);
-    await this.store(modelId, file);
+    await mkdir(this.options.dir, { recursive: true });
+    await replaceFile(this.fileOf(modelId), file);
     return fetched;
   }
 
@@ -103,21 +110,6 @@ export class ModelShelf<M extends Loaded> {
     if (model.modelId === modelId) return model;
     await model.close();
     throw new AssayError({ code: 'MODEL_ID_MISMATCH', facts: { asked: modelId, found: model.modelId } });
-  }
-
-  private async readStored(modelId: Root): Promise<Uint8Array | undefined> {
-    return readFile(this.fileOf(modelId)).catch(() => undefined);
-  }
-
-  private async store(modelId: Root, file: Uint8Array): Promise<void> {
-    await mkdir(this.options.dir, { recursive: true });
-    const temporary = `${this.fileOf(modelId)}.${randomUUID()}.tmp`;
-    try {
-      await writeFile(temporary, file);
-      await rename(temporary, this.fileOf(modelId));
-    } finally {
-      await rm(temporary, { force: true });
-    }
   }
 
   private fileOf(modelId: Root): string {

@@ -44,6 +44,7 @@ describe('ModelShelf', () => {
     const models = shelf();
     expect(await Promise.all([use(models, a), use(models, a), use(models, a)])).toEqual([a, a, a]);
     expect(await use(shelf(), a)).toBe(a);
+    expect(await shelf().stored()).toEqual([a]);
     expect(fetched).toEqual([a]);
     expect(readdirSync(dir)).toEqual([`${a}.onnx`]);
   });

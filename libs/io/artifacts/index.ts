@@ -1,0 +1,2 @@
+export * from './shelf.js';
+export * from './tensors.js';
