@@ -26,9 +26,9 @@ export function toRuntime(tensor: Tensor): RuntimeTensor {
   return { dtype: tensor.dtype, dims: tensor.dims, data: new VIEWS[tensor.dtype](buffer) };
 }
 
-/** A copy of what the runtime gave, in canonical bytes under the header that the model says it has. */
+/** What the runtime gave, in canonical bytes under the header that the model says it has. The binding gives buffers of their own. */
 export function fromRuntime(header: TensorHeader, data: ArrayBufferView): Tensor {
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (bytes.length !== byteLength(header)) {
     throw new AssayError({ code: 'EXECUTION_FAILED', message: `The runtime gave ${bytes.length} bytes for ${header.dtype}[${header.dims}].`, facts: { ...header } });
   }

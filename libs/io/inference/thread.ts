@@ -84,7 +84,8 @@ function threadMain(threads: typeof import('node:worker_threads'), requireModule
   const ort = requireModule(runtime) as typeof import('onnxruntime-node');
   const answer = async (id: number, work: () => Promise<Fetched>): Promise<void> => {
     try {
-      port.postMessage({ id, results: await work() });
+      const results = await work();
+      port.postMessage({ id, results }, Object.values(results).map(({ buffer }) => buffer as ArrayBuffer));
     } catch (error) {
       port.postMessage({ id, error: error instanceof Error ? error.message : String(error) });
     }
