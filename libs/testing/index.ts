@@ -9,3 +9,4 @@ export * from './place.js';
 export * from './postgres.js';
 export * from './random.js';
 export * from './network/folder.js';
+export * from './network/network.js';
