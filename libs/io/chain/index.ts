@@ -3,6 +3,7 @@ export * from './connection.js';
 export * from './deploy.js';
 export * from './deployment.js';
 export * from './events.js';
+export * from './games.js';
 export * from './generated/abis.js';
 export * from './revert.js';
 export * from './sender.js';

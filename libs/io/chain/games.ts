@@ -1,0 +1,124 @@
+import { decodeFunctionData, type Hex } from 'viem';
+import { ZERO_ROOT, type Root } from '#core/hashing';
+import { FAULTS, faultName, type Game, type Happening, type Move } from '#core/dispute';
+import type { Claim, Request } from '#core/protocol';
+import type { Chain } from './connection.js';
+import type { ChainEvent } from './events.js';
+import { disputesAbi } from './generated/abis.js';
+import type { Sent } from './sender.js';
+
+/** The dispute games of a chain, as a player wants them: what happens, what to send, what to ask. */
+export function gamesOn(chain: Chain) {
+  return {
+    feed: { pages: (options: { fromBlock: bigint; signal: AbortSignal; onError?: (error: unknown) => void }) => gamePages(chain, options) },
+    sender: {
+      move: (game: Game, move: Move): Promise<Sent> => sendMove(chain, game, move),
+      settle: (game: Game, claim: Claim, request: Request | undefined): Promise<Sent> => chain.disputes.settle(game, claim, request ?? NOBODYS_REQUEST),
+    },
+    view: { stateOf: (gameId: Root) => chain.disputes.stateOf(gameId), now: () => chain.now() },
+  };
+}
+
+async function* gamePages(chain: Chain, options: { fromBlock: bigint; signal: AbortSignal; onError?: (error: unknown) => void }) {
+  for await (const { events, ...page } of chain.events(options)) {
+    yield { ...page, happenings: events.flatMap((event) => happeningOf(event) ?? []) };
+  }
+}
+
+export interface GameLog {
+  readonly gameId: Root;
+  readonly block: bigint;
+  readonly tx: Hex;
+  readonly happening: Happening;
+}
+
+/** What an event says about a game; undefined if it is about something else. */
+export function happeningOf(event: ChainEvent): GameLog | undefined {
+  const at = { block: event.blockNumber, tx: event.transactionHash };
+  switch (event.eventName) {
+    case 'Opened':
+      return { ...at, gameId: event.args.gameId, happening: { kind: 'opened', claim: event.args.claimed, game: event.args.game } };
+    case 'Revealed':
+      return { ...at, gameId: event.args.gameId, happening: { kind: 'revealed', nodes: event.args.nodes, game: event.args.game } };
+    case 'Chosen':
+      return { ...at, gameId: event.args.gameId, happening: { kind: 'chosen', game: event.args.game } };
+    case 'Ended':
+      return { ...at, gameId: event.args.gameId, happening: { kind: 'ended', fault: faultName(event.args.fault), game: event.args.game } };
+    case 'Settled':
+      return { ...at, gameId: event.args.gameId, happening: { kind: 'settled' } };
+    default:
+      return undefined;
+  }
+}
+
+function sendMove({ disputes }: Chain, game: Game, move: Move): Promise<Sent> {
+  switch (move.kind) {
+    case 'revealTrace':
+      return disputes.revealTrace(game, move.nodes, move.outputSiblings);
+    case 'revealTensor':
+      return disputes.revealTensor(game, move);
+    case 'revealSteps':
+      return disputes.revealSteps(game, move.stepCount, move.states);
+    case 'choose':
+      return disputes.choose(game, move.choice);
+    case 'chooseSegment':
+      return disputes.chooseSegment(game, move.before, move.last);
+    case 'prove':
+      return disputes.prove(game, FAULTS[move.fault], move.proof);
+    case 'expire':
+      return disputes.expire(game);
+  }
+}
+
+/** A zero submitter says that nobody has the request; the submitter's money then waits for `compensate`. */
+const NOBODYS_REQUEST: Request = {
+  submitter: '0x0000000000000000000000000000000000000000',
+  modelId: ZERO_ROOT,
+  inputRoot: ZERO_ROOT,
+  maxFee: 0n,
+  insuredValue: 0n,
+  deadline: 0n,
+  nonce: 0n,
+  verification: 0,
+  redundancy: 0,
+};
+
+/** One transaction of a dispute, for reports. */
+export interface DisputeTransaction {
+  readonly move: string;
+  readonly by: 'executor' | 'challenger' | 'anyone';
+  readonly gas: bigint;
+  /** Gas without what the transaction costs before its first instruction (EIP-2028: 21,000 and its calldata). */
+  readonly executionGas: bigint;
+  readonly block: bigint;
+  /** Seconds since 1970 of the block. */
+  readonly time: bigint;
+  readonly hash: Hex;
+}
+
+/** Every transaction of a game in order, with its gas; reads the chain only. */
+export async function disputeTransactions(chain: Chain, gameId: Root): Promise<DisputeTransaction[]> {
+  const logs = await chain.client.getLogs({ address: chain.deployment.disputes, fromBlock: BigInt(chain.deployment.deployedBlock), toBlock: 'latest' });
+  const hashes = logs.filter((log) => log.topics[1] === gameId).map((log) => log.transactionHash);
+  return Promise.all([...new Set(hashes)].map((hash) => disputeTransaction(chain, hash)));
+}
+
+async function disputeTransaction({ client }: Chain, hash: Hex): Promise<DisputeTransaction> {
+  const [transaction, receipt] = await Promise.all([client.getTransaction({ hash }), client.getTransactionReceipt({ hash })]);
+  const block = await client.getBlock({ blockNumber: receipt.blockNumber });
+  const { functionName } = decodeFunctionData({ abi: disputesAbi, data: transaction.input });
+  const gas = receipt.gasUsed;
+  return { move: functionName, by: moverOf(functionName), gas, executionGas: gas - intrinsicGas(transaction.input), block: receipt.blockNumber, time: block.timestamp, hash };
+}
+
+function moverOf(functionName: string): DisputeTransaction['by'] {
+  if (functionName.startsWith('reveal')) return 'executor';
+  return functionName === 'expire' || functionName === 'settle' || functionName === 'compensate' ? 'anyone' : 'challenger';
+}
+
+/** EIP-2028: 21,000 for a transaction, 4 for each zero byte of calldata, 16 for each other one. */
+export function intrinsicGas(input: Hex): bigint {
+  let gas = 21_000n;
+  for (let i = 2; i < input.length; i += 2) gas += input.startsWith('00', i) ? 4n : 16n;
+  return gas;
+}

@@ -1,0 +1,120 @@
+import type { Address } from 'viem';
+import type { Root } from '#core/hashing';
+import { mover, winner } from '#core/dispute';
+import { GameBook, type OwnGame } from './book.js';
+import type { Report } from './events.js';
+import type { ChainView, GameFeed, GameHappening, MoveSender, RequestSource, TraceSource } from './ports.js';
+import { respond } from './responder.js';
+import { Scheduler } from './scheduler.js';
+
+export interface PlayerOptions {
+  /** Plays every game in which this account is executor or challenger. */
+  readonly account: Address;
+  readonly feed: GameFeed;
+  readonly chain: ChainView;
+  readonly sender: MoveSender;
+  readonly traces: TraceSource;
+  readonly requests: RequestSource;
+  /** From the contract's parameters, in seconds. */
+  readonly payoutDelay: number;
+  /** The block from which games are rebuilt: the deployment's, or any before the oldest open game. */
+  readonly fromBlock: bigint;
+  readonly report: Report;
+  /** Steady milliseconds, e.g. performance.now. */
+  readonly millis: () => number;
+  /** Milliseconds between looks at the clocks of waiting games. */
+  readonly tickMs?: number;
+  readonly concurrency?: number;
+}
+
+export interface Player {
+  start(): void;
+  /** Stops reading and moving; resolves when no move is in flight. */
+  stop(): Promise<void>;
+  /** Own games that are not settled. */
+  games(): readonly OwnGame[];
+  game(gameId: Root): OwnGame | undefined;
+}
+
+/** Plays one account's disputes: hears what happens, decides by the solver, moves in time. Knows nothing but the chain between runs. */
+export function createPlayer(options: PlayerOptions): Player {
+  return new ChainPlayer(options);
+}
+
+class ChainPlayer implements Player {
+  private readonly book: GameBook;
+  private readonly scheduler: Scheduler;
+  private readonly stopping = new AbortController();
+  private reading: Promise<void> | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private caughtUp = false;
+
+  constructor(private readonly options: PlayerOptions) {
+    this.book = new GameBook(options.account);
+    const { millis, concurrency } = options;
+    this.scheduler = new Scheduler({ work: (game) => respond(game, options), millis, ...(concurrency === undefined ? {} : { concurrency }) });
+  }
+
+  start(): void {
+    if (this.reading) return;
+    this.reading = this.read();
+    this.timer = setInterval(() => void this.tick(), this.options.tickMs ?? 500);
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    clearInterval(this.timer);
+    await this.reading;
+    await this.scheduler.idle();
+  }
+
+  games(): readonly OwnGame[] {
+    return this.book.open();
+  }
+
+  game(gameId: Root): OwnGame | undefined {
+    return this.book.get(gameId);
+  }
+
+  private async read(): Promise<void> {
+    const { feed, fromBlock, report } = this.options;
+    try {
+      for await (const page of feed.pages({ fromBlock, signal: this.stopping.signal })) {
+        if (page.rewound) for (const { gameId } of this.games()) this.scheduler.changed(gameId);
+        for (const happening of this.book.take(page)) this.noticed(happening);
+        // WHY: a move on an old state would only be refused, so nothing is played until the head is reached.
+        this.caughtUp = page.to >= page.head;
+        if (this.caughtUp) await this.tick();
+      }
+    } catch (error) {
+      report({ kind: 'feedFailed', error });
+    }
+  }
+
+  private noticed({ gameId, block, tx, happening }: GameHappening): void {
+    this.scheduler.changed(gameId);
+    const own = this.book.get(gameId);
+    if (!own) return;
+    const about = { gameId, role: own.role, block, tx };
+    if (happening.kind === 'settled') {
+      this.scheduler.forget(gameId);
+      this.options.report({ kind: 'settled', ...about });
+    } else if (happening.kind === 'ended') {
+      this.options.report({ kind: 'ended', winner: winner(happening.game)!, fault: happening.fault, ...about });
+    } else if (happening.kind === 'opened') {
+      this.options.report({ kind: 'joined', game: happening.game, ...about });
+    } else if (mover(happening.game) === own.role) {
+      this.options.report({ kind: 'answered', game: happening.game, ...about });
+    }
+  }
+
+  private async tick(): Promise<void> {
+    const games = this.games();
+    if (!this.caughtUp || games.length === 0 || this.stopping.signal.aborted) return;
+    try {
+      this.scheduler.tick(games, await this.options.chain.now());
+    } catch (error) {
+      this.options.report({ kind: 'feedFailed', error });
+    }
+  }
+}

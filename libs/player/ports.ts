@@ -1,0 +1,58 @@
+import type { Hex } from 'viem';
+import type { Root } from '#core/hashing';
+import type { Game, Happening, Move } from '#core/dispute';
+import type { Claim, Request } from '#core/protocol';
+import type { TraceReader } from '#core/trace';
+
+/** Something that happened in a game, and where on the chain. */
+export interface GameHappening {
+  readonly gameId: Root;
+  readonly block: bigint;
+  readonly tx: Hex;
+  readonly happening: Happening;
+}
+
+/** Happenings of blocks from..to, in order. If `rewound`, everything known from block `from` on is void. */
+export interface GamePage {
+  readonly from: bigint;
+  readonly to: bigint;
+  readonly head: bigint;
+  readonly rewound: boolean;
+  readonly happenings: readonly GameHappening[];
+}
+
+/** Where the player hears what happens. */
+export interface GameFeed {
+  pages(options: { fromBlock: bigint; signal: AbortSignal }): AsyncIterable<GamePage>;
+}
+
+export interface MoveReceipt {
+  readonly hash: Hex;
+  readonly block: bigint;
+  readonly gasUsed: bigint;
+}
+
+/** How the player moves. Throws AssayError CHAIN_REVERTED, CHAIN_UNREACHABLE or TRANSACTION_FAILED. */
+export interface MoveSender {
+  move(game: Game, move: Move): Promise<MoveReceipt>;
+  /** @param request undefined if nobody has it: what the submitter is owed then waits on chain. */
+  settle(game: Game, claim: Claim, request: Request | undefined): Promise<MoveReceipt>;
+}
+
+/** What the player asks the chain before it acts. */
+export interface ChainView {
+  /** Hash of the game's state; zero if there is none, one after settlement. */
+  stateOf(gameId: Root): Promise<Root>;
+  /** Seconds since 1970 that the next block would carry. */
+  now(): Promise<bigint>;
+}
+
+/** The run behind a claim: the own honest one for a challenger, the one to defend for an executor. */
+export interface TraceSource {
+  traceFor(claimDigest: Root, claim: Claim): Promise<TraceReader | 'unknown'>;
+}
+
+/** The request behind a claim, for settlement. */
+export interface RequestSource {
+  requestFor(claim: Claim): Promise<Request | undefined>;
+}

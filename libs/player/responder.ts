@@ -1,0 +1,92 @@
+import { hashGame, idleAction, solve, winner, type Action, type Move } from '#core/dispute';
+import { AssayError } from '#core/protocol';
+import type { OwnGame } from './book.js';
+import type { Report } from './events.js';
+import type { ChainView, MoveReceipt, MoveSender, RequestSource, TraceSource } from './ports.js';
+
+export interface ResponderOptions {
+  readonly chain: ChainView;
+  readonly sender: MoveSender;
+  readonly traces: TraceSource;
+  readonly requests: RequestSource;
+  readonly payoutDelay: number;
+  readonly report: Report;
+  /** Milliseconds on any clock that runs steadily; for reports only. */
+  readonly millis: () => number;
+}
+
+/** When to look at a game again: at once, when something new happened, or at a time (chain seconds). */
+export type Next = { readonly when: 'now' | 'changed' | 'later' } | { readonly when: 'at'; readonly time: bigint };
+
+const CHANGED: Next = { when: 'changed' };
+const LATER: Next = { when: 'later' };
+
+/** Reverts that say the chain knows a newer state than this player: reading on will help. */
+const STALE: ReadonlySet<string> = new Set(['WrongState', 'NotYourTurn', 'WrongPhase', 'AlreadySettled']);
+/** Reverts that pass with time. */
+const EARLY: ReadonlySet<string> = new Set(['ClockRunning', 'PayoutPending']);
+
+/** Decides and makes one player's move in one game, if there is one to make. */
+export async function respond(own: OwnGame, options: ResponderOptions): Promise<Next> {
+  const action = await decide(own, options);
+  switch (action.kind) {
+    case 'wait':
+      return { when: 'at', time: action.until };
+    case 'concede':
+      options.report({ kind: 'conceded', gameId: own.gameId, role: own.role, reason: action.reason });
+      return CHANGED;
+    case 'traceless':
+      return LATER;
+    default:
+      return act(own, action, options);
+  }
+}
+
+async function decide({ gameId, role, known }: OwnGame, options: ResponderOptions): Promise<Action | { kind: 'traceless' }> {
+  const { game, claim, reveals } = known;
+  const turn = { game, role, now: await options.chain.now(), payoutDelay: options.payoutDelay };
+  const idle = idleAction(turn);
+  // WHY: the loser gains nothing by settling, and two players settling at once would only refuse each other.
+  if (idle?.kind === 'settle' && winner(game) !== role) return { kind: 'wait', until: turn.now + BigInt(60 + options.payoutDelay) };
+  if (idle) return idle;
+  try {
+    const trace = await options.traces.traceFor(game.claim, claim);
+    if (trace !== 'unknown') return solve({ ...turn, claim, trace, reveals });
+    options.report({ kind: 'traceless', gameId, role });
+  } catch (error) {
+    options.report({ kind: 'traceless', gameId, role, error });
+  }
+  return { kind: 'traceless' };
+}
+
+async function act(own: OwnGame, action: Move | { kind: 'settle' }, options: ResponderOptions): Promise<Next> {
+  const { gameId, role, known } = own;
+  const started = options.millis();
+  try {
+    // WHY: a move already made, by this process before a crash or by an earlier attempt, must not be made again.
+    if ((await options.chain.stateOf(gameId)) !== hashGame(known.game)) return CHANGED;
+    const receipt = await send(own, action, options);
+    options.report({ kind: 'moved', gameId, role, move: action.kind, block: receipt.block, tx: receipt.hash, gas: receipt.gasUsed, millis: options.millis() - started });
+    return CHANGED;
+  } catch (error) {
+    const again = triageFailure(error);
+    options.report({ kind: 'failed', gameId, role, move: action.kind, again, error });
+    return again === 'later' ? LATER : CHANGED;
+  }
+}
+
+async function send({ known }: OwnGame, action: Move | { kind: 'settle' }, { sender, requests }: ResponderOptions): Promise<MoveReceipt> {
+  if (action.kind !== 'settle') return sender.move(known.game, action);
+  const request = await requests.requestFor(known.claim).catch(() => undefined);
+  return sender.settle(known.game, known.claim, request);
+}
+
+/** What to do about a failed move: read on and answer the newer state, try again later, or not in this state. */
+export function triageFailure(error: unknown): 'now' | 'later' | 'never' {
+  if (!(error instanceof AssayError)) return 'later';
+  if (error.code !== 'CHAIN_REVERTED') return 'later';
+  const name = String(error.facts['error']);
+  if (STALE.has(name)) return 'now';
+  return EARLY.has(name) ? 'later' : 'never';
+}
+
