@@ -2,4 +2,5 @@ export * from './errors.js';
 export * from './lifecycle.js';
 export * from './messages.js';
 export * from './sampling.js';
+export * from './receipt.js';
 export * from './wire.js';
