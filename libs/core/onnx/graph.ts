@@ -13,10 +13,11 @@ export interface Facts {
   readonly nonNegative: boolean;
   readonly neverNegativeZero: boolean;
   readonly neverNaN: boolean;
+  readonly neverMinusInfinity: boolean;
 }
 
-export const NO_FACTS: Facts = { nonNegative: false, neverNegativeZero: false, neverNaN: false };
-export const ALL_FACTS: Facts = { nonNegative: true, neverNegativeZero: true, neverNaN: true };
+export const NO_FACTS: Facts = { nonNegative: false, neverNegativeZero: false, neverNaN: false, neverMinusInfinity: false };
+export const ALL_FACTS: Facts = { nonNegative: true, neverNegativeZero: true, neverNaN: true, neverMinusInfinity: true };
 
 /** A tensor of the graph being built. */
 export type Value = InputValue | ConstantValue | NodeValue;
@@ -135,14 +136,15 @@ function writeWord(view: DataView, { index, size, word }: { index: number; size:
 function factsOf(tensor: Tensor): Facts {
   if (tensor.dtype !== 'float32') return NO_FACTS;
   const view = new DataView(tensor.data.buffer, tensor.data.byteOffset, tensor.data.length);
-  let [nonNegative, neverNegativeZero, neverNaN] = [true, true, true];
+  let [nonNegative, neverNegativeZero, neverNaN, neverMinusInfinity] = [true, true, true, true];
   for (let at = 0; at < tensor.data.length; at += 4) {
     const bits = view.getUint32(at, true);
     if (bits >= 0x80000000) nonNegative = false;
     if (bits === 0x80000000) neverNegativeZero = false;
+    if (bits === 0xff800000) neverMinusInfinity = false;
     if (bits % 0x80000000 > 0x7f800000) neverNaN = false;
   }
-  return { nonNegative, neverNegativeZero, neverNaN };
+  return { nonNegative, neverNegativeZero, neverNaN, neverMinusInfinity };
 }
 
 /** True if every element is finite and above zero. */

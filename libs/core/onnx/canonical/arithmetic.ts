@@ -1,7 +1,8 @@
-import { ALL_FACTS, isPositiveConstant, type Facts, type GraphBuilder, type Value } from '../graph.js';
+import { ALL_FACTS, isPositiveConstant, NO_FACTS, type Facts, type GraphBuilder, type Value } from '../graph.js';
 import { broadcastDims } from './broadcast.js';
+import { filled } from './tensors.js';
 
-export type Arithmetic = 'Add' | 'Sub' | 'Mul' | 'Div';
+export type Arithmetic = 'Add' | 'Sub' | 'Mul' | 'Div' | 'Max';
 
 /** Element-wise float32 arithmetic with broadcasting. */
 export function arithmetic(graph: GraphBuilder, operator: Arithmetic, [a, b]: readonly [Value, Value]): Value {
@@ -14,19 +15,24 @@ const both = (a: Value, b: Value, fact: keyof Facts): boolean => a.facts[fact] &
 
 /** A rounded sum is −0 only if both terms are; a product or quotient also where it underflows. */
 const FACTS: Record<Arithmetic, (a: Value, b: Value) => Facts> = {
-  Add: (a, b) => ({
-    nonNegative: both(a, b, 'nonNegative'),
-    neverNegativeZero: a.facts.neverNegativeZero || b.facts.neverNegativeZero,
-    neverNaN: both(a, b, 'nonNegative') && both(a, b, 'neverNaN'),
-  }),
-  Sub: (a, b) => ({ nonNegative: false, neverNegativeZero: a.facts.neverNegativeZero, neverNaN: isGuard(a, b) }),
+  Add: (a, b) => {
+    const nonNegative = both(a, b, 'nonNegative');
+    return { nonNegative, neverNegativeZero: a.facts.neverNegativeZero || b.facts.neverNegativeZero, neverNaN: nonNegative && both(a, b, 'neverNaN'), neverMinusInfinity: nonNegative };
+  },
+  Sub: (a, b) => ({ ...NO_FACTS, neverNegativeZero: a.facts.neverNegativeZero, neverNaN: isGuard(a, b) }),
   Mul: (a, b) => scaled(a, b),
   Div: (a, b) => scaled(a, b),
+  Max: (a, b) => ({
+    nonNegative: a.facts.nonNegative || b.facts.nonNegative,
+    neverNegativeZero: both(a, b, 'neverNegativeZero'),
+    neverNaN: both(a, b, 'neverNaN'),
+    neverMinusInfinity: a.facts.neverMinusInfinity || b.facts.neverMinusInfinity,
+  }),
 };
 
 function scaled(a: Value, b: Value): Facts {
   const nonNegative = both(a, b, 'nonNegative');
-  return { nonNegative, neverNegativeZero: nonNegative, neverNaN: isPositiveConstant(b) && a.facts.neverNaN };
+  return { nonNegative, neverNegativeZero: nonNegative, neverNaN: isPositiveConstant(b) && a.facts.neverNaN, neverMinusInfinity: nonNegative };
 }
 
 /**
@@ -36,8 +42,15 @@ function scaled(a: Value, b: Value): Facts {
 export function withoutNaNAndNegativeZero(graph: GraphBuilder, x: Value): Value {
   if (x.facts.neverNaN && x.facts.neverNegativeZero) return x;
   const positive = relu(graph, x);
-  const negative = relu(graph, arithmetic(graph, 'Sub', [graph.sharedConstant('zero', () => ({ dtype: 'float32', dims: [], data: new Uint8Array(4) })), x]));
+  const negative = relu(graph, arithmetic(graph, 'Sub', [graph.sharedConstant('zero', () => filled([], 0)), x]));
   return arithmetic(graph, 'Sub', [positive, negative]);
+}
+
+const LOWEST_FLOAT = -(2 - 2 ** -23) * 2 ** 127;
+
+/** A value equal to x, with the lowest finite float for −Infinity. MaxPool answers by lane where a window holds nothing else. */
+export function withoutMinusInfinity(graph: GraphBuilder, x: Value): Value {
+  return x.facts.neverMinusInfinity ? x : arithmetic(graph, 'Max', [x, graph.sharedConstant('lowest', () => filled([], LOWEST_FLOAT))]);
 }
 
 /** Recognises relu(x) − relu(0 − x): at each element one of the two is +0, so Inf − Inf cannot occur. */
@@ -58,6 +71,6 @@ export function relu(graph: GraphBuilder, x: Value): Value {
 /** e^x as MLAS computes it. */
 export function exp(graph: GraphBuilder, x: Value): Value {
   const onnx = { opType: 'Exp', attributes: [], shapeInputs: [] };
-  const facts = { nonNegative: true, neverNegativeZero: true, neverNaN: x.facts.neverNaN };
+  const facts = { ...ALL_FACTS, neverNaN: x.facts.neverNaN };
   return graph.add({ operator: 'Exp', operands: [x], attributes: [], output: { dtype: x.dtype, dims: x.dims }, onnx }, facts);
 }

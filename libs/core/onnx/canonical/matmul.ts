@@ -11,6 +11,6 @@ export function matMul(graph: GraphBuilder, a: Value, b: Value): Value {
   const onnx = { opType: 'MatMul', attributes: [], shapeInputs: [] };
   const output = { dtype: a.dtype, dims: [...a.dims.slice(0, -1), b.dims[1]!] };
   const nonNegative = a.facts.nonNegative && b.facts.nonNegative;
-  const facts = { nonNegative, neverNegativeZero: nonNegative, neverNaN: a.facts.nonNegative && a.facts.neverNaN && isPositiveConstant(b) };
+  const facts = { nonNegative, neverNegativeZero: nonNegative, neverNaN: a.facts.nonNegative && a.facts.neverNaN && isPositiveConstant(b), neverMinusInfinity: nonNegative };
   return graph.add({ operator: 'MatMul', operands: [a, b], attributes: matMulAttributes({ block: PACKED_BLOCK }), output, onnx }, facts);
 }

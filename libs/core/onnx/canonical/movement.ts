@@ -25,7 +25,7 @@ export function concat(graph: GraphBuilder, parts: readonly Value[], axis: numbe
   const dims = first!.dims.map((dim, i) => (i === axis ? parts.reduce((sum, part) => sum + part.dims[axis]!, 0) : dim));
   const onnx = { opType: 'Concat', attributes: [{ name: 'axis', value: axis }], shapeInputs: [] };
   const all = (fact: keyof Facts): boolean => parts.every((part) => part.facts[fact]);
-  const facts = { nonNegative: all('nonNegative'), neverNegativeZero: all('neverNegativeZero'), neverNaN: all('neverNaN') };
+  const facts = { nonNegative: all('nonNegative'), neverNegativeZero: all('neverNegativeZero'), neverNaN: all('neverNaN'), neverMinusInfinity: all('neverMinusInfinity') };
   return graph.add({ operator: 'Concat', operands: parts, attributes: concatAttributes({ axis }), output: { dtype: first!.dtype, dims }, onnx }, facts);
 }
 

@@ -1,11 +1,11 @@
 import { averagePoolAttributes, maxPoolAttributes } from '#core/numerics';
 import type { GraphBuilder, Value } from '../graph.js';
-import { withoutNaNAndNegativeZero } from './arithmetic.js';
+import { withoutMinusInfinity, withoutNaNAndNegativeZero } from './arithmetic.js';
 import { spatial, windowDims, type Window } from './window.js';
 
 /** Largest element of each window; padding never wins. */
 export function maxPool(graph: GraphBuilder, source: Value, window: Window): Value {
-  const x = withoutNaNAndNegativeZero(graph, source);
+  const x = withoutMinusInfinity(graph, withoutNaNAndNegativeZero(graph, source));
   const { kernel, strides, pads, dilations } = window;
   refuseEmptyWindows(window);
   const onnx = {
@@ -38,7 +38,7 @@ export function averagePool(graph: GraphBuilder, x: Value, { countPadding, ...wi
   };
   const output = { dtype: x.dtype, dims: [...x.dims.slice(0, 2), ...windowDims(spatial(x.dims), window)] };
   const { nonNegative } = x.facts;
-  const facts = { nonNegative, neverNegativeZero: nonNegative, neverNaN: nonNegative && x.facts.neverNaN };
+  const facts = { nonNegative, neverNegativeZero: nonNegative, neverNaN: nonNegative && x.facts.neverNaN, neverMinusInfinity: nonNegative };
   return graph.add({ operator: 'AveragePool', operands: [x], attributes: averagePoolAttributes({ kernel, strides, pads, countPadding }), output, onnx }, facts);
 }
 

@@ -1,6 +1,6 @@
 import { lowerConstant, lowerShape } from './constant.js';
 import { lowerConv } from './conv.js';
-import { lowerArithmetic, lowerExp, lowerRelu, lowerThresholdedRelu } from './elementwise.js';
+import { lowerArithmetic, lowerExp, lowerMax, lowerRelu, lowerThresholdedRelu } from './elementwise.js';
 import { lowerConcat, lowerDropout, lowerFlatten, lowerIdentity, lowerReshape, lowerSlice, lowerSqueeze, lowerTranspose, lowerUnsqueeze } from './movement.js';
 import type { Lowering } from './node.js';
 import { lowerBatchNormalization } from './normalization.js';
@@ -25,6 +25,7 @@ export const LOWERINGS: ReadonlyMap<string, Lowering> = new Map<string, Lowering
   ['GlobalAveragePool', lowerGlobalAveragePool],
   ['Identity', lowerIdentity],
   ['MatMul', lowerMatMul],
+  ['Max', lowerMax],
   ['MaxPool', lowerMaxPool],
   ['Mul', lowerArithmetic('Mul')],
   ['ReduceMax', lowerReduceMax],

@@ -29,8 +29,8 @@ export interface WrittenNode {
 
 export interface WrittenAttribute {
   readonly name: string;
-  /** An integer, a list of integers, or a float32. */
-  readonly value: number | readonly number[] | { readonly float: number };
+  /** An integer, a list of integers, a float32, or a text. */
+  readonly value: number | readonly number[] | { readonly float: number } | string;
 }
 
 /** Encodes a file; deterministic: fields in ascending order, no defaults left to a library. */
@@ -74,6 +74,9 @@ function writeAttribute(writer: BinaryWriter, { name, value }: WrittenAttribute)
   if (typeof value === 'number') {
     writer.tag(ATTRIBUTE.i, WireType.Varint).int64(value);
     type = ATTRIBUTE_TYPE.int;
+  } else if (typeof value === 'string') {
+    text(writer, ATTRIBUTE.s, value);
+    type = ATTRIBUTE_TYPE.string;
   } else if ('float' in value) {
     writer.tag(ATTRIBUTE.f, WireType.Bit32).float(value.float);
     type = ATTRIBUTE_TYPE.float;

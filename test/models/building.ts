@@ -1,0 +1,64 @@
+import type { Tensor } from '#core/hashing';
+import { writeModel, type NamedHeader, type WrittenAttribute } from '../../libs/core/onnx/proto/write.js';
+
+export type Attributes = Readonly<Record<string, WrittenAttribute['value']>>;
+
+/** A source model in short form: what tests feed to the compiler. */
+export interface SourceModel {
+  readonly opset?: number;
+  readonly nodes: readonly SourceNode[];
+  /** Shape of each float32 input. */
+  readonly inputs: Readonly<Record<string, readonly number[]>>;
+  readonly constants?: Readonly<Record<string, Tensor>>;
+  readonly outputs: Readonly<Record<string, readonly number[]>>;
+}
+
+export interface SourceNode {
+  readonly op: string;
+  readonly inputs: readonly string[];
+  readonly output: string;
+  readonly attributes?: Attributes;
+}
+
+export function sourceModel({ opset = 17, nodes, inputs, constants = {}, outputs }: SourceModel): Uint8Array {
+  return writeModel({
+    irVersion: 8,
+    opset,
+    producer: 'test',
+    metadata: [],
+    graphName: 'test',
+    nodes: nodes.map((node, i) => ({
+      name: `n${i}`,
+      opType: node.op,
+      inputs: node.inputs,
+      output: node.output,
+      attributes: Object.entries(node.attributes ?? {}).map(([name, value]) => ({ name, value })),
+    })),
+    initializers: Object.entries(constants).map(([name, tensor]) => ({ ...tensor, name })),
+    inputs: Object.entries(inputs).map(float32Header),
+    outputs: Object.entries(outputs).map(float32Header),
+  });
+}
+
+function float32Header([name, dims]: [string, readonly number[]]): NamedHeader {
+  return { name, dtype: 'float32', dims };
+}
+
+/** A float32 tensor of numbers that follow from the seed, between −2 and 2 in 2,048 steps, with some exact repetitions. */
+export function noise(dims: readonly number[], seed: number): Tensor {
+  const values = new Float32Array(dims.reduce((a, b) => a * b, 1));
+  let state = seed >>> 0 || 1;
+  for (let i = 0; i < values.length; i++) {
+    state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x6d2b79f5;
+    values[i] = ((state >>> 8) % 4096) / 1024 - 2 + ((state >>> 20) % 97) * 1e-5;
+  }
+  return { dtype: 'float32', dims: [...dims], data: new Uint8Array(values.buffer) };
+}
+
+export function int64s(values: readonly number[]): Tensor {
+  return { dtype: 'int64', dims: [values.length], data: new Uint8Array(BigInt64Array.from(values, BigInt).buffer) };
+}
+
+export function floats(tensor: Tensor): Float32Array {
+  return new Float32Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.length / 4);
+}
