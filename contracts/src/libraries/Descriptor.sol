@@ -39,18 +39,18 @@ library Descriptor {
     }
 
     /// An attribute that `check` holds to be neither negative nor above 2^63.
-    function attribute(bytes calldata d, uint256 at) internal pure returns (uint256 value) {
+    function attribute(bytes calldata d, uint256 index) internal pure returns (uint256 value) {
         unchecked {
-            uint256 start = 64 * (1 + operandCount(d)) + 8 * at;
+            uint256 start = 64 * (1 + operandCount(d)) + 8 * index;
             assembly ("memory-safe") {
                 value := shr(192, calldataload(add(d.offset, start)))
             }
         }
     }
 
-    function _word(bytes calldata d, uint256 at) private pure returns (uint256 word) {
+    function _word(bytes calldata d, uint256 index) private pure returns (uint256 word) {
         assembly ("memory-safe") {
-            word := calldataload(add(d.offset, shl(5, at)))
+            word := calldataload(add(d.offset, shl(5, index)))
         }
     }
 }

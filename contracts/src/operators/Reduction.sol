@@ -18,8 +18,8 @@ library Reduction {
         }
     }
 
-    /// Where a micro-step stands: at product `at`, at the fold that closes block number `at`, or past the reduction.
-    function stageAt(uint256 length, uint256 block_, uint256 step) internal pure returns (Stage stage, uint256 at) {
+    /// Where a micro-step stands: at product `position`, at the fold that closes block number `position`, or past the reduction.
+    function stageAt(uint256 length, uint256 block_, uint256 step) internal pure returns (Stage stage, uint256 position) {
         unchecked {
             if (step >= stepsOf(length, block_)) return (Stage.Done, 0);
             uint256 number = step / (block_ + 1);

@@ -30,10 +30,10 @@ library Window {
         }
     }
 
-    /// Place on the input that tap `k` reads at output place `at`; false in the padding.
-    function place(Axis memory axis, uint256 at, uint256 k, uint256 size) internal pure returns (bool inside, uint256) {
+    /// Place on the input that tap `k` reads at place `output`; false in the padding.
+    function place(Axis memory axis, uint256 output, uint256 k, uint256 size) internal pure returns (bool inside, uint256) {
         unchecked {
-            uint256 padded = at * axis.stride + k * axis.dilation;
+            uint256 padded = output * axis.stride + k * axis.dilation;
             uint256 index = padded - axis.pad;
             return (padded >= axis.pad && index < size, index);
         }

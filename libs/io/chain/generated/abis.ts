@@ -4501,7 +4501,7 @@ export const disputesAbi = [
   }
 ] as const;
 
-export const float32HarnessAbi = [
+export const stepVerifierAbi = [
   {
     "inputs": [],
     "name": "AlreadySettled",
@@ -5131,27 +5131,98 @@ export const float32HarnessAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint8",
-        "name": "op",
-        "type": "uint8"
+        "internalType": "bytes",
+        "name": "descriptor",
+        "type": "bytes"
       },
       {
-        "internalType": "bytes",
-        "name": "records",
-        "type": "bytes"
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "traceRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "valueCount",
+            "type": "uint32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "inputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "weightsRoot",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct Roots",
+        "name": "roots",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "element",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "stepCount",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "index",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "state",
+            "type": "uint64"
+          }
+        ],
+        "internalType": "struct Step",
+        "name": "step",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "chunk",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "listLength",
+            "type": "uint32"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "siblings",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct Opening[]",
+        "name": "openings",
+        "type": "tuple[]"
       }
     ],
-    "name": "run",
+    "name": "judge",
     "outputs": [
       {
-        "internalType": "bytes",
-        "name": "results",
-        "type": "bytes"
+        "internalType": "uint64",
+        "name": "stepCount",
+        "type": "uint64"
       },
       {
-        "internalType": "uint256",
-        "name": "gasPerCall",
-        "type": "uint256"
+        "internalType": "uint64",
+        "name": "state",
+        "type": "uint64"
       }
     ],
     "stateMutability": "view",
@@ -5159,7 +5230,7 @@ export const float32HarnessAbi = [
   }
 ] as const;
 
-export const stepVerifierAbi = [
+export const stepsAbi = [
   {
     "inputs": [],
     "name": "AlreadySettled",

@@ -1,0 +1,44 @@
+import { canonicalizeNaNs, elementCount, type Tensor } from '#core/hashing';
+import type { Random } from '#testing';
+
+/** What elements a tensor gets: what networks have, the whole range of exponents, or every third a special value. */
+export type Style = 'plain' | 'wide' | 'special';
+
+export const STYLES: readonly Style[] = ['plain', 'wide', 'special'];
+
+/** Zeros, smallest and largest subnormals and normals, one and its neighbours, ties, the largest integers, infinities, NaN. */
+const SPECIAL = [
+  0x00000000, 0x80000000, 0x00000001, 0x80000001, 0x007fffff, 0x807fffff, 0x00800000, 0x80800000, 0x00800001, 0x3f800000, 0xbf800000,
+  0x3f7fffff, 0x3f800001, 0x3f000000, 0xbf000000, 0x33800000, 0x33800001, 0x34000000, 0x4b000000, 0x4b7fffff, 0x4b800000, 0xcb800000,
+  0x5f000000, 0x7f000000, 0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000, 0x7fc00000, 0x42b17218, 0xc2cff1b5, 0x42b18d72,
+];
+
+export interface FloatsOptions {
+  readonly style?: Style;
+  /** Leaves out NaN and −0, which some operators never see. */
+  readonly tame?: boolean;
+}
+
+/** A float32 tensor of random elements. */
+export function floats(random: Random, dims: readonly number[], { style = random.pick(STYLES), tame = false }: FloatsOptions = {}): Tensor {
+  const words = Uint32Array.from({ length: elementCount(dims) }, () => word(random, style));
+  if (tame) words.forEach((bits, i) => (words[i] = (bits & 0x7fffffff) > 0x7f800000 || bits === 0x80000000 ? 0x3fc00000 : bits));
+  return canonicalizeNaNs({ dtype: 'float32', dims, data: new Uint8Array(words.buffer) });
+}
+
+function word(random: Random, style: Style): number {
+  if (style === 'special' && random.between(0, 3) === 0) return random.pick(SPECIAL);
+  if (style === 'plain' || style === 'special') return bitsOf((random.next() + random.next() + random.next() - 1.5) * 2);
+  return Math.floor(random.next() * 2 ** 32);
+}
+
+function bitsOf(value: number): number {
+  return new Uint32Array(Float32Array.of(value).buffer)[0]!;
+}
+
+/** Random sizes, each from 1 to `most`, at most `elements` in all. */
+export function sizes(random: Random, rank: number, { most = 7, elements = 4096 } = {}): number[] {
+  const dims = Array.from({ length: rank }, () => random.between(1, most + 1));
+  while (elementCount(dims) > elements) dims[random.between(0, rank)] = 1;
+  return dims;
+}
