@@ -1,0 +1,21 @@
+export { CoordinatorClient, SUBMIT_WAIT_MS, type CallOptions, type Registration, type RemoteJob, type Submission } from './client.js';
+export { encodeJob, encodeModel, encodeStatus, type JobParts, type ModelReference } from './encoding.js';
+export { ErrorFilter } from './error-filter.js';
+export {
+  getJobMessage,
+  getModelMessage,
+  listModelsMessage,
+  parseMessage,
+  registerMessage,
+  submitMessage,
+  watchJobMessage,
+  type JobView,
+  type ModelView,
+  type NetworkStatus,
+  type RegisterHeader,
+  type SubmitMessage,
+  type TensorMessage,
+} from './messages.js';
+export { MAX_MESSAGE_BYTES, MODEL_CHUNK_BYTES } from './protos.js';
+export { grpcServer, type GrpcServer } from './server.js';
+export { toStatus } from './status.js';

@@ -1,0 +1,25 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { AssayError } from '#core/protocol';
+
+/** proto/ of the checkout this file is in; it runs from the sources and from dist. */
+export const PROTO_FOLDER = protoFolder();
+export const PACKAGE = 'assay.v1';
+export const PROTO_FILES = ['jobs', 'models', 'network'].map((name) => join(PROTO_FOLDER, 'assay/v1', `${name}.proto`));
+
+/** The same for server and client: whole numbers of 64 bits as decimal text, absent messages as null, absent lists as empty. */
+export const LOADER_OPTIONS = { longs: String, enums: String, defaults: true, arrays: true, objects: true, includeDirs: [PROTO_FOLDER] } as const;
+
+/** One message: a job with its tensors. Larger inputs do not belong into a unary call. */
+export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+/** A model file travels in pieces of this size. */
+export const MODEL_CHUNK_BYTES = 256 * 1024;
+
+function protoFolder(): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); folder !== dirname(folder); folder = dirname(folder)) {
+    const candidate = join(folder, 'proto');
+    if (existsSync(join(candidate, 'assay/v1/jobs.proto'))) return candidate;
+  }
+  throw new AssayError({ code: 'INVARIANT_BROKEN', message: 'the proto files are not beside the program' });
+}

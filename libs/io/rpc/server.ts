@@ -1,0 +1,53 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type { Server } from '@grpc/grpc-js';
+import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
+import { ReflectionService } from '@grpc/reflection';
+import { Transport, type GrpcOptions } from '@nestjs/microservices';
+import { HealthImplementation } from 'grpc-health-check';
+import { LOADER_OPTIONS, MAX_MESSAGE_BYTES, PACKAGE, PROTO_FILES } from './protos.js';
+
+export interface GrpcServer {
+  readonly options: GrpcOptions;
+  /** What grpc.health.v1 says from now on. */
+  setServing(serving: boolean): void;
+}
+
+const SERVICES = ['Jobs', 'Models', 'Network'].map((name) => `${PACKAGE}.${name}`);
+const MAX_METADATA_BYTES = 16 * 1024;
+
+/** Options for Nest's gRPC transport: our services, reflection and health. */
+export function grpcServer(listen: { host: string; port: number }): GrpcServer {
+  const health = new HealthImplementation(statusMap(false));
+  const options: GrpcOptions = {
+    transport: Transport.GRPC,
+    options: {
+      url: `${listen.host}:${listen.port}`,
+      package: PACKAGE,
+      protoPath: PROTO_FILES,
+      loader: { ...LOADER_OPTIONS, includeDirs: [...LOADER_OPTIONS.includeDirs] } as NonNullable<GrpcOptions['options']['loader']>,
+      gracefulShutdown: true,
+      channelOptions: { 'grpc.max_receive_message_length': MAX_MESSAGE_BYTES, 'grpc.max_send_message_length': MAX_MESSAGE_BYTES, 'grpc.max_metadata_size': MAX_METADATA_BYTES } as never,
+      onLoadPackageDefinition: (definition: PackageDefinition, server: Pick<Server, 'addService'>) => {
+        health.addToServer(server as Server);
+        new ReflectionService({ ...definition, ...healthDefinition() }).addToServer(server);
+      },
+    },
+  };
+  return {
+    options,
+    setServing: (serving) => {
+      for (const [service, status] of Object.entries(statusMap(serving))) health.setStatus(service, status);
+    },
+  };
+}
+
+/** The empty name stands for the server as a whole. */
+function statusMap(serving: boolean): Record<string, 'SERVING' | 'NOT_SERVING'> {
+  return Object.fromEntries(['', ...SERVICES].map((service) => [service, serving ? 'SERVING' : 'NOT_SERVING']));
+}
+
+function healthDefinition(): PackageDefinition {
+  const folder = join(createRequire(import.meta.url).resolve('grpc-health-check/package.json'), '../proto');
+  return loadSync('health/v1/health.proto', { includeDirs: [folder] });
+}

@@ -1,0 +1,68 @@
+import { Metadata, status as Status, type ServiceError, type StatusObject } from '@grpc/grpc-js';
+import { z } from 'zod';
+import { AssayError, ERROR_CODES, isErrorCode, type ErrorCode } from '#core/protocol';
+
+/** Trailing metadata with the whole error as JSON. Binary, because header values must be ASCII and messages are not. */
+export const ERROR_KEY = 'assay-error-bin';
+/** Trailing metadata with the code alone, for people with grpcurl. */
+export const CODE_KEY = 'assay-error-code';
+/** Trailers share the peer's header limit, often 16 KiB; larger facts are left out. */
+const MAX_ERROR_BYTES = 6 * 1024;
+
+const wireError = z.object({ code: z.string(), message: z.string(), facts: z.record(z.string(), z.unknown()), remedy: z.string() });
+
+/** Any thrown value as what grpc-js takes for a failed call. Unexpected errors do not show their insides to a caller. */
+export function toStatus(thrown: unknown): Partial<StatusObject> {
+  if (isStatus(thrown)) return thrown;
+  const error = thrown instanceof AssayError ? thrown : new AssayError({ code: 'INTERNAL', cause: thrown });
+  const metadata = new Metadata();
+  metadata.set(CODE_KEY, error.code);
+  metadata.set(ERROR_KEY, errorBytes(error));
+  return { code: Status[ERROR_CODES[error.code].grpc], details: `${error.code}: ${error.message}`, metadata };
+}
+
+function errorBytes(error: AssayError): Buffer {
+  const json = error.toJSON();
+  const whole = Buffer.from(JSON.stringify(json));
+  if (whole.length <= MAX_ERROR_BYTES) return whole;
+  return Buffer.from(JSON.stringify({ ...json, message: json.message.slice(0, 1024), facts: { note: 'the facts are too large for a trailer' } }));
+}
+
+function isStatus(thrown: unknown): thrown is Partial<StatusObject> {
+  return typeof thrown === 'object' && thrown !== null && !(thrown instanceof AssayError) && typeof (thrown as StatusObject).code === 'number' && 'metadata' in thrown;
+}
+
+/** What a failed call means: the server's own error with its facts, or that the server could not be reached. */
+export function fromStatus(error: ServiceError, target: string): AssayError {
+  const [bytes] = error.metadata?.get(ERROR_KEY) ?? [];
+  const parsed = Buffer.isBuffer(bytes) ? wireError.safeParse(parseJson(bytes.toString())) : undefined;
+  if (parsed?.success && isErrorCode(parsed.data.code)) {
+    const { code, message, facts, remedy } = parsed.data;
+    return new AssayError({ code: code as ErrorCode, message, facts, remedy, cause: error });
+  }
+  return new AssayError({ code: codeFor(error.code), message: `${target}: ${error.details || error.message}`, facts: { target, status: Status[error.code] }, cause: error });
+}
+
+function codeFor(status: Status): ErrorCode {
+  switch (status) {
+    case Status.UNAVAILABLE:
+      return 'COORDINATOR_UNREACHABLE';
+    case Status.DEADLINE_EXCEEDED:
+      return 'PEER_SILENT';
+    case Status.RESOURCE_EXHAUSTED:
+      return 'TENSOR_TOO_LARGE';
+    case Status.CANCELLED:
+      return 'SHUTTING_DOWN';
+    default:
+      return 'INTERNAL';
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
