@@ -7,7 +7,7 @@ import { Trace } from './trace.js';
 
 /**
  * The toy twin of a model: four operators on integers of any width, wrapping, so that whole games cost microseconds.
- * Codes are outside the registry; contracts/test/ToyStep.sol is the same in Solidity.
+ * Codes are outside the registry: no contract knows them. A plan can name the real operators instead.
  */
 export const TOY_CODES = { add: 240, mul: 241, sum: 242, copy: 243 } as const;
 
@@ -53,6 +53,8 @@ export interface ToyPlan {
   readonly initializers: readonly Tensor[];
   readonly values: readonly Descriptor[];
   readonly outputs: readonly OperandRef[];
+  /** What the descriptors' codes mean; the toy operators if left out. */
+  readonly operatorOf?: (code: number) => Operator | undefined;
 }
 
 export function toyModel(plan: ToyPlan): TraceModel {
@@ -69,14 +71,15 @@ export function toyModel(plan: ToyPlan): TraceModel {
 /** Runs the model, element by element. `corrupt` changes values as they are made; later values follow from it. */
 export function toyTrace(plan: ToyPlan, corrupt: (value: number, made: Tensor) => Tensor = (_, made) => made): Trace {
   const values: Tensor[] = [];
+  const operatorOf = plan.operatorOf ?? toyOperator;
   const sources = { input: plan.inputs, initializer: plan.initializers, value: values };
   plan.values.forEach((d, i) => {
     const read = (slot: number, element: number): bigint => elementWord(sources[d.operands[slot]!.kind][d.operands[slot]!.index]!, element);
-    const words = Array.from({ length: elementCount(d.output.dims) }, (_, element) => chainOfStates(toyOperator(d.op)!, d, { element, read }).at(-1)!);
+    const words = Array.from({ length: elementCount(d.output.dims) }, (_, element) => chainOfStates(operatorOf(d.op)!, d, { element, read }).at(-1)!);
     values.push(corrupt(i, tensorOf(d.output, words)));
   });
   const outputRoot = listRoot(plan.outputs.map((o) => tensorRoot(sources[o.kind][o.index]!)));
-  return new Trace({ model: toyModel(plan), inputs: plan.inputs, initializers: plan.initializers, values, outputRoot, operatorOf: toyOperator });
+  return new Trace({ model: toyModel(plan), inputs: plan.inputs, initializers: plan.initializers, values, outputRoot, operatorOf });
 }
 
 /** A tensor from its elements' words, wrapped to the dtype. */
