@@ -75,6 +75,7 @@ describe('the lifecycle of a job', () => {
         ],
         "batched": [
           "challengeable",
+          "answered",
           "disputed",
         ],
         "challengeable": [

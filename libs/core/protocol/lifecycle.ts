@@ -20,6 +20,7 @@ export type JobState = (typeof JOB_STATES)[number];
  * - accepted: stored, nobody works on it. assigned: one executor holds a lease.
  * - assigned → accepted: the lease was lost, the next executor may take it.
  * - answered: a valid claim is stored. batched: it is in a batch whose transaction may be on its way.
+ * - batched → answered: the contract refused the batch for another claim's sake.
  * - challengeable: the batch is on chain. disputed: at least one game is open.
  * - upheld: every game so far ended for the executor; another may open until the window ends.
  * - overturned → assigned: the job runs again, by another executor, at no cost.
@@ -28,7 +29,7 @@ export const JOB_TRANSITIONS: Readonly<Record<JobState, readonly JobState[]>> = 
   accepted: ['assigned', 'failed', 'expired'],
   assigned: ['answered', 'accepted', 'failed', 'expired'],
   answered: ['batched', 'disputed'],
-  batched: ['challengeable', 'disputed'],
+  batched: ['challengeable', 'answered', 'disputed'],
   challengeable: ['disputed', 'final'],
   disputed: ['upheld', 'overturned'],
   upheld: ['disputed', 'batched', 'final'],

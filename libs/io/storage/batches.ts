@@ -54,8 +54,26 @@ export class BatchStore {
       if (moved !== batch.leaves.length) throw new AssayError({ code: 'STATE_CONFLICT', message: 'a claim moved while its batch was made', facts: { claims: batch.leaves.length, moved } });
       return created;
     });
-    this.changes.publish(jobIds);
+    this.changes.publish(jobIds, 'batched');
     return batchRecord(row);
+  }
+
+  /**
+   * batched → answered: takes a batch apart again. Only for one whose transaction certainly never was, and never will be, on chain.
+   * Claims in dispute meanwhile lose their place too; they are batched again once upheld.
+   */
+  async dissolve(seq: number, now: Date): Promise<void> {
+    const moved = await this.prisma.$transaction(async (tx) => {
+      const { count } = await tx.batch.updateMany({ where: { seq, state: 'fixed' }, data: { state: 'fixed' } });
+      if (count === 0) throw new AssayError({ code: 'STATE_CONFLICT', message: 'the batch is on chain', facts: { seq } });
+      const claims = await tx.claim.findMany({ where: { batchSeq: seq, job: { state: 'batched' } }, select: { jobId: true } });
+      const ids = claims.map((claim) => claim.jobId as Root);
+      await tx.claim.updateMany({ where: { batchSeq: seq }, data: { batchSeq: null, leafIndex: null } });
+      await tx.batch.delete({ where: { seq } });
+      await moveIn(tx, ids, 'answered', { where: { AND: { state: 'batched' } }, data: { updatedAt: now } });
+      return ids;
+    });
+    this.changes.publish(moved, 'answered');
   }
 
   /** Batches not known to be on chain, oldest first. */
@@ -73,7 +91,7 @@ export class BatchStore {
       await moveIn(tx, ids, 'challengeable', { data: { updatedAt: now } });
       return ids;
     });
-    this.changes.publish(jobIds ?? []);
+    this.changes.publish(jobIds ?? [], 'challengeable');
     return jobIds !== undefined;
   }
 
@@ -95,7 +113,7 @@ export class BatchStore {
       if (ids.length === standing.length) await tx.batch.update({ where: { seq }, data: { state: 'final' } });
       return ids;
     });
-    this.changes.publish(jobIds);
+    this.changes.publish(jobIds, 'final');
     return jobIds;
   }
 

@@ -1,8 +1,14 @@
 import type { Root } from '#core/hashing';
+import type { JobState } from '#core/protocol';
 
-export type ChangeListener = (jobIds: readonly Root[]) => void;
+export interface JobChange {
+  readonly jobIds: readonly Root[];
+  readonly state: JobState;
+}
 
-/** Tells whoever listens, after the commit, which jobs changed their state. */
+export type ChangeListener = (change: JobChange) => void;
+
+/** Tells whoever listens, after the commit, which jobs changed to which state. */
 export class JobChanges {
   private readonly listeners = new Set<ChangeListener>();
 
@@ -11,7 +17,7 @@ export class JobChanges {
     return () => void this.listeners.delete(listener);
   }
 
-  publish(jobIds: readonly Root[]): void {
-    if (jobIds.length > 0) for (const listener of this.listeners) listener(jobIds);
+  publish(jobIds: readonly Root[], state: JobState): void {
+    if (jobIds.length > 0) for (const listener of this.listeners) listener({ jobIds, state });
   }
 }

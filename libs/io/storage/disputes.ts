@@ -28,7 +28,7 @@ export class DisputeStore {
       const moved = await moveIn(tx, [job.id as Root], 'disputed', { data: { updatedAt: now } });
       return moved > 0 ? (job.id as Root) : undefined;
     });
-    this.changes.publish(jobId ? [jobId] : []);
+    this.changes.publish(jobId ? [jobId] : [], 'disputed');
   }
 
   /**
@@ -46,7 +46,7 @@ export class DisputeStore {
       const moved = await moveIn(tx, [job.id as Root], outcome, { data: { ...verdict, updatedAt: now } });
       return moved > 0 ? (job.id as Root) : undefined;
     });
-    this.changes.publish(jobId ? [jobId] : []);
+    this.changes.publish(jobId ? [jobId] : [], outcome);
   }
 
   /** Number of games that are not over. */

@@ -1,4 +1,5 @@
 export type { ArtifactStore } from './artifacts.js';
+export type { JobChange } from './changes.js';
 export type { BatchedClaim, BatchStore, NewBatch } from './batches.js';
 export type { Charge, ExecutorTotal, ModelSignature } from './codec.js';
 export type { CursorStore } from './cursors.js';

@@ -55,7 +55,7 @@ export class JobStore {
       if (!isDuplicate(cause)) throw cause;
       return this.sameJob(job);
     }
-    this.changes.publish([job.jobId]);
+    this.changes.publish([job.jobId], INITIAL_STATE);
     return this.known(job.jobId);
   }
 
@@ -105,12 +105,10 @@ export class JobStore {
     return this.move(jobId, 'assigned', { data: { executor: executor.toLowerCase(), leaseUntil: until, updatedAt: now } });
   }
 
-  /** assigned → accepted: the executor did not answer; it is not asked again for this job. */
-  async release(jobId: Root, executor: Address, now: Date): Promise<boolean> {
-    return this.move(jobId, 'accepted', {
-      where: { executor: executor.toLowerCase() },
-      data: { executor: null, leaseUntil: null, tried: { push: executor.toLowerCase() }, updatedAt: now },
-    });
+  /** assigned → accepted: the executor did not answer. With `askAgain` false it is not asked again for this job. */
+  async release(jobId: Root, { executor, askAgain, now }: { executor: Address; askAgain: boolean; now: Date }): Promise<boolean> {
+    const tried = askAgain ? {} : { tried: { push: executor.toLowerCase() } };
+    return this.move(jobId, 'accepted', { where: { executor: executor.toLowerCase() }, data: { executor: null, leaseUntil: null, ...tried, updatedAt: now } });
   }
 
   /** assigned → answered: stores the claim and the outputs, if the executor still holds the lease. */
@@ -118,7 +116,7 @@ export class JobStore {
     const { digest, claim, now } = answer;
     const stored = await this.prisma.$transaction(async (tx) => {
       const moved = await moveIn(tx, [jobId], 'answered', {
-        where: { executor: claim.executor.toLowerCase() },
+        where: { executor: claim.executor.toLowerCase(), AND: { state: 'assigned' } },
         data: { claimDigest: digest, leaseUntil: null, updatedAt: now },
       });
       if (moved === 0) return false;
@@ -126,7 +124,7 @@ export class JobStore {
       await tx.claim.create({ data: claimColumns(answer) });
       return true;
     });
-    if (stored) this.changes.publish([jobId]);
+    if (stored) this.changes.publish([jobId], 'answered');
     return stored;
   }
 
@@ -147,7 +145,7 @@ export class JobStore {
 
   private async move(jobId: Root, to: JobState, change: { where?: Prisma.JobWhereInput; data: Prisma.JobUpdateManyMutationInput }): Promise<boolean> {
     const moved = await moveIn(this.prisma, [jobId], to, change);
-    if (moved > 0) this.changes.publish([jobId]);
+    if (moved > 0) this.changes.publish([jobId], to);
     return moved > 0;
   }
 
