@@ -74,62 +74,68 @@ contract Disputes is IDisputes, EIP712 {
 
     /// @inheritdoc IDisputes
     function revealTrace(Game calldata given, bytes32[] calldata nodes, bytes32[] calldata outputSiblings) external {
-        (Game memory game, bytes32 id) = _begin(given, true);
+        Game memory game;
+        bytes32 id = _begin(game, given, true);
         require(game.phase == Games.TRACE, WrongPhase(game.phase));
 
         game.revealTrace(nodes, outputSiblings);
         stateOf[id] = game.hash();
 
-        emit Revealed(id, nodes, game);
+        game.emitRevealed(id, nodes);
     }
 
     /// @inheritdoc IDisputes
     function revealTensor(Game calldata given, bytes32 dataRoot, bytes32 header, bytes32[] calldata nodes) external {
-        (Game memory game, bytes32 id) = _begin(given, true);
+        Game memory game;
+        bytes32 id = _begin(game, given, true);
         require(game.phase == Games.TENSOR, WrongPhase(game.phase));
 
         game.revealTensor(dataRoot, header, nodes);
         stateOf[id] = game.hash();
 
-        emit Revealed(id, nodes, game);
+        game.emitRevealed(id, nodes);
     }
 
     /// @inheritdoc IDisputes
     function revealSteps(Game calldata given, uint64 stepCount, bytes32[] calldata states) external {
-        (Game memory game, bytes32 id) = _begin(given, true);
+        Game memory game;
+        bytes32 id = _begin(game, given, true);
         require(game.phase == Games.STEPS, WrongPhase(game.phase));
 
         game.revealSteps(stepCount, states);
         stateOf[id] = game.hash();
 
-        emit Revealed(id, states, game);
+        game.emitRevealed(id, states);
     }
 
     /// @inheritdoc IDisputes
     function choose(Game calldata given, Choice calldata choice) external {
-        (Game memory game, bytes32 id) = _begin(given, false);
+        Game memory game;
+        bytes32 id = _begin(game, given, false);
         require(game.phase != Games.STEPS, WrongPhase(game.phase));
 
         game.choose(choice);
         stateOf[id] = game.hash();
 
-        emit Chosen(id, game);
+        game.emitChosen(id);
     }
 
     /// @inheritdoc IDisputes
     function chooseSegment(Game calldata given, Choice calldata before, Choice calldata last) external {
-        (Game memory game, bytes32 id) = _begin(given, false);
+        Game memory game;
+        bytes32 id = _begin(game, given, false);
         require(game.phase == Games.STEPS, WrongPhase(game.phase));
 
         game.chooseSegment(before, last);
         stateOf[id] = game.hash();
 
-        emit Chosen(id, game);
+        game.emitChosen(id);
     }
 
     /// @inheritdoc IDisputes
     function prove(Game calldata given, Fault fault, Proof calldata proof) external {
-        (Game memory game, bytes32 id) = _begin(given, false);
+        Game memory game;
+        bytes32 id = _begin(game, given, false);
         require(claimDigest(proof.claim) == game.claim, WrongClaim());
 
         (uint64 expected, uint64 revealed) = _requireFault(game, fault, proof);
@@ -143,7 +149,8 @@ contract Disputes is IDisputes, EIP712 {
 
     /// @inheritdoc IDisputes
     function expire(Game calldata given) external {
-        (Game memory game, bytes32 id) = _load(given);
+        Game memory game;
+        bytes32 id = _load(game, given);
         require(!game.ended(), WrongPhase(game.phase));
         uint64 deadline = game.deadline();
         require(block.timestamp > deadline, ClockRunning(deadline));
@@ -157,7 +164,8 @@ contract Disputes is IDisputes, EIP712 {
     /// @inheritdoc IDisputes
     function settle(Game calldata given, Claim calldata claim, Request calldata request) external {
         require(stateOf[Games.idOf(given.claim, given.challenger)] != SETTLED, AlreadySettled());
-        (Game memory game, bytes32 id) = _load(given);
+        Game memory game;
+        bytes32 id = _load(game, given);
         require(game.ended(), WrongPhase(game.phase));
         uint64 payableAt = game.movedAt + PAYOUT_DELAY;
         require(block.timestamp >= payableAt, PayoutPending(payableAt));
@@ -226,16 +234,17 @@ contract Disputes is IDisputes, EIP712 {
         return SignatureChecker.isValidERC1271SignatureNowCalldata(executor, digest, signature);
     }
 
-    /// The game as stored.
-    function _load(Game calldata given) private view returns (Game memory game, bytes32 id) {
-        game = Games.load(given);
+    /// Fills `game` with the one given, which must be the one stored.
+    /// WHY not returned: a returned struct is allocated and zeroed once more at every level.
+    function _load(Game memory game, Game calldata given) private view returns (bytes32 id) {
+        game.load(given);
         id = Games.idOf(game.claim, game.challenger);
         require(stateOf[id] == game.hash(), WrongState(id));
     }
 
     /// Loads a game for a move by the caller and starts the other side's clock.
-    function _begin(Game calldata given, bool byExecutor) private view returns (Game memory game, bytes32 id) {
-        (game, id) = _load(given);
+    function _begin(Game memory game, Game calldata given, bool byExecutor) private view returns (bytes32 id) {
+        id = _load(game, given);
         require(!game.ended(), WrongPhase(game.phase));
         address player = byExecutor ? game.executor : game.challenger;
         require(game.executorTurn == byExecutor && msg.sender == player, NotYourTurn(msg.sender));

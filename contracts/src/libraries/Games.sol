@@ -17,7 +17,7 @@ library Games {
 
     /// SAFETY: copied unchecked. Whoever uses it compares `hash` with the stored one first, and that was taken over
     /// well-formed fields.
-    function load(Game calldata given) internal pure returns (Game memory game) {
+    function load(Game memory game, Game calldata given) internal pure {
         assembly ("memory-safe") {
             calldatacopy(game, given, SIZE)
         }
@@ -70,5 +70,28 @@ library Games {
 
     function ended(Game memory game) internal pure returns (bool) {
         return game.phase >= EXECUTOR_LOST;
+    }
+
+    /// emit Chosen(id, game), without copying: a Game in memory is its own encoding.
+    function emitChosen(Game memory game, bytes32 id) internal {
+        bytes32 topic = IDisputes.Chosen.selector;
+        assembly ("memory-safe") {
+            log2(game, SIZE, topic, id)
+        }
+    }
+
+    /// emit Revealed(id, nodes, game).
+    function emitRevealed(Game memory game, bytes32 id, bytes32[] calldata nodes) internal {
+        bytes32 topic = IDisputes.Revealed.selector;
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            // Head: where the nodes are, and the game. Tail: their number and they themselves.
+            mstore(data, add(SIZE, 0x20))
+            mcopy(add(data, 0x20), game, SIZE)
+            mstore(add(data, add(SIZE, 0x20)), nodes.length)
+            let length := shl(5, nodes.length)
+            calldatacopy(add(data, add(SIZE, 0x40)), nodes.offset, length)
+            log2(data, add(length, add(SIZE, 0x40)), topic, id)
+        }
     }
 }

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {TestToken} from "../../src/TestToken.sol";
+import {Vault} from "../../src/Vault.sol";
+import {IVault} from "../../src/interfaces/IVault.sol";
+import {World} from "../world/World.sol";
+
+/// A token that keeps one unit of every transfer.
+contract GreedyToken is TestToken {
+    function _update(address from, address to, uint256 amount) internal override {
+        super._update(from, to, amount);
+        if (from != address(0)) super._update(to, address(0xFEE), 1);
+    }
+}
+
+contract VaultTest is World {
+    function test_deposit_creditsTheAccountNamed() public {
+        token.mint(address(this), 7);
+        token.approve(address(vault), 7);
+        vault.deposit(stranger, 7);
+        assertEq(vault.balanceOf(stranger), 7, "credited");
+        assertConserved();
+    }
+
+    function test_deposit_refusesATokenThatTakesAFee() public {
+        GreedyToken greedy = new GreedyToken();
+        Vault other = new Vault(address(greedy), UNBONDING, address(1), address(2));
+        greedy.mint(address(this), 100);
+        greedy.approve(address(other), 100);
+        vm.expectRevert(abi.encodeWithSelector(IVault.TokenTookAFee.selector, 100, 99));
+        other.deposit(address(this), 100);
+    }
+
+    function test_withdraw_paysTheOwner() public {
+        vm.prank(submitter);
+        vault.withdraw(400 ether);
+        assertEq(token.balanceOf(submitter), 400 ether, "paid");
+        assertEq(vault.balanceOf(submitter), WEALTH - 400 ether, "debited");
+        assertConserved();
+    }
+
+    function test_withdraw_refusesMoreThanThereIs() public {
+        vm.prank(submitter);
+        vm.expectRevert(abi.encodeWithSelector(IVault.InsufficientBalance.selector, submitter, WEALTH + 1, WEALTH));
+        vault.withdraw(WEALTH + 1);
+    }
+
+    function test_unbonding_takesItsTime() public {
+        uint256 before = vault.balanceOf(executor);
+        vm.prank(executor);
+        vault.startUnbonding(100 ether);
+        uint64 free = uint64(block.timestamp) + UNBONDING;
+        vm.warp(free - 1);
+        vm.prank(executor);
+        vm.expectRevert(abi.encodeWithSelector(IVault.StillUnbonding.selector, free));
+        vault.withdrawStake();
+        vm.warp(free);
+        vm.prank(executor);
+        vault.withdrawStake();
+        assertEq(vault.balanceOf(executor), before + 100 ether, "back in its balance");
+        assertEq(vault.stakeOf(executor).amount, STAKE - 100 ether, "the rest stays");
+        assertConserved();
+    }
+
+    function test_unbonding_startsAgainForAllOfIt() public {
+        vm.prank(executor);
+        vault.startUnbonding(100 ether);
+        vm.warp(block.timestamp + UNBONDING - 1);
+        vm.prank(executor);
+        vault.startUnbonding(1);
+        assertEq(vault.stakeOf(executor).unbondedAt, block.timestamp + UNBONDING, "the delay of the second call");
+    }
+
+    function test_unbonding_refusesMoreThanTheStake() public {
+        vm.prank(executor);
+        vm.expectRevert(abi.encodeWithSelector(IVault.InsufficientStake.selector, executor, STAKE + 1, STAKE));
+        vault.startUnbonding(STAKE + 1);
+    }
+
+    function test_slash_reachesUnbondingStake() public {
+        vm.prank(executor);
+        vault.startUnbonding(400 ether);
+        vm.prank(address(disputes));
+        uint256 taken = vault.slash(executor, 300 ether);
+        assertEq(taken, 300 ether, "100 in service, 200 leaving");
+        IVault.Stake memory left = vault.stakeOf(executor);
+        assertEq(left.amount, 0, "first what is in service");
+        assertEq(left.unbonding, 200 ether, "then what is leaving");
+        assertConserved();
+    }
+
+    function test_slash_takesNoMoreThanThereIs() public {
+        vm.prank(address(disputes));
+        assertEq(vault.slash(executor, type(uint256).max), STAKE, "all of it, and no revert");
+        vm.prank(address(disputes));
+        assertEq(vault.slash(executor, 1), 0, "nothing left, and no revert");
+        assertConserved();
+    }
+
+    function test_modules_moveBetweenBuckets() public {
+        address module = address(batches);
+        vm.prank(module);
+        vault.lockBond(challenger, 10);
+        vm.prank(module);
+        vault.charge(submitter, 30);
+        vm.prank(module);
+        vault.pay(executor, 12);
+        vm.prank(module);
+        vault.fund(8);
+        vm.prank(module);
+        vault.releaseBond(rival, 4);
+        (, uint256 stakes, uint256 bonds, uint256 escrow, uint256 pool) = vault.totals();
+        assertEq(stakes, STAKE, "stakes");
+        assertEq(bonds, 6, "bonds");
+        assertEq(escrow, 10, "escrow");
+        assertEq(pool, 8, "pool");
+        assertEq(vault.balanceOf(rival), WEALTH + 4, "rival");
+        assertConserved();
+    }
+
+    function test_modules_cannotSpendWhatIsNotThere() public {
+        vm.prank(address(disputes));
+        vm.expectRevert();
+        vault.pay(executor, 1);
+        vm.prank(address(disputes));
+        vm.expectRevert();
+        vault.releaseBond(executor, 1);
+        vm.prank(address(disputes));
+        vm.expectRevert();
+        vault.fund(1);
+    }
+
+    function test_onlyModules_moveOtherPeoplesMoney() public {
+        bytes[6] memory calls = [
+            abi.encodeCall(IVault.lockBond, (submitter, 1)),
+            abi.encodeCall(IVault.releaseBond, (stranger, 1)),
+            abi.encodeCall(IVault.charge, (submitter, 1)),
+            abi.encodeCall(IVault.pay, (stranger, 1)),
+            abi.encodeCall(IVault.slash, (executor, 1)),
+            abi.encodeCall(IVault.fund, (1))
+        ];
+        for (uint256 i = 0; i < calls.length; i++) {
+            vm.prank(stranger);
+            (bool done, bytes memory reason) = address(vault).call(calls[i]);
+            assertTrue(!done && bytes4(reason) == IVault.NotModule.selector, "refused as not a module");
+        }
+    }
+}
