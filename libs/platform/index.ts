@@ -8,3 +8,4 @@ export * from './process.js';
 export * from './retry.js';
 export * from './shutdown.js';
 export * from './variables.js';
+export * from './version.js';

@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AssayError } from '#core/protocol';
-import { connectWithRetry, Counter, createLogger, createMonitoring, describeError, Shutdown, type Clock, type Monitoring } from './index.js';
+import { connectWithRetry, Counter, createLogger, createMonitoring, describeError, Shutdown, VERSION, type Clock, type Monitoring } from './index.js';
 
 function capture() {
   const lines: Record<string, unknown>[] = [];
@@ -35,7 +36,8 @@ describe('connectWithRetry', () => {
 
   it('stops at once on a final error and returns what a later attempt gives', async () => {
     const clock = steppingClock();
-    await expect(connectWithRetry(() => Promise.reject(new Error('bad key')), { ...options(clock), isFinal: () => true })).rejects.toThrow('bad key');
+    const refused = new AssayError({ code: 'BROKER_REFUSED' });
+    await expect(connectWithRetry(() => Promise.reject(refused), options(clock))).rejects.toBe(refused);
     let left = 2;
     expect(await connectWithRetry(async () => (left-- ? Promise.reject(new Error('no')) : 'yes'), options(clock))).toBe('yes');
     expect(clock.waits).toEqual([10, 20]);
@@ -99,4 +101,8 @@ describe('describeError', () => {
     const error = new AssayError({ code: 'INTERNAL', message: 'no luck', facts: { gas: 5n, list: [1] }, remedy: 'Try again.', cause: new Error('deep') });
     expect(describeError(error)).toBe('INTERNAL: no luck\n  gas: 5\n  list: [1]\n  cause: deep\nTry again.');
   });
+});
+
+it('states the version of package.json', () => {
+  expect((JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version).toBe(VERSION);
 });

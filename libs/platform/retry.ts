@@ -12,12 +12,11 @@ export interface RetryOptions {
   readonly maxDelayMs: number;
   readonly clock: Clock;
   readonly log?: Logger;
-  /** Errors for which another attempt is pointless, e.g. wrong credentials. */
-  readonly isFinal?: (cause: unknown) => boolean;
 }
 
 /**
- * Tries until it works, with doubling delays, a bounded number of times.
+ * Tries until it works, with doubling delays, a bounded number of times. An AssayError of another kind than unavailable
+ * (wrong credentials, another chain) is final: trying again would not change it.
  * @throws the final error as it came, or AssayError `code` once the attempts are used up
  */
 export async function connectWithRetry<T>(connect: () => Promise<T>, options: RetryOptions): Promise<T> {
@@ -26,7 +25,7 @@ export async function connectWithRetry<T>(connect: () => Promise<T>, options: Re
     try {
       return await connect();
     } catch (cause) {
-      if (options.isFinal?.(cause)) throw cause;
+      if (cause instanceof AssayError && cause.kind !== 'unavailable') throw cause;
       if (attempt >= options.attempts) throw unreachable(options, cause);
       options.log?.warn({ event: 'connect.retry', what: options.what, attempt, attempts: options.attempts, delayMs: delay, reason: reasonOf(cause) }, `${options.what} does not answer`);
       await options.clock.sleep(delay);

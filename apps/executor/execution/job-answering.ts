@@ -4,7 +4,7 @@ import { DEFAULT_PROFILE } from '#core/onnx';
 import type { TestedModel } from '#io/inference';
 import { failureOf, type PayloadStore } from '#io/messaging';
 import type { ModelShelf } from '#io/artifacts';
-import type { Clock, Logger } from '#platform';
+import { VERSION, type Clock, type Logger } from '#platform';
 import type { ClaimSigner } from '../claiming/claim-signer.js';
 import type { ClaimLedger } from '../claiming/ledger.js';
 import type { FaultName } from '../config.js';
@@ -54,7 +54,7 @@ export class JobAnswering {
 
   presence(): Presence {
     const { address, capacity, models } = this.parts;
-    return { role: 'executor', address, version: '0.1.0', profile: DEFAULT_PROFILE.id, models: models.loaded, capacity, running: this.running };
+    return { role: 'executor', address, version: VERSION, profile: DEFAULT_PROFILE.id, models: models.loaded, capacity, running: this.running };
   }
 
   private async withinCapacity<T>(work: () => Promise<T>): Promise<T> {

@@ -1,0 +1,139 @@
+import { join } from 'node:path';
+import { Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { privateKeyToAccount } from 'viem/accounts';
+import type { Root } from '#core/hashing';
+import { DEFAULT_LIMITS } from '#core/onnx';
+import { ModelShelf } from '#io/artifacts';
+import { connectChain, gamesOn, readDeployment, type Chain } from '#io/chain';
+import { openTested, type TestedModel } from '#io/inference';
+import { connectMessaging, fetchClaims, fetchInputs, fetchModelFile, Messaging } from '#io/messaging';
+import { connectWithRetry, systemClock, type Logger, type Monitoring } from '#platform';
+import { createPlayer, reportTo, type Player } from '#player';
+import { checkBatch, type BatchCheckParts } from './checking/batch-check.js';
+import { Gate } from './checking/gate.js';
+import { challengerMetrics } from './checking/metrics.js';
+import { CaseRequests } from './collecting/requests.js';
+import type { ChallengerConfig } from './config.js';
+import { CaseFiles } from './disputing/cases.js';
+import { openDispute } from './disputing/opening.js';
+import { OwnTraces } from './disputing/own-traces.js';
+import { watchBatches } from './watching/batch-watch.js';
+import { BlockCursor } from './watching/cursor.js';
+
+export const CHAIN = Symbol('chain');
+export const PLAYER = Symbol('player');
+/** Watches and checks until its signal aborts. */
+export const WATCH = Symbol('watch');
+export type Watch = (signal: AbortSignal) => Promise<void>;
+
+/** What main brings into the process. */
+export interface ChallengerSetting {
+  readonly config: ChallengerConfig;
+  readonly log: Logger;
+  readonly monitoring: Monitoring;
+}
+
+const MAX_LOADED_MODELS = 8;
+const SELF_TEST_SEED = 1;
+/** About half a minute of attempts at start. */
+const CONNECTING = { attempts: 20, firstDelayMs: 100, maxDelayMs: 2_000, clock: systemClock };
+
+/** The challenger: watches batches, checks its share, disputes what is wrong, collects what it won. */
+@Module({})
+export class ChallengerModule {
+  static with(setting: ChallengerSetting): DynamicModule {
+    return { module: ChallengerModule, providers: inventory(setting) };
+  }
+}
+
+interface Rooms {
+  readonly chain: Chain;
+  readonly messaging: Messaging;
+  readonly models: ModelShelf<TestedModel>;
+  readonly cases: CaseFiles;
+  readonly cursor: BlockCursor;
+}
+
+function inventory(setting: ChallengerSetting): Provider[] {
+  const { config, log } = setting;
+  const rooms = [CHAIN, Messaging, ModelShelf, CaseFiles, BlockCursor];
+  const withRooms = <T>(make: (rooms: Rooms, setting: ChallengerSetting) => T) => ({
+    inject: rooms,
+    useFactory: (chain: Chain, messaging: Messaging, models: ModelShelf<TestedModel>, cases: CaseFiles, cursor: BlockCursor) => make({ chain, messaging, models, cases, cursor }, setting),
+  });
+  return [
+    { provide: CHAIN, useFactory: () => openChain(config, log) },
+    { provide: Messaging, useFactory: () => openMessaging(config, log) },
+    { provide: ModelShelf, inject: [Messaging], useFactory: (messaging: Messaging) => modelShelf(config, messaging) },
+    { provide: CaseFiles, useFactory: () => CaseFiles.open(config.ASSAY_DATA_DIR) },
+    { provide: BlockCursor, useFactory: () => BlockCursor.open(config.ASSAY_DATA_DIR) },
+    { provide: WATCH, ...withRooms(watchOf) },
+    { provide: PLAYER, ...withRooms(disputingPlayer) },
+  ];
+}
+
+async function openChain(config: ChallengerConfig, log: Logger): Promise<Chain> {
+  const deployment = await readDeployment(config.ASSAY_DEPLOYMENT);
+  const connect = () => connectChain({ rpcUrl: config.ASSAY_RPC_URL, deployment, privateKey: config.ASSAY_PRIVATE_KEY });
+  return connectWithRetry(connect, { ...CONNECTING, what: 'chain', code: 'CHAIN_UNREACHABLE', log });
+}
+
+function openMessaging(config: ChallengerConfig, log: Logger): Promise<Messaging> {
+  const { address } = privateKeyToAccount(config.ASSAY_PRIVATE_KEY);
+  const connect = () => connectMessaging({ url: config.ASSAY_NATS_URL, seed: config.ASSAY_NATS_SEED, role: 'challenger', address, log });
+  return connectWithRetry(connect, { ...CONNECTING, what: 'broker', code: 'BROKER_UNREACHABLE', log });
+}
+
+function modelShelf(config: ChallengerConfig, messaging: Messaging): ModelShelf<TestedModel> {
+  const source = {
+    fetch: (modelId: Root) => fetchModelFile(messaging, modelId, DEFAULT_LIMITS.bytes),
+    load: (file: Uint8Array) => openTested(file, { seed: SELF_TEST_SEED }),
+  };
+  return new ModelShelf<TestedModel>(source, { dir: join(config.ASSAY_DATA_DIR, 'models'), maxLoaded: MAX_LOADED_MODELS });
+}
+
+function watchOf({ chain, messaging, models, cases, cursor }: Rooms, { config, log, monitoring }: ChallengerSetting): Watch {
+  const address = chain.account!;
+  const gate = new Gate(config.ASSAY_CHECKS);
+  const metrics = challengerMetrics(monitoring.registry);
+  const headTime = async () => (await chain.client.getBlock({ blockTag: 'latest' })).timestamp;
+  return (signal) => {
+    const opening = { address, chain, cases, models, clock: systemClock, signal, log };
+    const parts: BatchCheckParts = {
+      address,
+      network: chain.network,
+      chain: { ...chain, headTime },
+      models,
+      fetchInputs: (jobId) => fetchInputs(messaging, jobId),
+      fetchClaims: (batchId, count) => fetchClaims(messaging, batchId, count),
+      sampleAll: config.ASSAY_SAMPLE_ALL,
+      maxChainLagS: config.ASSAY_MAX_CHAIN_LAG_S,
+      gate,
+      onFinding: async (finding) => {
+        if (finding.verdict.kind === (config.ASSAY_LIE ? 'valid' : 'invalid')) await openDispute(finding, opening);
+      },
+      metrics,
+      clock: systemClock,
+      signal,
+      log,
+    };
+    return watchBatches({ chain, cursor, onBatch: (batch) => checkBatch(batch, parts), signal, log });
+  };
+}
+
+async function disputingPlayer({ chain, models, cases }: Rooms, { config, log }: ChallengerSetting): Promise<Player> {
+  const games = gamesOn(chain);
+  const { payoutDelay } = await chain.disputes.parameters();
+  return createPlayer({
+    account: chain.account!,
+    feed: games.feed,
+    chain: games.view,
+    sender: games.sender,
+    traces: new OwnTraces({ cases, models, lie: config.ASSAY_LIE }),
+    requests: new CaseRequests(chain.network, cases),
+    payoutDelay,
+    fromBlock: BigInt(chain.deployment.deployedBlock),
+    report: reportTo(log),
+    millis: () => performance.now(),
+  });
+}

@@ -1,0 +1,20 @@
+import { z } from 'zod';
+import { commonVariables, readConfig, switchOf, variable, wholeNumber, type Environment } from '#platform';
+
+const schema = z.object({
+  ...commonVariables,
+  /** Checks every job instead of the drawn ones. */
+  ASSAY_SAMPLE_ALL: variable(switchOf.default(false), 'false'),
+  /** Tests only: opens a dispute against claims that are right. */
+  ASSAY_LIE: variable(switchOf.default(false), 'false'),
+  /** Claims checked at once. */
+  ASSAY_CHECKS: variable(wholeNumber(1, 64).default(1), '2'),
+  /** Seconds that the chain's newest block may be old before this challenger's node counts as behind. */
+  ASSAY_MAX_CHAIN_LAG_S: variable(wholeNumber(1, 86_400).default(120), '120'),
+});
+
+export type ChallengerConfig = z.infer<typeof schema>;
+
+export function challengerConfig(env: Environment): ChallengerConfig {
+  return readConfig(schema, env);
+}

@@ -1,0 +1,61 @@
+import { DTYPES, elementCount, listRoot, tensorRoot, type Root, type Tensor } from '#core/hashing';
+import { operatorByCode } from '#core/numerics';
+import type { CanonicalModel } from '#core/onnx';
+import type { Claim } from '#core/protocol';
+import { Trace, type TraceReader } from '#core/trace';
+import type { ModelShelf } from '#io/artifacts';
+import type { TestedModel } from '#io/inference';
+import type { TraceSource } from '#player';
+import type { CaseFiles } from './cases.js';
+
+/** Traces kept in memory; each is a few times the size of all the values of a run. */
+const MAX_TRACES = 4;
+
+export interface OwnTracesParts {
+  readonly cases: Pick<CaseFiles, 'find'>;
+  readonly models: Pick<ModelShelf<TestedModel>, 'with'>;
+  /** Tests only: shows a run that is wrong in one element, to accuse an honest executor with. */
+  readonly lie: boolean;
+}
+
+/** This machine's own run of a disputed job. */
+export class OwnTraces implements TraceSource {
+  private readonly traces = new Map<Root, Promise<TraceReader | 'unknown'>>();
+
+  constructor(private readonly parts: OwnTracesParts) {}
+
+  async traceFor(digest: Root, claim: Claim): Promise<TraceReader | 'unknown'> {
+    const known = this.traces.get(digest) ?? this.build(digest, claim);
+    this.traces.delete(digest);
+    this.traces.set(digest, known);
+    for (const oldest of this.traces.keys()) if (this.traces.size > MAX_TRACES) this.traces.delete(oldest);
+    known.then((trace) => trace === 'unknown' && this.traces.delete(digest), () => this.traces.delete(digest));
+    return known;
+  }
+
+  private async build(digest: Root, claim: Claim): Promise<TraceReader | 'unknown'> {
+    const kept = await this.parts.cases.find(digest);
+    if (!kept) return 'unknown';
+    return this.parts.models.with(claim.modelId, async ({ session }) => {
+      const values = await session.trace(kept.inputs);
+      return traceOf(session.model, kept.inputs, this.parts.lie ? falsified(values) : values);
+    });
+  }
+}
+
+function traceOf(model: CanonicalModel, inputs: readonly Tensor[], values: readonly Tensor[]): Trace {
+  const { manifest, initializers } = model;
+  const outputRoot = listRoot(manifest.descriptors.at(-1)!.operands.map(({ index }) => tensorRoot(values[index]!)));
+  return new Trace({ model: manifest, inputs, initializers, values, outputRoot, operatorOf: operatorByCode });
+}
+
+/** The lowest bit of the last element of the last value flipped. */
+function falsified(values: readonly Tensor[]): Tensor[] {
+  return values.map((tensor, i) => {
+    if (i !== values.length - 1) return tensor;
+    const data = tensor.data.slice();
+    const last = (elementCount(tensor.dims) - 1) * DTYPES[tensor.dtype].size;
+    data[last] = data[last]! ^ 1;
+    return { ...tensor, data };
+  });
+}

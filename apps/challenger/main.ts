@@ -1,0 +1,58 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { DEFAULT_PROFILE } from '#core/onnx';
+import { ModelShelf } from '#io/artifacts';
+import { addressOf } from '#io/chain';
+import { keepPresent, Messaging } from '#io/messaging';
+import { announceReady, createLogger, createMonitoring, NestLog, runProcess, Shutdown, VERSION } from '#platform';
+import type { Player } from '#player';
+import { ChallengerModule, PLAYER, WATCH, type Watch } from './app.module.js';
+import { challengerConfig } from './config.js';
+
+await runProcess(async () => {
+  const config = challengerConfig(process.env);
+  const address = addressOf(config.ASSAY_PRIVATE_KEY);
+  const log = createLogger({ name: 'challenger', level: config.ASSAY_LOG_LEVEL }).child({ address });
+  const monitoring = createMonitoring('challenger');
+  const shutdown = new Shutdown(log);
+  shutdown.listen();
+
+  const app = await NestFactory.createApplicationContext(ChallengerModule.with({ config, log, monitoring }), { logger: new NestLog(log), abortOnError: false });
+  const messaging = app.get(Messaging);
+  shutdown.onShutdown('broker', () => messaging.close());
+  monitoring.check('broker', () => messaging.problem());
+  void messaging.closed().then((err) => {
+    if (!err) return;
+    log.error({ event: 'broker.lost', err }, err.message);
+    void shutdown.shutdown(1);
+  });
+
+  const models = app.get<ModelShelf<never>>(ModelShelf);
+  shutdown.onShutdown('models', () => models.close());
+  const player = app.get<Player>(PLAYER);
+  shutdown.onShutdown('player', () => player.stop());
+  player.start();
+
+  const stopping = new AbortController();
+  const watching = app.get<Watch>(WATCH)(stopping.signal).catch((err: unknown) => {
+    log.error({ event: 'watch.failed', err }, 'this challenger cannot watch any more');
+    void shutdown.shutdown(1);
+  });
+  shutdown.onShutdown('watch', () => (stopping.abort(), watching));
+
+  if (config.ASSAY_METRICS_LISTEN) await monitoring.listen(config.ASSAY_METRICS_LISTEN);
+  shutdown.onShutdown('monitoring', () => monitoring.close());
+  const presence = keepPresent(messaging, () => ({
+    role: 'challenger',
+    address,
+    version: VERSION,
+    profile: DEFAULT_PROFILE.id,
+    models: models.loaded,
+    capacity: config.ASSAY_CHECKS,
+    running: 0,
+  }));
+  shutdown.onShutdown('presence', () => presence.stop());
+
+  log.info({ event: 'ready', sampleAll: config.ASSAY_SAMPLE_ALL, lie: config.ASSAY_LIE }, 'challenger ready');
+  announceReady({ role: 'challenger', address });
+});

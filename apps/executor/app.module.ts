@@ -1,0 +1,116 @@
+import { join } from 'node:path';
+import { Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { privateKeyToAccount } from 'viem/accounts';
+import { DEFAULT_LIMITS } from '#core/onnx';
+import { ModelShelf } from '#io/artifacts';
+import { connectChain, gamesOn, readDeployment, type Chain } from '#io/chain';
+import { openTested, type TestedModel } from '#io/inference';
+import { connectMessaging, fetchModelFile, Messaging } from '#io/messaging';
+import { connectWithRetry, systemClock, type Logger, type Monitoring } from '#platform';
+import { createPlayer, reportTo, type Player } from '#player';
+import { ClaimSigner } from './claiming/claim-signer.js';
+import { ClaimLedger } from './claiming/ledger.js';
+import type { ExecutorConfig } from './config.js';
+import { DefendedTraces } from './defence/defended-traces.js';
+import { JobAnswering } from './execution/job-answering.js';
+import { JobController } from './execution/job.controller.js';
+import { executorMetrics } from './execution/metrics.js';
+
+export const CHAIN = Symbol('chain');
+export const PLAYER = Symbol('player');
+
+/** What main brings into the process. */
+export interface ExecutorSetting {
+  readonly config: ExecutorConfig;
+  readonly log: Logger;
+  readonly monitoring: Monitoring;
+}
+
+const MAX_LOADED_MODELS = 8;
+const SELF_TEST_SEED = 1;
+/** About half a minute of attempts at start. */
+const CONNECTING = { attempts: 20, firstDelayMs: 100, maxDelayMs: 2_000, clock: systemClock };
+
+/** The executor: takes jobs, runs them, signs claims, defends them. */
+@Module({})
+export class ExecutorModule {
+  static with(setting: ExecutorSetting): DynamicModule {
+    return { module: ExecutorModule, controllers: [JobController], providers: inventory(setting) };
+  }
+}
+
+function inventory({ config, log, monitoring }: ExecutorSetting): Provider[] {
+  const account = privateKeyToAccount(config.ASSAY_PRIVATE_KEY);
+  return [
+    { provide: CHAIN, useFactory: () => openChain(config, log) },
+    { provide: Messaging, useFactory: () => openMessaging(config, log) },
+    { provide: ClaimLedger, useFactory: () => ClaimLedger.open(config.ASSAY_DATA_DIR) },
+    { provide: ModelShelf, inject: [Messaging], useFactory: (messaging: Messaging) => modelShelf(config, messaging) },
+    {
+      provide: JobAnswering,
+      inject: [CHAIN, Messaging, ClaimLedger, ModelShelf],
+      useFactory: (chain: Chain, messaging: Messaging, ledger: ClaimLedger, models: ModelShelf<TestedModel>) =>
+        new JobAnswering({
+          address: account.address,
+          network: chain.network,
+          capacity: config.ASSAY_CAPACITY,
+          fault: config.ASSAY_FAULT,
+          faultEvery: config.ASSAY_FAULT_EVERY,
+          models,
+          payloads: messaging.payloads,
+          ledger,
+          signer: new ClaimSigner(account, chain.network, ledger),
+          metrics: executorMetrics(monitoring.registry),
+          clock: systemClock,
+          log,
+        }),
+    },
+    {
+      provide: PLAYER,
+      inject: [CHAIN, ClaimLedger, ModelShelf],
+      useFactory: (chain: Chain, ledger: ClaimLedger, models: ModelShelf<TestedModel>) => defendingPlayer({ chain, ledger, models, log }),
+    },
+  ];
+}
+
+async function openChain(config: ExecutorConfig, log: Logger): Promise<Chain> {
+  const deployment = await readDeployment(config.ASSAY_DEPLOYMENT);
+  const connect = () => connectChain({ rpcUrl: config.ASSAY_RPC_URL, deployment, privateKey: config.ASSAY_PRIVATE_KEY });
+  return connectWithRetry(connect, { ...CONNECTING, what: 'chain', code: 'CHAIN_UNREACHABLE', log });
+}
+
+function openMessaging(config: ExecutorConfig, log: Logger): Promise<Messaging> {
+  const { address } = privateKeyToAccount(config.ASSAY_PRIVATE_KEY);
+  const connect = () => connectMessaging({ url: config.ASSAY_NATS_URL, seed: config.ASSAY_NATS_SEED, role: 'executor', address, log });
+  return connectWithRetry(connect, { ...CONNECTING, what: 'broker', code: 'BROKER_UNREACHABLE', log });
+}
+
+function modelShelf(config: ExecutorConfig, messaging: Messaging): ModelShelf<TestedModel> {
+  const source = { fetch: (modelId: `0x${string}`) => fetchModelFile(messaging, modelId, DEFAULT_LIMITS.bytes), load: (file: Uint8Array) => openTested(file, { seed: SELF_TEST_SEED }) };
+  return new ModelShelf<TestedModel>(source, { dir: join(config.ASSAY_DATA_DIR, 'models'), maxLoaded: MAX_LOADED_MODELS });
+}
+
+interface Defence {
+  readonly chain: Chain;
+  readonly ledger: ClaimLedger;
+  readonly models: ModelShelf<TestedModel>;
+  readonly log: Logger;
+}
+
+async function defendingPlayer({ chain, ledger, models, log }: Defence): Promise<Player> {
+  const games = gamesOn(chain);
+  const traces = new DefendedTraces({ network: chain.network, ledger, models });
+  const { payoutDelay } = await chain.disputes.parameters();
+  return createPlayer({
+    account: chain.account!,
+    feed: games.feed,
+    chain: games.view,
+    sender: games.sender,
+    traces,
+    requests: traces,
+    payoutDelay,
+    fromBlock: BigInt(chain.deployment.deployedBlock),
+    report: reportTo(log),
+    millis: () => performance.now(),
+  });
+}

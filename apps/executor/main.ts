@@ -1,0 +1,54 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { addressOf } from '#io/chain';
+import { ModelShelf } from '#io/artifacts';
+import { keepPresent, Messaging, NatsTransport } from '#io/messaging';
+import { announceReady, createLogger, createMonitoring, NestLog, runProcess, Shutdown } from '#platform';
+import type { Player } from '#player';
+import { ExecutorModule, PLAYER } from './app.module.js';
+import { executorConfig } from './config.js';
+import { JobAnswering } from './execution/job-answering.js';
+import { testStoredModels } from './execution/start-test.js';
+
+await runProcess(async () => {
+  const config = executorConfig(process.env);
+  const address = addressOf(config.ASSAY_PRIVATE_KEY);
+  const log = createLogger({ name: 'executor', level: config.ASSAY_LOG_LEVEL }).child({ address });
+  const monitoring = createMonitoring('executor');
+  const shutdown = new Shutdown(log);
+  shutdown.listen();
+
+  const app = await NestFactory.createMicroservice(ExecutorModule.with({ config, log, monitoring }), {
+    inject: [Messaging],
+    useFactory: (messaging: Messaging) => ({ strategy: new NatsTransport({ messaging, self: address }) }),
+    logger: new NestLog(log),
+    abortOnError: false,
+  });
+  const messaging = app.get(Messaging);
+  shutdown.onShutdown('broker', () => messaging.close());
+  monitoring.check('broker', () => messaging.problem());
+  void messaging.closed().then((err) => {
+    if (!err) return;
+    log.error({ event: 'broker.lost', err }, err.message);
+    void shutdown.shutdown(1);
+  });
+
+  const models = app.get<ModelShelf<never>>(ModelShelf);
+  shutdown.onShutdown('models', () => models.close());
+  await testStoredModels(models, log);
+
+  const player = app.get<Player>(PLAYER);
+  shutdown.onShutdown('player', () => player.stop());
+  player.start();
+
+  if (config.ASSAY_METRICS_LISTEN) await monitoring.listen(config.ASSAY_METRICS_LISTEN);
+  shutdown.onShutdown('monitoring', () => monitoring.close());
+  shutdown.onShutdown('jobs', () => app.close());
+  await app.listen();
+  await messaging.flush();
+  const presence = keepPresent(messaging, () => app.get(JobAnswering).presence());
+  shutdown.onShutdown('presence', () => presence.stop());
+
+  log.info({ event: 'ready', fault: config.ASSAY_FAULT, capacity: config.ASSAY_CAPACITY }, 'executor ready');
+  announceReady({ role: 'executor', address });
+});
