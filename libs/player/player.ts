@@ -78,16 +78,13 @@ class ChainPlayer implements Player {
 
   private async read(): Promise<void> {
     const { feed, fromBlock, report } = this.options;
-    try {
-      for await (const page of feed.pages({ fromBlock, signal: this.stopping.signal })) {
-        if (page.rewound) for (const { gameId } of this.games()) this.scheduler.changed(gameId);
-        for (const happening of this.book.take(page)) this.noticed(happening);
-        // WHY: a move on an old state would only be refused, so nothing is played until the head is reached.
-        this.caughtUp = page.to >= page.head;
-        if (this.caughtUp) await this.tick();
-      }
-    } catch (error) {
-      report({ kind: 'feedFailed', error });
+    const { signal } = this.stopping;
+    for await (const page of feed.pages({ fromBlock, signal, onError: (error) => report({ kind: 'feedFailed', error }) })) {
+      if (page.rewound) for (const { gameId } of this.games()) this.scheduler.changed(gameId);
+      for (const happening of this.book.take(page)) this.noticed(happening);
+      // WHY: a move on an old state would only be refused, so nothing is played until the head is reached.
+      this.caughtUp = page.to >= page.head;
+      if (this.caughtUp) await this.tick();
     }
   }
 

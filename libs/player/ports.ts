@@ -23,7 +23,8 @@ export interface GamePage {
 
 /** Where the player hears what happens. */
 export interface GameFeed {
-  pages(options: { fromBlock: bigint; signal: AbortSignal }): AsyncIterable<GamePage>;
+  /** Ends when the signal does. Told about every failed look at the chain; the feed goes on by itself. */
+  pages(options: { fromBlock: bigint; signal: AbortSignal; onError: (error: unknown) => void }): AsyncIterable<GamePage>;
 }
 
 export interface MoveReceipt {

@@ -1,6 +1,5 @@
 import { bytesToHex, createTestClient, http, type Hex } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
-import { expect } from 'vitest';
 import { listRoot, tensorRoot, type Root } from '#core/hashing';
 import { operatorByCode } from '#core/numerics';
 import { AssayError, claimDigest, claimTypedData, type Claim } from '#core/protocol';
@@ -87,7 +86,7 @@ export async function openOnChain(arena: Arena, alleged: Alleged): Promise<{ cla
   const gameId = gameIdOf(digest, arena.challenger.account!);
   const { executor, outputRoot } = claim;
   const game = newGame({ claim: digest, executor, challenger: arena.challenger.account!, outputRoot, valueCount: model.valueCount, now: await timeOf(arena, sent), clock: arena.parameters.clock });
-  expect(await arena.executor.disputes.stateOf(gameId)).toBe(hashGame(game));
+  if ((await arena.executor.disputes.stateOf(gameId)) !== hashGame(game)) throw new Error('the chain opened another game than the rules');
   return { claim, game, gameId, sent };
 }
 
