@@ -34,7 +34,7 @@ const UNIT = 10n ** 18n;
 
 /** Short enough to watch; the test token has 18 decimals. */
 export const LOCAL_PARAMETERS: NetworkParameters = {
-  unbondingDelay: 600n,
+  unbondingDelay: 1_800n,
   batches: { challengeWindow: 20n, beaconDelay: 1n, sampleRate: 2n ** 31n },
   disputes: { bond: 5n * UNIT, penalty: 20n * UNIT, bountyBps: 5_000, clock: 120, extension: 60, payoutDelay: 2 },
 };
