@@ -1,3 +1,4 @@
+import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import type { Tensor } from '#core/hashing';
 import { writeModel, type NamedHeader, type WrittenAttribute } from '../../libs/core/onnx/proto/write.js';
 
@@ -61,4 +62,15 @@ export function int64s(values: readonly number[]): Tensor {
 
 export function floats(tensor: Tensor): Float32Array {
   return new Float32Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.length / 4);
+}
+
+/** A protobuf message by field number, for what the compiler's own writer cannot say. */
+export function message(...fields: [field: number, value: Uint8Array | string | number][]): Uint8Array {
+  const writer = new BinaryWriter();
+  for (const [field, value] of fields) {
+    if (typeof value === 'number') writer.uint32(field << 3).int64(value);
+    else if (typeof value === 'string') writer.uint32((field << 3) | 2).string(value);
+    else writer.uint32((field << 3) | 2).bytes(value);
+  }
+  return writer.finish();
 }

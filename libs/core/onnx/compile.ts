@@ -54,14 +54,15 @@ export function loadCanonical(bytes: Uint8Array, options: { limits?: Partial<Mod
 }
 
 function compile(source: OnnxModel, { dims, limits, profile }: { dims: Readonly<Record<string, number>>; limits: ModelLimits; profile: Profile }): CanonicalModel {
-  const graph = numberGraph(importModel(source, { dims, limits }));
+  const lowered = importModel(source, { dims, limits });
+  const graph = numberGraph(lowered);
   const manifest = manifestOf(graph, profile);
   return {
     onnx: emitOnnx(graph, { profile: profile.id }),
     manifest,
     initializers: graph.initializers,
     valueNames: valueNames(graph),
-    report: reportOf(source, manifest, graph.initializers),
+    report: reportOf({ source, manifest, initializers: graph.initializers, lowered: lowered.lowered }),
     graph,
   };
 }
@@ -75,5 +76,7 @@ function profileOf(source: OnnxModel): Profile {
 }
 
 function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }

@@ -60,14 +60,15 @@ export interface OnnxForm {
   readonly shapeInputs: readonly Tensor[];
 }
 
-/** Micro-steps that folding one constant may take; above it the node stays for the run. */
-const MAX_FOLD_STEPS = 2 ** 21;
-
-/** Collects canonical nodes in topological order, folding those whose operands are all constant. */
+/**
+ * Collects canonical nodes in topological order, folding those whose operands are all constant.
+ * INVARIANT: every node kept depends on an input, so a canonical file has nothing left to fold.
+ */
 export class GraphBuilder {
   readonly nodes: CanonicalNode[] = [];
   private readonly shared = new Map<string, ConstantValue>();
   private traceBytes = 0;
+  private foldSteps = 0;
 
   constructor(private readonly limits: ModelLimits) {}
 
@@ -92,13 +93,20 @@ export class GraphBuilder {
     this.checkOutput(node.output);
     const descriptor = probe(node);
     operatorByName(node.operator).check(descriptor);
-    const folded = fold(node, descriptor);
-    if (folded) return this.constant(folded);
+    if (node.operands.every(({ kind }) => kind === 'constant')) return this.constant(this.fold(node, descriptor));
     this.traceBytes += byteLength(node.output);
     checkLimit(this.limits, 'traceBytes', this.traceBytes);
     this.nodes.push(node);
     checkLimit(this.limits, 'nodes', this.nodes.length);
     return { kind: 'node', dtype: node.output.dtype, dims: node.output.dims, node, facts };
+  }
+
+  private fold(node: CanonicalNode, descriptor: Descriptor): Tensor {
+    const tensors = node.operands.map((operand) => (operand as ConstantValue).tensor);
+    if (node.operator === 'Reshape') return { ...node.output, data: tensors[0]!.data };
+    this.foldSteps += elementCount(node.output.dims) * operatorByName(node.operator).steps(descriptor);
+    checkLimit(this.limits, 'foldSteps', this.foldSteps);
+    return evaluate(descriptor, tensors);
   }
 
   private checkOutput(header: TensorHeader): void {
@@ -114,17 +122,16 @@ function probe(node: CanonicalNode): Descriptor {
   return { op: operatorByName(node.operator).code, outputIndex: 0, output: node.output, operands, attributes: node.attributes };
 }
 
-function fold(node: CanonicalNode, descriptor: Descriptor): Tensor | undefined {
-  const tensors = node.operands.map((operand) => (operand.kind === 'constant' ? operand.tensor : undefined));
-  if (tensors.some((tensor) => !tensor)) return undefined;
-  if (node.operator === 'Reshape') return { ...node.output, data: tensors[0]!.data };
-  const count = elementCount(node.output.dims);
-  if (count * operatorByName(node.operator).steps(descriptor) > MAX_FOLD_STEPS) return undefined;
-  const data = new Uint8Array(byteLength(node.output));
+/** The whole output by the numerics reference: constants mean at registration what they would mean in a run. */
+function evaluate(descriptor: Descriptor, tensors: readonly Tensor[]): Tensor {
+  const { dtype, dims } = descriptor.output;
+  const data = new Uint8Array(byteLength(descriptor.output));
   const view = new DataView(data.buffer);
   const read = (slot: number, element: number): bigint => elementWord(tensors[slot]!, element);
-  for (let i = 0; i < count; i++) writeWord(view, { index: i, size: DTYPES[node.output.dtype].size, word: evaluateElement(descriptor, i, read) });
-  return { ...node.output, data };
+  for (let index = 0; index < elementCount(dims); index++) {
+    writeWord(view, { index, size: DTYPES[dtype].size, word: evaluateElement(descriptor, index, read) });
+  }
+  return { dtype, dims, data };
 }
 
 function writeWord(view: DataView, { index, size, word }: { index: number; size: 1 | 4 | 8; word: bigint }): void {

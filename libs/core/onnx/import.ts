@@ -30,6 +30,7 @@ class Import {
   private readonly builder: GraphBuilder;
   private readonly source: OnnxGraph;
   private readonly values = new Map<string, Value>();
+  private readonly lowered: Record<string, string[]> = {};
 
   constructor(private readonly model: OnnxModel, private readonly options: ImportOptions) {
     this.builder = new GraphBuilder(options.limits);
@@ -40,7 +41,7 @@ class Import {
     const inputs = bindInputs(this.source, this.options);
     for (const input of inputs) this.define(input.name, input);
     for (const node of neededNodes(this.source)) this.lower(node);
-    return { inputs: inputs.map(({ name, dtype, dims }) => ({ name, dtype, dims })), outputs: this.outputs(), nodes: this.builder.nodes };
+    return { inputs: inputs.map(({ name, dtype, dims }) => ({ name, dtype, dims })), outputs: this.outputs(), nodes: this.builder.nodes, lowered: this.lowered };
   }
 
   private define(name: string, value: Value): void {
@@ -64,8 +65,11 @@ class Import {
     const user = `Node ${node.name || node.opType}`;
     const inputs = node.inputs.map((name) => (name === '' ? undefined : this.resolve(name, user)));
     const view = new NodeView({ node, inputs, opset: this.model.opset, graph: this.builder, limits: this.options.limits });
+    const before = this.builder.nodes.length;
     const outputs = refusing(node, () => lowering(view));
     view.refuseUnread();
+    const made = this.builder.nodes.slice(before).map(({ operator }) => operator);
+    if (made.length !== 1 || made[0] !== node.opType) this.lowered[node.opType] ??= made;
     // WHY: outputs a lowering does not give stay undefined; whoever uses one is told so by name.
     outputs.forEach((value, i) => node.outputs[i] && this.define(node.outputs[i], value));
   }

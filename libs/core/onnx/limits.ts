@@ -13,6 +13,8 @@ export interface ModelLimits {
   readonly tensorBytes: number;
   /** Bytes of all values of one run together. */
   readonly traceBytes: number;
+  /** Micro-steps for folding constants: about a microsecond each. */
+  readonly foldSteps: number;
 }
 
 export const DEFAULT_LIMITS: ModelLimits = {
@@ -24,6 +26,7 @@ export const DEFAULT_LIMITS: ModelLimits = {
   listLength: 4_096,
   tensorBytes: 2 ** 30,
   traceBytes: 8 * 2 ** 30,
+  foldSteps: 2 ** 23,
 };
 
 /** Throws MODEL_TOO_LARGE if `actual` is above the named limit. */

@@ -20,6 +20,8 @@ export interface LoweredGraph {
   readonly outputs: readonly { readonly name: string; readonly value: NodeValue }[];
   /** In topological order. */
   readonly nodes: readonly CanonicalNode[];
+  /** Source operators that did not stay what they were: the canonical operators of the first node of each kind. */
+  readonly lowered: Readonly<Record<string, readonly string[]>>;
 }
 
 export function numberGraph(lowered: LoweredGraph): CanonicalGraph {

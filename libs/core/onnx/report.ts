@@ -9,6 +9,8 @@ export interface CompileReport {
   readonly sourceOperators: Readonly<Record<string, number>>;
   /** Canonical nodes by operator. */
   readonly operators: Readonly<Record<string, number>>;
+  /** Source operators that became something else, with what the first of each kind became; empty where it was folded away. */
+  readonly lowered: Readonly<Record<string, readonly string[]>>;
   readonly nodes: number;
   readonly weightBytes: number;
   /** Bytes of all values of one run. */
@@ -19,7 +21,14 @@ export interface CompileReport {
   readonly worstDispute: { readonly value: number; readonly operator: string; readonly moves: number };
 }
 
-export function reportOf(source: OnnxModel, manifest: ModelManifest, initializers: readonly Tensor[]): CompileReport {
+export interface ReportParts {
+  readonly source: OnnxModel;
+  readonly manifest: ModelManifest;
+  readonly initializers: readonly Tensor[];
+  readonly lowered: CompileReport['lowered'];
+}
+
+export function reportOf({ source, manifest, initializers, lowered }: ReportParts): CompileReport {
   const values = manifest.descriptors.slice(0, -1);
   const steps = values.map((d) => operatorByCode(d.op).steps(d));
   const moves = values.map((d, i) => disputeMoves({ values: manifest.valueCount, chunks: chunkCount(d.output), steps: steps[i]! }));
@@ -27,6 +36,7 @@ export function reportOf(source: OnnxModel, manifest: ModelManifest, initializer
   return {
     sourceOperators: tally(source.graph.nodes.map((node) => node.opType)),
     operators: tally(values.map((d) => operatorByCode(d.op).name)),
+    lowered,
     nodes: values.length,
     weightBytes: initializers.reduce((sum, tensor) => sum + tensor.data.length, 0),
     traceBytes: values.reduce((sum, d) => sum + byteLength(d.output), 0),

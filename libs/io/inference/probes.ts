@@ -15,14 +15,17 @@ export function seeded(seed: number): (bound: number) => number {
 /** Bit patterns that kernels are known to treat differently: zeros, subnormals, infinities, NaN, the largest and smallest. */
 const SPECIAL = [0x00000000, 0x80000000, 0x00000001, 0x80000001, 0x007fffff, 0x00800000, 0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000, 0x7fc00000, 0x3f800000, 0xbf800000];
 
-/** Ordinary: float inputs from −128 to 255 in sixteenths. Hostile: one in eight is a special value or random bits. */
+/**
+ * Ordinary: float inputs from −128 to 255 with all their bits in use, so that every sum rounds and its order shows.
+ * Hostile: one in eight is a special value or random bits.
+ */
 export function probe({ dtype, dims }: NamedHeader, random: (bound: number) => number, hostile: boolean): Tensor {
   const data = new Uint8Array(elementCount(dims) * DTYPES[dtype].size);
   if (dtype !== 'float32') return { dtype, dims, data: data.map((_, i) => (i % DTYPES[dtype].size === 0 ? random(2) : 0)) };
   const view = new DataView(data.buffer);
   for (let at = 0; at < data.length; at += 4) {
     if (hostile && random(8) === 0) view.setUint32(at, random(2) === 0 ? SPECIAL[random(SPECIAL.length)]! : random(2 ** 32), true);
-    else view.setFloat32(at, (random(6128) - 2048) / 16, true);
+    else view.setFloat32(at, (random(2 ** 32) / 2 ** 32) * 383 - 128, true);
   }
   return canonicalizeNaNs({ dtype, dims, data });
 }

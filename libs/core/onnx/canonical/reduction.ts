@@ -16,7 +16,7 @@ export function reduceMax(graph: GraphBuilder, source: Value): Value {
 
 /**
  * Sum along the last axis of a matrix, which stays with size 1: a product with a constant matrix of ones. ONNX Runtime's
- * own sums add in as many lanes as the machine has. The matrix has two columns because a single one takes other kernels.
+ * own sums add in as many lanes as the machine has. Two columns, so that no matrix-vector kernel can be meant.
  */
 export function sumRows(graph: GraphBuilder, x: Value): Value {
   const [rows, columns] = x.dims as [number, number];

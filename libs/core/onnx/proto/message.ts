@@ -59,6 +59,11 @@ export function readFloats(reader: BinaryReader, wire: WireType): Uint8Array {
   return readBytes(reader, wire);
 }
 
+/** Repeated int32 or int64, packed or not, still as varints. */
+export function readVarints(reader: BinaryReader, wire: WireType): Uint8Array {
+  return wire === WireType.Varint ? reader.skip(wire) : readBytes(reader, wire);
+}
+
 function expectWire(actual: WireType, expected: WireType): void {
   if (actual !== expected) throw new RangeError(`a field has wire type ${actual} instead of ${expected}`);
 }

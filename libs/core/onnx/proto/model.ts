@@ -41,7 +41,8 @@ export interface OnnxTensor {
   readonly raw?: Uint8Array;
   /** float_data as little-endian bytes, in the pieces in which the file holds it. */
   readonly floats: readonly Uint8Array[];
-  readonly ints: readonly bigint[];
+  /** int32_data or int64_data as varints, likewise. */
+  readonly varints: readonly Uint8Array[];
   /** The data lies in another file, or only a segment is here. */
   readonly elsewhere: boolean;
 }

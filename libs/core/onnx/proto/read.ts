@@ -1,7 +1,7 @@
 import { AssayError } from '#core/protocol';
 import { checkLimit, type ModelLimits } from '../limits.js';
 import { ATTRIBUTE, DIMENSION, GRAPH, MODEL, NODE, OPERATOR_SET, SHAPE, STRING_ENTRY, TENSOR, TENSOR_TYPE, TYPE, VALUE_INFO } from './fields.js';
-import { readBytes, readFloat, readFloats, readInt, readInts, readMessage, readText } from './message.js';
+import { readBytes, readFloat, readFloats, readInt, readInts, readMessage, readText, readVarints } from './message.js';
 import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, OnnxValueInfo } from './model.js';
 
 /**
@@ -135,7 +135,7 @@ function floatsOf(bytes: Uint8Array, limits: ModelLimits): number[] {
 }
 
 function onnxTensor(bytes: Uint8Array, limits: ModelLimits): OnnxTensor {
-  const tensor = { name: '', dims: [] as bigint[], dataType: 0, floats: [] as Uint8Array[], ints: [] as bigint[], elsewhere: false };
+  const tensor = { name: '', dims: [] as bigint[], dataType: 0, floats: [] as Uint8Array[], varints: [] as Uint8Array[], elsewhere: false };
   let raw: Uint8Array | undefined;
   const elsewhere = (): void => void (tensor.elsewhere = true);
   readMessage(bytes, {
@@ -143,9 +143,9 @@ function onnxTensor(bytes: Uint8Array, limits: ModelLimits): OnnxTensor {
     [TENSOR.dataType]: (r, w) => (tensor.dataType = Number(readInt(r, w))),
     [TENSOR.name]: (r, w) => (tensor.name = name(readText(r, w), limits)),
     [TENSOR.rawData]: (r, w) => (raw = readBytes(r, w)),
-    [TENSOR.floatData]: (r, w) => void tensor.floats.push(readFloats(r, w)),
-    [TENSOR.int32Data]: (r, w) => readInts(r, w, { into: tensor.ints, limit: limits.tensorBytes }),
-    [TENSOR.int64Data]: (r, w) => readInts(r, w, { into: tensor.ints, limit: limits.tensorBytes }),
+    [TENSOR.floatData]: (r, w) => checkLimit(limits, 'listLength', tensor.floats.push(readFloats(r, w))),
+    [TENSOR.int32Data]: (r, w) => checkLimit(limits, 'listLength', tensor.varints.push(readVarints(r, w))),
+    [TENSOR.int64Data]: (r, w) => checkLimit(limits, 'listLength', tensor.varints.push(readVarints(r, w))),
     [TENSOR.segment]: (r, w) => (readBytes(r, w), elsewhere()),
     [TENSOR.externalData]: (r, w) => (readBytes(r, w), elsewhere()),
     [TENSOR.dataLocation]: (r, w) => void (readInt(r, w) !== 0n && elsewhere()),

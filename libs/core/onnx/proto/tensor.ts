@@ -1,3 +1,4 @@
+import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { canonicalizeNaNs, DTYPES, MAX_RANK, type Dtype, type Tensor } from '#core/hashing';
 import { AssayError } from '#core/protocol';
 import type { ModelLimits } from '../limits.js';
@@ -44,16 +45,30 @@ function dataBytes(source: OnnxTensor, { dtype, length }: { dtype: Dtype; length
   // WHY not slice: on a Buffer that gives a view, which may start at any offset.
   if (source.raw) return new Uint8Array(source.raw);
   if (dtype === 'float32') return joined(source.floats, length);
-  const size = DTYPES[dtype].size;
-  if (source.ints.length * size !== length) return undefined;
   const data = new Uint8Array(length);
-  const view = new DataView(data.buffer);
-  source.ints.forEach((value, i) => {
-    if (size === 1) view.setUint8(i, Number(BigInt.asUintN(8, value)));
-    else if (size === 4) view.setInt32(4 * i, Number(BigInt.asIntN(32, value)), true);
-    else view.setBigInt64(8 * i, value, true);
-  });
-  return data;
+  const put = writerOf(new DataView(data.buffer), DTYPES[dtype].size);
+  const count = length / DTYPES[dtype].size;
+  let at = 0;
+  for (const piece of source.varints) {
+    const reader = new BinaryReader(piece);
+    for (; reader.pos < reader.len; at++) {
+      if (at === count) return undefined;
+      put(at, BigInt(reader.int64()));
+    }
+  }
+  return at === count ? data : undefined;
+}
+
+/** Writes integers as the lowest `size` bytes of their two's complement. */
+function writerOf(view: DataView, size: 1 | 4 | 8): (index: number, value: bigint) => void {
+  switch (size) {
+    case 1:
+      return (index, value) => view.setUint8(index, Number(BigInt.asUintN(8, value)));
+    case 4:
+      return (index, value) => view.setInt32(4 * index, Number(BigInt.asIntN(32, value)), true);
+    case 8:
+      return (index, value) => view.setBigInt64(8 * index, value, true);
+  }
 }
 
 function joined(pieces: readonly Uint8Array[], length: number): Uint8Array | undefined {
