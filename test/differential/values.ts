@@ -1,10 +1,10 @@
 import { canonicalizeNaNs, elementCount, type Tensor } from '#core/hashing';
 import type { Random } from '#testing';
 
-/** What elements a tensor gets: what networks have, the whole range of exponents, or every third a special value. */
-export type Style = 'plain' | 'wide' | 'special';
+/** What elements a tensor gets: what networks have, the whole range of exponents, every third a special value, or zeros of both signs. */
+export type Style = 'plain' | 'wide' | 'special' | 'zeros';
 
-export const STYLES: readonly Style[] = ['plain', 'wide', 'special'];
+export const STYLES: readonly Style[] = ['plain', 'plain', 'wide', 'wide', 'special', 'special', 'zeros'];
 
 /** Zeros, smallest and largest subnormals and normals, one and its neighbours, ties, the largest integers, infinities, NaN. */
 const SPECIAL = [
@@ -28,6 +28,7 @@ export function floats(random: Random, dims: readonly number[], { style = random
 
 function word(random: Random, style: Style): number {
   if (style === 'special' && random.between(0, 3) === 0) return random.pick(SPECIAL);
+  if (style === 'zeros') return random.between(0, 8) === 0 ? 0 : 0x80000000;
   if (style === 'plain' || style === 'special') return bitsOf((random.next() + random.next() + random.next() - 1.5) * 2);
   return Math.floor(random.next() * 2 ** 32);
 }

@@ -15,6 +15,8 @@ library Pooling {
     using Descriptor for bytes;
 
     uint32 private constant MINUS_INFINITY = 0xff800000;
+    /// Adding to it changes nothing, not even the sign of a zero.
+    uint32 private constant MINUS_ZERO = 0x80000000;
     uint256 private constant COUNT_PADDING = 8;
 
     // MaxPool: taps in row-major order
@@ -51,12 +53,9 @@ library Pooling {
     }
 
     function averageReads(bytes calldata d, uint256 element, uint256 step) internal pure returns (Read[] memory) {
-        unchecked {
-            uint256 perColumn = d.attribute(0) + 1;
-            (uint256 kx, uint256 ky) = (step / perColumn, step % perColumn);
-            if (ky == d.attribute(0) || kx == d.attribute(1)) return Reads.none();
-            return _tapReads(d, element, ky, kx, false);
-        }
+        (uint256 kx, uint256 ky) = _columnStep(d, step);
+        if (ky == d.attribute(0) || kx == d.attribute(1)) return Reads.none();
+        return _tapReads(d, element, ky, kx, false);
     }
 
     function applyAverage(bytes calldata d, uint256 element, uint256 step, uint256 state, uint256[] memory words)
@@ -64,16 +63,14 @@ library Pooling {
         pure
         returns (uint256)
     {
-        unchecked {
-            uint32 total = Reduction.totalOf(state);
-            uint32 column = Reduction.blockOf(state);
-            uint256 kernelHeight = d.attribute(0);
-            if (step == (kernelHeight + 1) * d.attribute(1)) {
-                return Float32.div(total, Float32.fromI64(int64(uint64(_tapsCounted(d, element)))));
-            }
-            if (step % (kernelHeight + 1) == kernelHeight) return Float32.add(total, column);
-            return words.length == 0 ? state : Reduction.stateOf(total, Float32.add(column, uint32(words[0])));
-        }
+        (uint256 kx, uint256 ky) = _columnStep(d, step);
+        uint32 total = Reduction.totalOf(state);
+        uint32 column = Reduction.blockOf(state);
+        if (kx == d.attribute(1)) return Float32.div(total, Float32.fromI64(int64(uint64(_tapsCounted(d, element)))));
+        if (ky == d.attribute(0)) return kx == 0 ? column : Float32.add(total, column);
+
+        if (ky == 0) column = _columnOnInput(d, element, kx) ? MINUS_ZERO : 0;
+        return Reduction.stateOf(total, words.length == 0 ? column : Float32.add(column, uint32(words[0])));
     }
 
     // ReduceMax
@@ -114,6 +111,21 @@ library Pooling {
             if (!insideRows || !insideColumns) return Reads.none();
             uint256 plane = image * Shapes.size(input, 1) + channel;
             return Reads.one(0, (plane * Shapes.size(input, 2) + row) * Shapes.size(input, 3) + column);
+        }
+    }
+
+    /// Tap of a micro-step; ky is the kernel's height where a column is closed, kx its width at the division.
+    function _columnStep(bytes calldata d, uint256 step) private pure returns (uint256 kx, uint256 ky) {
+        unchecked {
+            uint256 perColumn = d.attribute(0) + 1;
+            return (step / perColumn, step % perColumn);
+        }
+    }
+
+    function _columnOnInput(bytes calldata d, uint256 element, uint256 kx) private pure returns (bool) {
+        unchecked {
+            uint256 x = element % Shapes.size(d.outputHeader(), 3);
+            return _covered(x * d.attribute(3) + kx, d.attribute(5), 1, Shapes.size(d.operandHeader(0), 3)) == 1;
         }
     }
 

@@ -1,12 +1,14 @@
 import { attribute, checkedAttribute, checkForm, expect, operand } from '../checks.js';
 import type { Descriptor } from '../descriptor.js';
-import { F32_INFINITY, f32Add, f32Div, f32FromNumber, f32Max } from '../float32.js';
+import { F32_INFINITY, F32_ZERO, f32Add, f32Div, f32FromNumber, f32Max } from '../float32.js';
 import type { OperandElement, Operator, StepAt } from '../operator.js';
 import { blockOf, stateOf, totalOf } from '../reduction.js';
 import { coordinatesOf, indexOf, sameDims } from '../shapes.js';
 import { tapOffset, windowOutput, type Window } from '../window.js';
 
 const MINUS_INFINITY = F32_INFINITY + 2 ** 31;
+/** Adding to it changes nothing, not even the sign of a zero. */
+const MINUS_ZERO = 2 ** 31;
 
 export type MaxPoolAttributes = Window;
 
@@ -66,29 +68,49 @@ export const maxPool: Operator = {
   },
 };
 
-/** Columns of the kernel one after the other: its taps from top to bottom, then their sum into the total; at the end the division. */
+/**
+ * Mean under the window, summed as MLAS does (onnxruntime/core/mlas/lib/pooling.cpp, vector kernels): column by column,
+ * each from its first row on the input; a column in the padding is +0; at the end the division.
+ * One micro-step per tap, one after each column that adds it to the total, one for the division.
+ */
 export const averagePool: Operator = {
   name: 'AveragePool',
   code: 49,
   check(d) {
     checkWindow(d, false);
     checkedAttribute(d, 8, 0, 1);
-    const [kernelHeight, kernelWidth, , , top, left, bottom, right] = d.attributes as bigint[];
-    expect(top! < kernelHeight! && bottom! < kernelHeight! && left! < kernelWidth! && right! < kernelWidth!, 'padding is as large as the window');
+    const { kernel, strides, pads } = windowOf(d, false);
+    const [, , height, width] = operand(d, 0).dims;
+    expect(pads.every((pad, i) => pad < kernel[i % 2]!), 'padding is as large as the window');
+    // MLAS sums in another order here, and by lane in the second case.
+    expect(strides[1] <= 2, 'horizontal strides above 2 are not supported');
+    expect(kernel[0] !== height || kernel[1] !== width, 'a window as large as the input is not supported');
   },
   steps: (d) => (attribute(d, 0) + 1) * attribute(d, 1) + 1,
   operands(d, at) {
-    const kernelHeight = attribute(d, 0);
-    const [kx, ky] = [Math.floor(at.step / (kernelHeight + 1)), at.step % (kernelHeight + 1)];
-    return ky === kernelHeight || kx === attribute(d, 1) ? [] : tapOperands(d, windowOf(d, false), { ...at, ky, kx });
+    const { kx, ky } = columnStep(d, at.step);
+    return ky === attribute(d, 0) || kx === attribute(d, 1) ? [] : tapOperands(d, windowOf(d, false), { ...at, ky, kx });
   },
   apply(d, at, state, [x]) {
-    const kernelHeight = attribute(d, 0);
-    if (at.step === (kernelHeight + 1) * attribute(d, 1)) return BigInt(f32Div(totalOf(state), f32FromNumber(tapsCounted(d, at.element))));
-    if (at.step % (kernelHeight + 1) === kernelHeight) return stateOf(f32Add(totalOf(state), blockOf(state)), 0);
-    return x === undefined ? state : stateOf(totalOf(state), f32Add(blockOf(state), Number(x)));
+    const { kx, ky } = columnStep(d, at.step);
+    if (kx === attribute(d, 1)) return BigInt(f32Div(totalOf(state), f32FromNumber(tapsCounted(d, at.element))));
+    if (ky === attribute(d, 0)) return stateOf(kx === 0 ? blockOf(state) : f32Add(totalOf(state), blockOf(state)), 0);
+    const column = ky > 0 ? blockOf(state) : columnOnInput(d, at.element, kx) ? MINUS_ZERO : F32_ZERO;
+    return stateOf(totalOf(state), x === undefined ? column : f32Add(column, Number(x)));
   },
 };
+
+/** Tap of a micro-step; ky is the kernel's height where a column is closed, kx its width at the division. */
+function columnStep(d: Descriptor, step: number): { readonly kx: number; readonly ky: number } {
+  const perColumn = attribute(d, 0) + 1;
+  return { kx: Math.floor(step / perColumn), ky: step % perColumn };
+}
+
+function columnOnInput(d: Descriptor, element: number, kx: number): boolean {
+  const w = windowOf(d, false);
+  const x = element % d.output.dims[3]!;
+  return covered(x * w.strides[1] - w.pads[1] + kx, 1, operand(d, 0).dims[3]!) === 1;
+}
 
 /** What the sum is divided by: the taps on the input, or all of them. */
 function tapsCounted(d: Descriptor, element: number): number {
