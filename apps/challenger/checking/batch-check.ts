@@ -34,29 +34,39 @@ export interface BatchCheckParts extends ClaimCheckParts {
 }
 
 const BEACON_POLL_MS = 250;
-/** Tries of what the coordinator or the chain may have only a little later. */
-const ATTEMPTS = 5;
-const RETRY_MS = 500;
+/** Pauses between tries of what the coordinator may have only later; tries end with the batch's window. */
+const FIRST_RETRY_MS = 500;
+const MAX_RETRY_MS = 30_000;
+const NEVER = 2n ** 64n;
 
 /** Works one batch off: waits for its beacon, draws this challenger's share, checks it. Never throws. */
 export async function checkBatch(batch: SeenBatch, parts: BatchCheckParts): Promise<void> {
   const { log, signal } = parts;
   try {
-    const drawn = await drawShare(batch, parts);
+    const until = await persistently(() => windowEnd(batch, parts), NEVER, parts);
+    const drawn = await drawShare(batch, until, parts);
     if (drawn.length === 0) return;
-    const claims = await persistently(parts, async () => {
-      const served = await parts.fetchClaims(batch.batchId, batch.count);
-      checkBatchRoot(batch, served, parts.network);
-      return served;
-    });
-    await Promise.all(drawn.map((index) => parts.gate.run(() => checkOne({ batch, index, batched: claims[index]! }, parts))));
+    const claims = await persistently(() => servedClaims(batch, parts), until, parts);
+    await Promise.all(drawn.map((index) => parts.gate.run(() => checkOne({ batch, index, batched: claims[index]! }, until, parts))));
   } catch (err) {
     if (!signal.aborted) log.warn({ event: 'batch.unknown', batchId: batch.batchId, ...failureOf(err), facts: err instanceof AssayError ? err.facts : {} }, 'a batch could not be checked');
   }
 }
 
-async function drawShare(batch: SeenBatch, parts: BatchCheckParts): Promise<number[]> {
-  const beacon = await beaconOf(batch, parts);
+/** Chain time in seconds after which the batch can no longer be challenged. */
+async function windowEnd({ batchId }: SeenBatch, { chain }: BatchCheckParts): Promise<bigint> {
+  const [{ committedAt }, window] = await Promise.all([chain.batches.batch(batchId), chain.batches.challengeWindow()]);
+  return committedAt + window;
+}
+
+async function servedClaims(batch: SeenBatch, { fetchClaims, network }: BatchCheckParts): Promise<BatchedClaim[]> {
+  const served = await fetchClaims(batch.batchId, batch.count);
+  checkBatchRoot(batch, served, network);
+  return served;
+}
+
+async function drawShare(batch: SeenBatch, until: bigint, parts: BatchCheckParts): Promise<number[]> {
+  const beacon = await beaconOf(batch, until, parts);
   const rate = await parts.chain.batches.sampleRate();
   const all = Array.from({ length: batch.count }, (_, i) => i);
   const drawn = parts.sampleAll ? all : all.filter((i) => isDrawn(beacon, parts.address, { index: BigInt(i), rate }));
@@ -65,25 +75,38 @@ async function drawShare(batch: SeenBatch, parts: BatchCheckParts): Promise<numb
 }
 
 /** Waits for the beacon's block, until the batch can no longer be challenged. */
-async function beaconOf(batch: SeenBatch, { chain, clock, signal }: BatchCheckParts): Promise<Root> {
-  const [{ committedAt }, window] = await Promise.all([chain.batches.batch(batch.batchId), chain.batches.challengeWindow()]);
+async function beaconOf({ batchId }: SeenBatch, until: bigint, { chain, clock, signal }: BatchCheckParts): Promise<Root> {
   for (;;) {
     if (signal.aborted) throw new AssayError({ code: 'SHUTTING_DOWN' });
-    if ((await chain.now()) > committedAt + window) throw new AssayError({ code: 'STATE_CONFLICT', message: 'the batch can no longer be challenged', facts: { batchId: batch.batchId } });
-    const beacon = await chain.beacon(batch.batchId);
+    if ((await chain.now()) > until) throw new AssayError({ code: 'STATE_CONFLICT', message: 'the batch can no longer be challenged', facts: { batchId, until } });
+    const beacon = await chain.beacon(batchId);
     if (beacon) return beacon;
     await clock.sleep(BEACON_POLL_MS, signal);
   }
 }
 
-async function checkOne(claimed: Pick<Finding, 'batch' | 'index' | 'batched'>, parts: BatchCheckParts): Promise<void> {
+async function checkOne(claimed: Pick<Finding, 'batch' | 'index' | 'batched'>, until: bigint, parts: BatchCheckParts): Promise<void> {
   if (parts.signal.aborted) return;
   const started = parts.clock.now();
-  const checked = (await nodeIsBehind(parts)) ?? (await checkedPersistently(claimed.batched, parts));
+  const checked = await persistentVerdict(claimed.batched, until, parts);
   const finding = { ...claimed, ...checked };
   parts.metrics.checked(checked.verdict.kind);
   report(finding, parts.clock.now() - started, parts.log);
   if (finding.inputs) await parts.onFinding({ ...finding, inputs: finding.inputs });
+}
+
+/** WHY tries: a model, an input or a block that is not served this moment is no reason to let a claim pass unchecked. */
+async function persistentVerdict(batched: BatchedClaim, until: bigint, parts: BatchCheckParts): Promise<Checked> {
+  let checked: Checked | undefined;
+  try {
+    return await persistently(async () => {
+      checked = (await nodeIsBehind(parts)) ?? (await checkClaim(batched, parts));
+      if (mayChange(checked)) throw new AssayError({ code: 'DATA_UNAVAILABLE' });
+      return checked;
+    }, until, parts);
+  } catch (error) {
+    return checked ?? { verdict: { kind: 'unknown', reason: failureOf(error) } };
+  }
 }
 
 /** An unknown verdict if the chain as this node has it is older than allowed. */
@@ -93,27 +116,19 @@ async function nodeIsBehind({ chain, clock, maxChainLagS }: BatchCheckParts): Pr
   return { verdict: { kind: 'unknown', reason: failureOf(new AssayError({ code: 'CHAIN_UNREACHABLE', message: `this challenger's node is ${lag} seconds behind` })) } };
 }
 
-/** WHY tries: a model or input that is not served this moment is not yet a reason to let a claim pass unchecked. */
-async function checkedPersistently(batched: BatchedClaim, parts: BatchCheckParts): Promise<Checked> {
-  let checked = await checkClaim(batched, parts);
-  for (let attempt = 1; attempt < ATTEMPTS && mayChange(checked) && !parts.signal.aborted; attempt++) {
-    await parts.clock.sleep(RETRY_MS * 2 ** attempt, parts.signal);
-    checked = await checkClaim(batched, parts);
-  }
-  return checked;
-}
-
 function mayChange({ verdict }: Checked): boolean {
-  return verdict.kind === 'unknown' && ['PEER_SILENT', 'DATA_UNAVAILABLE', 'BROKER_UNREACHABLE', 'MODEL_UNKNOWN', 'CAPACITY_EXHAUSTED', 'QUEUE_FULL'].includes(verdict.reason.code);
+  return verdict.kind === 'unknown' && ['PEER_SILENT', 'DATA_UNAVAILABLE', 'BROKER_UNREACHABLE', 'MODEL_UNKNOWN', 'CAPACITY_EXHAUSTED', 'QUEUE_FULL', 'CHAIN_UNREACHABLE'].includes(verdict.reason.code);
 }
 
-async function persistently<T>({ clock, signal }: BatchCheckParts, work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
+/** Tries until it works, with growing pauses, as long as the batch can be challenged. */
+async function persistently<T>(work: () => Promise<T>, until: bigint, { chain, clock, signal }: BatchCheckParts): Promise<T> {
+  for (let pause = FIRST_RETRY_MS; ; pause = Math.min(2 * pause, MAX_RETRY_MS)) {
     try {
       return await work();
     } catch (error) {
-      if (attempt >= ATTEMPTS || signal.aborted) throw error;
-      await clock.sleep(RETRY_MS * 2 ** attempt, signal);
+      await clock.sleep(pause, signal);
+      // WHY a silent chain counts as time left: the batch stays in work, so a restart looks at it again.
+      if (signal.aborted || (await chain.now().catch(() => 0n)) > until) throw error;
     }
   }
 }
