@@ -1,0 +1,108 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { InvalidArgumentError, type Command } from 'commander';
+import { compileModel, type CanonicalModel } from '#core/onnx';
+import { AssayError } from '#core/protocol';
+import { withAssay, withPlace, type PlaceOptions } from '../place.js';
+import type { Perform } from '../program.js';
+import { isSampleModel, sampleFile } from '../sample-models.js';
+import { table } from '../terminal.js';
+
+type Dims = Record<string, number>;
+
+interface CompileOptions {
+  readonly dim: Dims;
+  readonly out?: string;
+}
+
+interface AddOptions extends PlaceOptions {
+  readonly dim: Dims;
+  readonly name?: string;
+}
+
+const DIM = ['--dim <name=size>', 'size of a dimension that the file leaves open; as often as needed', collectDim, {}] as const;
+
+export function addModel(program: Command, perform: Perform): void {
+  const model = program.command('model').description('Compile models to canonical form, register and list them.');
+  model
+    .command('compile <file>')
+    .description('Bring an ONNX file into canonical form and report what became of it. "mnist" and "squeezenet" name the sample models.')
+    .option(...DIM)
+    .option('--out <file>', 'write the canonical file there')
+    .addHelpText('after', '\nExamples:\n  assay model compile model.onnx --dim batch=1 --out canonical.onnx\n  assay model compile mnist --json')
+    .action((file: string, options: CompileOptions, command: Command) =>
+      perform(command, async (terminal) => {
+        const compiled = compileModel(await readModel(file), { dims: options.dim });
+        if (options.out) await writeFile(options.out, compiled.onnx);
+        const document = { ...summary(compiled), ...(options.out ? { file: options.out } : {}) };
+        terminal.result(document, compiledText(compiled, options.out));
+      }),
+    );
+  withPlace(model.command('add <file>'))
+    .description('Register a model with the coordinator; an ordinary ONNX file is compiled there.')
+    .option('--name <label>', 'label for it; else the file’s name')
+    .option(...DIM)
+    .addHelpText('after', '\nExample:\n  assay model add squeezenet')
+    .action((file: string, options: AddOptions, command: Command) =>
+      perform(command, (terminal) =>
+        withAssay(options, async (assay) => {
+          const added = await assay.register({ name: options.name ?? labelOf(file), file: await readModel(file), dims: options.dim });
+          terminal.result(added, `${added.modelId}  ${added.names.join(', ')}  (${added.bytes} bytes)`);
+        }),
+      ),
+    );
+  withPlace(model.command('list'))
+    .description('Models that the coordinator knows.')
+    .addHelpText('after', '\nExample:\n  assay model list')
+    .action((options: PlaceOptions, command: Command) =>
+      perform(command, (terminal) =>
+        withAssay(options, async (assay) => {
+          const models = await assay.client.models();
+          terminal.result({ models }, models.length === 0 ? 'no models' : table(['model', 'names', 'bytes', 'inputs'], models.map((m) => [m.modelId, m.names.join(', '), m.bytes, m.inputs.map((i) => `${i.name} ${i.dtype}[${i.dims}]`).join('; ')])));
+        }),
+      ),
+    );
+}
+
+async function readModel(file: string): Promise<Uint8Array> {
+  if (isSampleModel(file)) return sampleFile(file);
+  return readFile(file).catch((cause: unknown) => {
+    throw new AssayError({ code: 'FILE_UNREADABLE', message: `${file} cannot be read`, facts: { file }, cause });
+  });
+}
+
+/** The file's name without folder and ending. */
+function labelOf(file: string): string {
+  return file.split(/[\\/]/).at(-1)!.replace(/\.onnx$/, '');
+}
+
+function collectDim(text: string, dims: Dims): Dims {
+  const [, name, size] = /^(.+)=(\d{1,10})$/.exec(text) ?? [];
+  if (!name || Number(size) < 1) throw new InvalidArgumentError(`"${text}" is not name=size`);
+  return { ...dims, [name]: Number(size) };
+}
+
+function summary({ manifest, report, onnx }: CanonicalModel) {
+  const { modelId, graphRoot, weightsRoot, signatureRoot, profile, valueCount, signature } = manifest;
+  return { modelId, graphRoot, weightsRoot, signatureRoot, profile, valueCount, signature, bytes: onnx.length, report };
+}
+
+function compiledText(model: CanonicalModel, out: string | undefined): string {
+  const { manifest, report } = model;
+  const counts = (operators: Readonly<Record<string, number>>) => Object.entries(operators).map(([name, n]) => `${name} ${n}`).join(', ');
+  const tensors = (list: CanonicalModel['manifest']['signature']['inputs']) => list.map((t) => `${t.name} ${t.dtype}[${t.dims}]`).join('; ');
+  const rows = [
+    ['model id', manifest.modelId],
+    ['graph', manifest.graphRoot],
+    ['weights', `${manifest.weightsRoot} (${report.weightBytes} bytes)`],
+    ['signature', manifest.signatureRoot],
+    ['profile', manifest.profile],
+    ['inputs', tensors(manifest.signature.inputs)],
+    ['outputs', tensors(manifest.signature.outputs)],
+    ['source', counts(report.sourceOperators)],
+    ['canonical', `${report.nodes} nodes: ${counts(report.operators)}`],
+    ['trace', `${report.traceBytes} bytes, longest chain ${report.maxSteps} steps`],
+    ['worst dispute', `${report.worstDispute.moves} moves, in ${report.worstDispute.operator} (value ${report.worstDispute.value})`],
+    ...(out ? [['written to', out]] : []),
+  ];
+  return rows.map(([name, value]) => `${name!.padEnd(14)} ${value}`).join('\n');
+}

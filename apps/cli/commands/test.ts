@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import { EXIT } from '../exit-codes.js';
+import type { Perform } from '../program.js';
+import { RUNNERS, type Tally } from '../runners.js';
+import type { Terminal } from '../terminal.js';
+
+export function addTest(program: Command, perform: Perform): void {
+  program
+    .command('test')
+    .description('Run every test: contracts, TypeScript, end to end with real processes.')
+    .addHelpText('after', '\nThe last line is always: N passed, N failed (and how many were skipped, if any were).\nExample:\n  assay test 2>/dev/null')
+    .action((_: unknown, command: Command) => perform(command, testAll));
+}
+
+async function testAll(terminal: Terminal): Promise<number> {
+  const tallies: Tally[] = [];
+  for (const runner of RUNNERS) {
+    terminal.progress(`${runner.name} …`);
+    const tally = await runner.run();
+    tallies.push(tally);
+    terminal.progress(`${runner.name}: ${countsText(tally)} in ${tally.seconds.toFixed(1)} s`);
+    for (const failure of tally.failures) terminal.progress(`  ✗ ${failure}`);
+  }
+  const sum = (key: 'passed' | 'failed' | 'skipped') => tallies.reduce((total, tally) => total + tally[key], 0);
+  const total = { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') };
+  terminal.result({ ...total, runners: tallies }, countsText(total));
+  return total.failed === 0 && total.passed > 0 ? EXIT.ok : EXIT.refused;
+}
+
+function countsText(counts: { passed: number; failed: number; skipped: number }): string {
+  return `${counts.passed} passed, ${counts.failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`;
+}

@@ -1,0 +1,159 @@
+import type { Address, LocalAccount } from 'viem';
+import { listRoot, tensorRoot, type Root, type Tensor, type TensorHeader } from '#core/hashing';
+import { AssayError, claimDigest, claimFault, isSignedBy, isTerminal, type Claim, type NetworkId, type Receipt, type ReceiptVerdict } from '#core/protocol';
+import type { Chain, Deployment } from '#io/chain';
+import { CoordinatorClient, type ModelReference, type ModelView, type NetworkStatus, type Registration, type RemoteJob } from '#io/rpc';
+import { replayReceipt, verifyOnChain, type Replay } from './receipts.js';
+import { buildRequest, signRequest, type RequestOptions, type SignedRequest } from './requests.js';
+
+export interface ConnectOptions {
+  /** The coordinator's gRPC address, host:port. */
+  readonly url: string;
+  /** Signs requests; without it the connection can only read. */
+  readonly account?: LocalAccount;
+  /** The network to sign for. Without it, the coordinator is believed when it names its chain and contract. */
+  readonly deployment?: Deployment;
+}
+
+export interface SubmitOptions extends RequestOptions {
+  /** By id, or by name. */
+  readonly model: Root | { readonly name: string };
+  readonly inputs: readonly Tensor[];
+  /** Milliseconds to wait for the answer. */
+  readonly waitMs?: number;
+}
+
+/** An answered job: outputs and claim are checked against each other, the request, and the executor's signature. */
+export interface Answered {
+  readonly jobId: Root;
+  readonly request: SignedRequest;
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+  readonly claim: Claim;
+  readonly executor: Address;
+  readonly receipt: Receipt | undefined;
+}
+
+/** How a model's tensors are called and shaped. */
+export type Signature = readonly (TensorHeader & { readonly name: string })[];
+
+/** A submitter's connection to a network. */
+export class Assay {
+  private constructor(
+    readonly client: CoordinatorClient,
+    readonly network: NetworkId,
+    private readonly account: LocalAccount | undefined,
+  ) {}
+
+  /** @throws AssayError COORDINATOR_UNREACHABLE, CHAIN_MISMATCH if the coordinator works for another network than `deployment` */
+  static async connect({ url, account, deployment }: ConnectOptions): Promise<Assay> {
+    const client = new CoordinatorClient(url);
+    try {
+      const { chainId, disputes } = await client.status();
+      const network = deployment ? { chainId: deployment.chainId, disputes: deployment.disputes } : { chainId, disputes };
+      // SAFETY: a request signed for another contract could be claimed there; never let a coordinator choose that.
+      if (network.chainId !== chainId || network.disputes.toLowerCase() !== disputes.toLowerCase()) throw otherNetwork(url, network, { chainId, disputes });
+      return new Assay(client, network, account);
+    } catch (error) {
+      client.close();
+      throw error;
+    }
+  }
+
+  status(): Promise<NetworkStatus> {
+    return this.client.status();
+  }
+
+  register(registration: Registration): Promise<ModelView> {
+    return this.client.registerModel(registration);
+  }
+
+  model(reference: ModelReference): Promise<ModelView> {
+    return this.client.model(reference);
+  }
+
+  /** Signs a request for these inputs without sending it. */
+  async sign({ model, inputs, ...options }: SubmitOptions): Promise<SignedRequest> {
+    if (!this.account) throw new AssayError({ code: 'USAGE', message: 'no key to sign the request with', remedy: 'Give an account: ASSAY_PRIVATE_KEY on the command line.' });
+    const modelId = typeof model === 'string' ? model : (await this.model(model)).modelId;
+    const now = BigInt(Math.floor(Date.now() / 1000));
+    return signRequest(this.account, this.network, buildRequest(this.account, { ...options, modelId, inputs, now }));
+  }
+
+  /** Signs, submits, waits for the answer and checks it. @throws AssayError as the coordinator's, CLAIM_INVALID, CLAIM_SIGNATURE_INVALID */
+  async submit(options: SubmitOptions): Promise<Answered> {
+    return this.send(await this.sign(options), options);
+  }
+
+  /** Submits a request that is signed already. The same request again is the same job. */
+  async send(request: SignedRequest, { inputs, waitMs }: { inputs: readonly Tensor[]; waitMs?: number }): Promise<Answered> {
+    const job = await this.client.submit({ request: request.message, signature: request.signature, inputs }, waitMs);
+    return answeredBy(job, { request, inputs, network: this.network });
+  }
+
+  job(jobId: Root): Promise<RemoteJob> {
+    return this.client.job(jobId, { withOutputs: true });
+  }
+
+  /** Resolves with the job's first state for which `holds` is true. @throws AssayError PEER_SILENT after `timeoutMs` */
+  async until(jobId: Root, holds: (job: RemoteJob) => boolean, timeoutMs: number): Promise<RemoteJob> {
+    const stop = new AbortController();
+    try {
+      for await (const job of this.client.watchJob(jobId, { timeoutMs, signal: stop.signal })) if (holds(job)) return job;
+    } finally {
+      stop.abort();
+    }
+    const job = await this.client.job(jobId);
+    if (holds(job)) return job;
+    throw new AssayError({ code: 'JOB_FAILED', message: `job ${jobId} ended as ${job.state}`, facts: { jobId, state: job.state, failure: job.failure } });
+  }
+
+  /** The job once nothing can change any more. */
+  final(jobId: Root, timeoutMs = 600_000): Promise<RemoteJob> {
+    return this.until(jobId, (job) => isTerminal(job.state), timeoutMs);
+  }
+
+  verify(receipt: Receipt, chain: Chain): Promise<ReceiptVerdict> {
+    return verifyOnChain(receipt, chain);
+  }
+
+  /** Fetches the receipt's model and runs the job again on this machine. */
+  async replay(receipt: Receipt, inputs: readonly Tensor[]): Promise<Replay> {
+    return replayReceipt(receipt, await this.client.downloadModel(receipt.claim.message.modelId), inputs);
+  }
+
+  close(): void {
+    this.client.close();
+  }
+}
+
+export function connect(options: ConnectOptions): Promise<Assay> {
+  return Assay.connect(options);
+}
+
+interface Asked {
+  readonly request: SignedRequest;
+  readonly inputs: readonly Tensor[];
+  readonly network: NetworkId;
+}
+
+/** SAFETY: a coordinator could pass on outputs that nobody signed; whoever relies on an answer relies on the claim. */
+async function answeredBy(job: RemoteJob, { request, inputs, network }: Asked): Promise<Answered> {
+  const { claim, claimSignature, outputs, receipt } = job;
+  if (!claim || !claimSignature) throw new AssayError({ code: job.failure ? 'JOB_FAILED' : 'JOB_PENDING', facts: { jobId: job.jobId, state: job.state, failure: job.failure } });
+  const fault = claimFaultOf(claim, request, outputs);
+  if (fault) throw new AssayError({ code: 'CLAIM_INVALID', message: fault, facts: { jobId: request.jobId, executor: claim.executor } });
+  if (!(await isSignedBy(claim.executor, claimDigest(network, claim), claimSignature))) throw new AssayError({ code: 'CLAIM_SIGNATURE_INVALID', facts: { jobId: request.jobId, executor: claim.executor } });
+  return { jobId: request.jobId, request, inputs, outputs, claim, executor: claim.executor, receipt };
+}
+
+function claimFaultOf(claim: Claim, request: SignedRequest, outputs: readonly Tensor[]): string | undefined {
+  if (claim.jobId !== request.jobId) return `the claim is about job ${claim.jobId}, not ${request.jobId}`;
+  const outputRoot = listRoot(outputs.map(tensorRoot));
+  if (claim.outputRoot !== outputRoot) return `the outputs have root ${outputRoot}, the claim says ${claim.outputRoot}`;
+  return claimFault(request.message, claim);
+}
+
+function otherNetwork(url: string, expected: NetworkId, found: NetworkId): AssayError {
+  return new AssayError({ code: 'CHAIN_MISMATCH', message: `the coordinator at ${url} works for another network`, facts: { expected, found } });
+}
