@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { OPERATORS, OUTPUTS_CODE, operatorByCode, operatorByName } from './registry.js';
+
+test('codes are frozen', () => {
+  expect(Object.fromEntries(OPERATORS.map(({ name, code }) => [name, code]))).toEqual({
+    Add: 1, Sub: 2, Mul: 3, Div: 4, Max: 5, Min: 6,
+    Neg: 16, Abs: 17, Sqrt: 18, Exp: 19, Relu: 20,
+    Conv: 32, MatMul: 33,
+    MaxPool: 48, AveragePool: 49, ReduceMax: 50,
+    Reshape: 64, Transpose: 65, Concat: 66, Slice: 67,
+  });
+});
+
+test('every operator has a name and a code of its own, none that of the outputs entry', () => {
+  expect(new Set(OPERATORS.map(({ name }) => name)).size).toBe(OPERATORS.length);
+  expect(new Set(OPERATORS.map(({ code }) => code)).size).toBe(OPERATORS.length);
+  for (const operator of OPERATORS) {
+    expect(operatorByCode(operator.code)).toBe(operator);
+    expect(operatorByName(operator.name)).toBe(operator);
+  }
+  expect(() => operatorByCode(OUTPUTS_CODE)).toThrow(RangeError);
+  expect(() => operatorByName('Softmax')).toThrow('no operator named Softmax');
+});
