@@ -137,7 +137,7 @@ function bindInputs(graph: OnnxGraph, { dims, limits }: ImportOptions): (InputVa
   });
   if (unbound.length > 0) throw unboundDims(unbound);
   const unknown = Object.keys(dims).filter((name) => !asked.has(name));
-  if (unknown.length > 0) throw new AssayError({ code: 'MODEL_DIMS_UNBOUND', message: `The model has no open dimension named ${unknown.join(', ')}.`, facts: { unknown, open: [...asked] } });
+  if (unknown.length > 0) throw new AssayError({ code: 'MODEL_DIMS_UNBOUND', message: `The model has no open dimension named ${unknown.join(', ')}.`, facts: { unknown, open: [...asked] }, remedy: 'Leave out the names that the model does not have; the facts list those it has.' });
   for (const input of inputs) checkLimit(limits, 'tensorBytes', input.dims.reduce((a, b) => a * b, 8));
   return inputs;
 }
