@@ -88,7 +88,10 @@ export interface DisputeTransaction {
   readonly move: string;
   readonly by: 'executor' | 'challenger' | 'anyone';
   readonly gas: bigint;
-  /** Gas without what the transaction costs before its first instruction (EIP-2028: 21,000 and its calldata). */
+  /**
+   * Gas without what the transaction costs before its first instruction (EIP-2028: 21,000 and its calldata). An upper
+   * bound where calldata dominates: such a transaction pays the floor of EIP-7623 whatever it executes.
+   */
   readonly executionGas: bigint;
   readonly block: bigint;
   /** Seconds since 1970 of the block. */
