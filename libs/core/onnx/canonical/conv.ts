@@ -16,7 +16,7 @@ export function conv(graph: GraphBuilder, parts: ConvParts): Value {
   const { x, weights, bias, kernel, strides, pads, dilations, groups } = parts;
   const [outHeight, outWidth] = windowDims(spatial(x.dims), parts);
   const [filters, channels] = [weights.dims[0]!, weights.dims[1]!];
-  refuseOtherKernels({ filters, channels, groups, positions: outHeight * outWidth, padded: pads.some((pad) => pad > 0) });
+  refuseOtherKernels({ filters, groups, positions: outHeight * outWidth });
   const block = blockSize(outHeight * outWidth, channels * kernel[0] * kernel[1]);
   const onnx = {
     opType: 'Conv',
@@ -39,7 +39,7 @@ export function conv(graph: GraphBuilder, parts: ConvParts): Value {
  * Shapes for which ONNX Runtime leaves the blocked matrix product for kernels that round in another order:
  * one filter per group (depthwise and matrix-vector kernels) and a single output position.
  */
-function refuseOtherKernels(shape: { filters: number; channels: number; groups: number; positions: number; padded: boolean }): void {
+function refuseOtherKernels(shape: { filters: number; groups: number; positions: number }): void {
   if (shape.filters / shape.groups < 2) throw new RangeError('a convolution with one filter per group runs in kernels whose rounding differs between machines');
   if (shape.positions < 2) throw new RangeError('a convolution with a single output position runs in kernels whose rounding differs between machines');
 }
