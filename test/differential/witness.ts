@@ -4,7 +4,7 @@ import { encodeDescriptor, operatorByCode, type OperandElement, type OperandKind
 import type { Case } from './case.js';
 
 /** Arguments of IStepVerifier.judge. */
-export type JudgeArguments = readonly [descriptor: Root, roots: Roots, step: StepArgument, openings: Opening[]];
+export type JudgeArguments = readonly [descriptor: Root, roots: Roots, step: StepArgument, openings: readonly Opening[]];
 
 interface Roots {
   readonly traceRoot: Root;
@@ -23,7 +23,7 @@ interface StepArgument {
 interface Opening {
   readonly chunk: Root;
   readonly listLength: number;
-  readonly siblings: Root[];
+  readonly siblings: readonly Root[];
 }
 
 /** Room for the indices that makeCase gives out, and one more leaf so that trees are padded. */
