@@ -1,3 +1,4 @@
 import { runCli } from './program.js';
 
-process.exitCode = await runCli(process.argv.slice(2));
+// WHY: an interrupted command may leave connections open that nobody will use again.
+process.exit(await runCli(process.argv.slice(2)));

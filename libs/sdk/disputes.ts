@@ -11,16 +11,16 @@ export interface DisputeTransaction {
   readonly move: string;
   readonly by: Player;
   readonly from: Address;
-  readonly gas: bigint;
+  readonly gas: number;
   /** Without the 21,000 and the calldata that any transaction pays. */
-  readonly executionGas: bigint;
-  readonly block: bigint;
+  readonly executionGas: number;
+  readonly block: number;
   readonly txHash: Hex;
 }
 
 export interface Settlement {
   readonly txHash: Hex;
-  readonly gas: bigint;
+  readonly gas: number;
   readonly slashed: bigint;
   readonly bounty: bigint;
   readonly compensation: bigint;
@@ -43,11 +43,11 @@ export interface DisputeRecord {
   /** Moves from open to the verdict, in order. */
   readonly transactions: readonly DisputeTransaction[];
   /** All of it, as the chain charged it. */
-  readonly totalGas: bigint;
+  readonly totalGas: number;
   /** Execution gas of the dearest reveal or choice. */
-  readonly maxMoveGas: bigint;
+  readonly maxMoveGas: number;
   /** Execution gas of the final step's proof; 0 if it did not come to one. */
-  readonly finalStepGas: bigint;
+  readonly finalStepGas: number;
   /** Seconds of chain time from the first move to the last. */
   readonly chainSeconds: number;
   readonly finalStep?: FinalStep;
@@ -104,9 +104,9 @@ async function recordOf(chain: Chain, events: readonly DisputeEvent[]): Promise<
     state: stateOf(ended),
     fault: FAULT_NAMES[ended?.args.fault ?? 0] ?? 'none',
     transactions,
-    totalGas: transactions.reduce((sum, t) => sum + t.gas, 0n),
-    maxMoveGas: answers.reduce((max, t) => (t.executionGas > max ? t.executionGas : max), 0n),
-    finalStepGas: transactions.find((t) => t.move === 'prove')?.executionGas ?? 0n,
+    totalGas: transactions.reduce((sum, t) => sum + t.gas, 0),
+    maxMoveGas: Math.max(0, ...answers.map((t) => t.executionGas)),
+    finalStepGas: transactions.find((t) => t.move === 'prove')?.executionGas ?? 0,
     chainSeconds: await secondsBetween(chain, moves[0]!, moves.at(-1)!),
     ...(ended && isProof(transactions) ? await finalStepPart(chain, ended) : {}),
     ...(settlement ? { settlement } : {}),
@@ -128,9 +128,9 @@ export async function moveBehind(chain: Chain, hash: Hex, players: { executor: A
     move: functionName,
     by: playerOf(transaction.from, players),
     from: transaction.from,
-    gas: receipt.gasUsed,
-    executionGas: executionGas(receipt.gasUsed, transaction.input),
-    block: receipt.blockNumber,
+    gas: Number(receipt.gasUsed),
+    executionGas: executionGas(Number(receipt.gasUsed), transaction.input),
+    block: Number(receipt.blockNumber),
     txHash: hash,
   };
 }
@@ -146,7 +146,7 @@ async function settlementOf(chain: Chain, events: readonly DisputeEvent[]): Prom
   if (!settled) return undefined;
   const { gasUsed } = await chain.client.getTransactionReceipt({ hash: settled.transactionHash });
   const { slashed, bounty, compensation } = settled.args;
-  return { txHash: settled.transactionHash, gas: gasUsed, slashed, bounty, compensation };
+  return { txHash: settled.transactionHash, gas: Number(gasUsed), slashed, bounty, compensation };
 }
 
 async function secondsBetween(chain: Chain, first: DisputeEvent, last: DisputeEvent): Promise<number> {

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createWriteStream, mkdirSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AssayError } from '#core/protocol';
@@ -34,15 +34,17 @@ const READY_WITHIN_MS = 30_000;
 const STOP_GRACE_MS = 8_000;
 const PROBE_EVERY_MS = 20;
 const TAIL_LINES = 12;
+const MAX_LINE = 64 * 1024;
 
 /** Starts a process, waits until it is ready. @throws AssayError PEER_SILENT with the end of its log if it never is */
 export async function startChild(options: ChildOptions): Promise<Child> {
   mkdirSync(dirname(options.logFile), { recursive: true });
   // WHY: detached, so that Ctrl-C in the terminal reaches only us and we end them in order.
-  const child = spawn(options.command, options.args, { env: { ...inherited(), ...options.env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const log = openSync(options.logFile, 'a');
+  const child = spawn(options.command, options.args, { env: { ...inherited(), ...options.env }, stdio: ['ignore', 'pipe', log], detached: true });
   watchOver(child);
   const ended = endOf(child);
-  const readyLine = pipeToLog(child, options.logFile);
+  const readyLine = readyLineOf(child, log);
   const ready = options.probe ? probing(options.probe, ended) : readyLine;
   const facts = await Promise.race([ready, ended.then((how) => fail(options, how)), sleep(options.readyWithinMs ?? READY_WITHIN_MS, undefined, { ref: false })]);
   if (!facts) {
@@ -72,20 +74,17 @@ function endOf(child: ChildProcess): Promise<string> {
   });
 }
 
-/** Copies output to the log; resolves with the first line that is JSON and says ready. */
-function pipeToLog(child: ChildProcess, file: string): Promise<Record<string, unknown>> {
-  const log = createWriteStream(file, { flags: 'a' });
-  child.stderr?.pipe(log, { end: false });
+/** Copies standard output to the log, where standard error goes by itself; resolves with the line that is JSON and says ready. */
+function readyLineOf(child: ChildProcess, log: number): Promise<Record<string, unknown>> {
   return new Promise((resolve) => {
     let pending = '';
     child.stdout?.on('data', (chunk: Buffer) => {
-      log.write(chunk);
-      pending += chunk.toString();
-      const lines = pending.split('\n');
-      pending = lines.pop()!.slice(-64 * 1024);
+      writeSync(log, chunk);
+      const lines = (pending + chunk.toString()).split('\n');
+      pending = lines.pop()!.slice(-MAX_LINE);
       for (const line of lines) if (line.startsWith('{"ready":true')) resolve(JSON.parse(line) as Record<string, unknown>);
     });
-    child.once('close', () => log.end());
+    child.once('close', () => closeSync(log));
   });
 }
 
