@@ -88,6 +88,7 @@ export function batchesCalls(batches: Contract<typeof batchesAbi>) {
     batch: (batchId: bigint) => batches.read('batch', [batchId]),
     batchCount: () => batches.read('batchCount', []),
     includes: (batchId: bigint, claim: Root, proof: readonly Root[]) => batches.read('includes', [batchId, claim, proof]),
+    exposureOf: (executor: Address) => batches.read('exposureOf', [executor]),
     challengeWindow: () => batches.read('challengeWindow', []),
     beaconDelay: () => batches.read('beaconDelay', []),
     sampleRate: () => batches.read('sampleRate', []),

@@ -17,5 +17,5 @@ export {
   type TensorMessage,
 } from './messages.js';
 export { MAX_MESSAGE_BYTES, MODEL_CHUNK_BYTES } from './protos.js';
-export { grpcServer, type GrpcServer } from './server.js';
+export { grpcServer, requireFree, type GrpcServer } from './server.js';
 export { toStatus } from './status.js';

@@ -1,10 +1,12 @@
 import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Server } from '@grpc/grpc-js';
 import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { Transport, type GrpcOptions } from '@nestjs/microservices';
 import { HealthImplementation } from 'grpc-health-check';
+import { AssayError } from '#core/protocol';
 import { LOADER_OPTIONS, MAX_MESSAGE_BYTES, PACKAGE, PROTO_FILES } from './protos.js';
 
 export interface GrpcServer {
@@ -50,4 +52,16 @@ function statusMap(serving: boolean): Record<string, 'SERVING' | 'NOT_SERVING'> 
 function healthDefinition(): PackageDefinition {
   const folder = join(createRequire(import.meta.url).resolve('grpc-health-check/package.json'), '../proto');
   return loadSync('health/v1/health.proto', { includeDirs: [folder] });
+}
+
+/**
+ * WHY before the server binds: its own listener shares a port with another process on some systems and says so on none.
+ * @throws AssayError PORT_BUSY
+ */
+export function requireFree({ host, port }: { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', (cause) => reject(new AssayError({ code: 'PORT_BUSY', message: `cannot listen on ${host}:${port}`, facts: { host, port, reason: cause.message }, cause })));
+    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve()));
+  });
 }

@@ -1,8 +1,8 @@
-import type { Hex } from 'viem';
+import type { Address, Hex } from 'viem';
 import type { Root } from '#core/hashing';
 import { AssayError, type Request } from '#core/protocol';
 import type { JobChanges } from './changes.js';
-import { readRequest, toJson, type Charge, type ExecutorTotal } from './codec.js';
+import { readRequest, toJson, wei, type Charge, type ExecutorTotal } from './codec.js';
 import type { PrismaClient } from './generated/client.js';
 import { moveIn } from './jobs.js';
 import { batchRecord, claimRecord, type BatchRecord, type ClaimRecord, type Landing } from './records.js';
@@ -115,6 +115,15 @@ export class BatchStore {
     });
     this.changes.publish(jobIds, 'final');
     return jobIds;
+  }
+
+  /** Insured value of an executor's standing claims that no batch on chain holds yet. */
+  async promisedBy(executor: Address): Promise<bigint> {
+    const { _sum } = await this.prisma.claim.aggregate({
+      where: { executor: executor.toLowerCase(), OR: [{ batchSeq: null }, { batch: { state: 'fixed' } }], job: { state: { not: 'overturned' } } },
+      _sum: { insured: true },
+    });
+    return wei(_sum.insured);
   }
 
   async bySeq(seq: number): Promise<BatchRecord | undefined> {

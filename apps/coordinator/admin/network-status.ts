@@ -1,0 +1,58 @@
+import { Observable } from 'rxjs';
+import type { Deployment } from '#io/chain';
+import type { NetworkStatus } from '#io/rpc';
+import type { Storage } from '#io/storage';
+import type { Address } from 'viem';
+import type { PresenceBoard } from '../assignment/presence-board.js';
+
+export interface NetworkStatusParts {
+  readonly deployment: Deployment;
+  readonly coordinator: Address;
+  readonly price: bigint;
+  readonly storage: Pick<Storage, 'jobs' | 'batches' | 'disputes'>;
+  readonly board: PresenceBoard;
+  readonly stopping: AbortSignal;
+}
+
+const RECENT_BATCHES = 20;
+const LOOK_EVERY_MS = 1_000;
+
+/** What this coordinator knows of the network. */
+export class NetworkStatusService {
+  constructor(private readonly parts: NetworkStatusParts) {}
+
+  async status(): Promise<NetworkStatus> {
+    const { deployment, coordinator, price, storage, board } = this.parts;
+    const [jobs, batches, openDisputes] = await Promise.all([storage.jobs.countByState(), storage.batches.recent(RECENT_BATCHES), storage.disputes.open()]);
+    const { chainId, disputes, batches: batchesAddress, vault, token } = deployment;
+    return {
+      ...{ chainId, disputes, batches: batchesAddress, vault, token, coordinator, price, openDisputes },
+      peers: board.present().map(({ role, address, version, profile, capacity, running }) => ({ role, address, version, profile, capacity, running })),
+      jobs: Object.fromEntries(Object.entries(jobs)),
+      batchesRecent: batches.map(({ root, count, state, landing }) => ({ batchId: landing?.batchId ?? 0n, root, count, state, transaction: landing?.transaction })),
+    };
+  }
+
+  /** The status now, and again when it changed, at most once a second. */
+  watch(): Observable<NetworkStatus> {
+    return new Observable((subscriber) => {
+      let last = '';
+      let timer: NodeJS.Timeout | undefined;
+      const look = async () => {
+        const status = await this.status();
+        const text = JSON.stringify(status, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
+        if (text !== last) subscriber.next(status);
+        last = text;
+        if (!subscriber.closed) timer = setTimeout(again, LOOK_EVERY_MS);
+      };
+      const again = () => void look().catch((error: unknown) => subscriber.error(error));
+      const stop = () => subscriber.complete();
+      this.parts.stopping.addEventListener('abort', stop, { once: true });
+      again();
+      return () => {
+        clearTimeout(timer);
+        this.parts.stopping.removeEventListener('abort', stop);
+      };
+    });
+  }
+}

@@ -1,0 +1,203 @@
+import type { Address } from 'viem';
+import type { Root, Tensor } from '#core/hashing';
+import { asAssayError, AssayError, type Job, type NetworkId } from '#core/protocol';
+import type { JobRecord, JobStore, ModelRecord } from '#io/storage';
+import type { Logger } from '#platform';
+import { checkClaim, type Answered } from './claim-check.js';
+import { chooseExecutor, type Candidate } from './executor-choice.js';
+import type { PresenceBoard } from './presence-board.js';
+
+export interface AssignerParts {
+  readonly network: NetworkId;
+  readonly coordinator: Address;
+  readonly leaseMs: number;
+  readonly jobs: Pick<JobStore, 'waiting' | 'leasesExpired' | 'lease' | 'release' | 'answer' | 'fail' | 'expire'>;
+  readonly modelById: (modelId: Root) => Promise<ModelRecord | undefined>;
+  readonly inputsOf: (job: JobRecord) => Promise<Tensor[]>;
+  readonly coverOf: (executor: Address) => Promise<bigint>;
+  /** Gives the job to the executor and brings back what it answered, its outputs in hand. Throws what went wrong. */
+  readonly ask: (executor: Address, job: Omit<Job, 'inputs'>, inputs: readonly Tensor[]) => Promise<Answered>;
+  readonly board: PresenceBoard;
+  readonly now: () => number;
+  readonly log: Logger;
+  /** Told about every answer stored. */
+  readonly onAnswer: () => void;
+}
+
+/** Jobs out at executors at once. */
+export const MAX_OUT = 64;
+/** Executors that get a job before it is given up. */
+export const MAX_EXECUTORS_PER_JOB = 5;
+/** Looks at waiting jobs and leases at least this often, whatever else happens. */
+const LOOK_EVERY_MS = 250;
+/** An executor that did not answer, or had no room, is left alone for so long. */
+const PAUSE_MS = 1_000;
+const NO_ROOM_PAUSE_MS = 100;
+/** Waiting jobs looked at beyond those that there is room for: some may fit no executor. */
+const SKIPPED = 64;
+/** Jobs whose deadline passes while nobody has room are found this often. */
+const SWEEP_EVERY_MS = 1_000;
+
+/** Failures that say nothing about this executor and this job together: the same one may be asked again. */
+const MAY_ASK_AGAIN = new Set(['CAPACITY_EXHAUSTED', 'SHUTTING_DOWN']);
+
+/**
+ * Gives waiting jobs to executors: one lease at a time per job, a bounded number of jobs out, a bounded number of executors per job.
+ * Everything it knows it can read again from the store; a lease left by a process that died runs out.
+ */
+export class Assigner {
+  private readonly out = new Map<Root, { executor: string; insured: bigint; done: Promise<void> }>();
+  private readonly paused = new Map<string, number>();
+  private looking: Promise<void> | undefined;
+  private lookAgain = false;
+  private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
+  private sweptAt = 0;
+
+  constructor(private readonly parts: AssignerParts) {}
+
+  start(): void {
+    this.timer = setInterval(() => this.wake(), LOOK_EVERY_MS);
+    this.wake();
+  }
+
+  /** Something may be to do: a new job, a new executor. */
+  wake(): void {
+    if (this.stopped) return;
+    if (this.looking) {
+      this.lookAgain = true;
+      return;
+    }
+    this.looking = this.look()
+      .catch((err: unknown) => this.parts.log.error({ event: 'assignment.failed', err }, 'waiting jobs could not be looked at; trying again'))
+      .finally(() => {
+        this.looking = undefined;
+        if (this.lookAgain) {
+          this.lookAgain = false;
+          this.wake();
+        }
+      });
+  }
+
+  /** Takes no new job and waits for those that are out, each at most for its lease. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearInterval(this.timer);
+    await this.looking;
+    await Promise.all([...this.out.values()].map(({ done }) => done));
+  }
+
+  private async look(): Promise<void> {
+    await this.takeBack();
+    const candidates = await this.candidates();
+    const room = Math.min(MAX_OUT - this.out.size, candidates.reduce((sum, c) => sum + Math.max(0, c.capacity - c.busy), 0));
+    if (room === 0 && !this.sweepDue()) return;
+    const waiting = await this.parts.jobs.waiting(2 * room + SKIPPED);
+    for (const job of waiting) {
+      if (this.out.size >= MAX_OUT || this.stopped) return;
+      if (!this.out.has(job.jobId)) await this.give(job, candidates);
+    }
+  }
+
+  private sweepDue(): boolean {
+    if (this.parts.now() - this.sweptAt < SWEEP_EVERY_MS) return false;
+    this.sweptAt = this.parts.now();
+    return true;
+  }
+
+  /** Leases that ran out without anybody here waiting for an answer: left by a process that died. */
+  private async takeBack(): Promise<void> {
+    const now = new Date(this.parts.now());
+    for (const job of await this.parts.jobs.leasesExpired(now, 4 * MAX_OUT)) {
+      if (!this.out.has(job.jobId) && job.executor) await this.parts.jobs.release(job.jobId, { executor: job.executor, askAgain: false, now });
+    }
+  }
+
+  private async candidates(): Promise<(Candidate & { busy: number })[]> {
+    const now = this.parts.now();
+    const there = this.parts.board.present('executor').filter(({ address }) => (this.paused.get(address.toLowerCase()) ?? 0) <= now);
+    return Promise.all(
+      there.map(async ({ address, profile, models, capacity }) => {
+        const key = address.toLowerCase() as Address;
+        const mine = [...this.out.values()].filter((out) => out.executor === key);
+        const insured = mine.reduce((sum, out) => sum + out.insured, 0n);
+        const cover = await this.parts.coverOf(key).catch(() => -1n);
+        return { address: key, profile, models, capacity, busy: mine.length, cover: cover - insured };
+      }),
+    );
+  }
+
+  private async give(job: JobRecord, candidates: (Candidate & { busy: number; cover: bigint })[]): Promise<void> {
+    const now = this.parts.now();
+    if (await this.isOver(job, now)) return;
+    const model = await this.parts.modelById(job.request.modelId);
+    if (!model) return void (await this.fail(job, new AssayError({ code: 'MODEL_UNKNOWN', facts: { modelId: job.request.modelId } })));
+    const { insuredValue } = job.request;
+    const chosen = chooseExecutor(candidates, { modelId: model.modelId, profile: model.profile, insuredValue, excluded: job.tried });
+    if (!chosen) return;
+    const executor = chosen.address as Address;
+    const until = leaseEnd(job, now, this.parts.leaseMs);
+    if (!(await this.parts.jobs.lease(job.jobId, { executor, until: new Date(until), now: new Date(now) }))) return;
+    chosen.busy++;
+    Object.assign(chosen, { cover: chosen.cover - insuredValue });
+    const done = this.attempt({ job, model, executor, until }).finally(() => {
+      this.out.delete(job.jobId);
+      this.wake();
+    });
+    this.out.set(job.jobId, { executor, insured: insuredValue, done });
+  }
+
+  /** Too late, or too many executors failed: the job ends here. */
+  private async isOver(job: JobRecord, now: number): Promise<boolean> {
+    if (job.tried.length >= MAX_EXECUTORS_PER_JOB) {
+      await this.fail(job, new AssayError({ code: 'JOB_FAILED', message: `${job.tried.length} executors did not answer` }));
+      return true;
+    }
+    if (job.request.deadline * 1000n > BigInt(now)) return false;
+    if (job.state === 'overturned') await this.fail(job, new AssayError({ code: 'REQUEST_EXPIRED', message: 'the answer was overturned, and the deadline passed before another executor answered' }));
+    else await this.parts.jobs.expire(job.jobId, new Date(now));
+    return true;
+  }
+
+  private async fail(job: JobRecord, { code, message }: AssayError): Promise<void> {
+    this.parts.log.warn({ event: 'job.failed', jobId: job.jobId, code }, message);
+    await this.parts.jobs.fail(job.jobId, { code, message, now: new Date(this.parts.now()) });
+  }
+
+  private async attempt(given: { job: JobRecord; model: ModelRecord; executor: Address; until: number }): Promise<void> {
+    const { job, executor } = given;
+    const { log, jobs } = this.parts;
+    try {
+      const { digest, answered } = await this.asked(given);
+      const stored = await jobs.answer(job.jobId, { digest, ...answered, now: new Date(this.parts.now()) });
+      if (!stored) return log.warn({ event: 'answer.late', jobId: job.jobId, executor }, 'an answer came after its lease; it is not used');
+      log.info({ event: 'job.answered', jobId: job.jobId, executor, digest }, 'job answered');
+      this.parts.onAnswer();
+    } catch (thrown) {
+      await this.takeFrom(given, asAssayError(thrown)).catch((err: unknown) => log.error({ event: 'release.failed', jobId: job.jobId, err }, 'a job could not be taken back; its lease runs out'));
+    }
+  }
+
+  private async asked({ job, model, executor, until }: { job: JobRecord; model: ModelRecord; executor: Address; until: number }) {
+    const { network, coordinator } = this.parts;
+    const { jobId, request, fee } = job;
+    const inputs = await this.parts.inputsOf(job);
+    const message = { jobId, request, requestSignature: job.signature, coordinator, fee, leaseUntil: until };
+    const answered = await this.parts.ask(executor, message, inputs);
+    const digest = await checkClaim({ network, jobId, request, fee, executor, coordinator, outputs: model.signature.outputs }, answered);
+    return { digest, answered };
+  }
+
+  private async takeFrom({ job, executor }: { job: JobRecord; executor: Address }, error: AssayError): Promise<void> {
+    const askAgain = MAY_ASK_AGAIN.has(error.code);
+    this.parts.log.warn({ event: 'job.moved-on', jobId: job.jobId, executor, code: error.code, facts: error.facts }, `the executor did not answer: ${error.message}`);
+    if (error.code === 'PEER_SILENT') this.parts.board.drop('executor', executor);
+    this.paused.set(executor, this.parts.now() + (askAgain ? NO_ROOM_PAUSE_MS : PAUSE_MS));
+    await this.parts.jobs.release(job.jobId, { executor, askAgain, now: new Date(this.parts.now()) });
+  }
+}
+
+/** WHY not beyond the deadline: executors refuse what the submitter no longer wants. */
+function leaseEnd(job: JobRecord, now: number, leaseMs: number): number {
+  return Math.min(now + leaseMs, Number(job.request.deadline) * 1000);
+}

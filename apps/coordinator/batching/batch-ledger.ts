@@ -1,0 +1,47 @@
+import { parseEvents, type Chain, type ChainEvent } from '#io/chain';
+import { AssayError } from '#core/protocol';
+import type { Landing } from '#io/storage';
+import type { BatchLedger } from './batcher.js';
+
+type Committed = Extract<ChainEvent, { eventName: 'BatchCommitted' }>;
+
+/** Blocks asked for at once when looking for a lost batch. */
+const RANGE = 2_000n;
+
+/**
+ * @param readUpTo the block up to which the chain's events are already in the store
+ */
+export function batchLedger(chain: Chain, readUpTo: () => Promise<bigint>): BatchLedger {
+  const account = chain.account!;
+  return {
+    commit: async (plan) => {
+      const { receipt } = await chain.batches.commit(plan);
+      const event = parseEvents(receipt.logs).find(isCommitted);
+      if (!event) throw new AssayError({ code: 'INVARIANT_BROKEN', message: 'a commit transaction without its event', facts: { transaction: receipt.transactionHash } });
+      return landingOf(chain, event);
+    },
+    find: async (root) => {
+      const head = await chain.blockNumber();
+      for (let from = await readUpTo(); from <= head; from += RANGE) {
+        const logs = await chain.client.getLogs({ address: chain.batches.address, fromBlock: from, toBlock: from + RANGE - 1n < head ? from + RANGE - 1n : head });
+        const event = parseEvents(logs).filter(isCommitted).find((e) => e.args.root === root && e.args.coordinator.toLowerCase() === account.toLowerCase());
+        if (event) return landingOf(chain, event);
+      }
+      return undefined;
+    },
+    isQuiet: async () => {
+      const count = (blockTag: 'latest' | 'pending') => chain.client.getTransactionCount({ address: account, blockTag });
+      const [mined, known] = await Promise.all([count('latest'), count('pending')]);
+      return mined === known;
+    },
+  };
+}
+
+export async function landingOf(chain: Pick<Chain, 'client'>, event: Committed): Promise<Landing> {
+  const { timestamp } = await chain.client.getBlock({ blockNumber: event.blockNumber });
+  return { batchId: event.args.batchId, transaction: event.transactionHash, block: event.blockNumber, committedAt: timestamp };
+}
+
+export function isCommitted(event: ChainEvent): event is Committed {
+  return event.eventName === 'BatchCommitted';
+}

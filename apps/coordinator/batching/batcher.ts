@@ -1,0 +1,135 @@
+import type { Address } from 'viem';
+import type { Root } from '#core/hashing';
+import { asAssayError, type AssayError } from '#core/protocol';
+import type { BatchedClaim, BatchRecord, BatchStore, Landing } from '#io/storage';
+import type { Logger } from '#platform';
+import { planBatch, type BatchPlan } from './batch-plan.js';
+
+export interface BatcherParts {
+  readonly batches: Pick<BatchStore, 'unbatched' | 'fix' | 'dissolve' | 'notLanded' | 'land'>;
+  readonly ledger: BatchLedger;
+  readonly intervalMs: number;
+  readonly maxClaims: number;
+  readonly now: () => number;
+  readonly log: Logger;
+}
+
+/** What batching needs from the chain. */
+export interface BatchLedger {
+  commit(plan: Omit<BatchPlan, 'leaves'> & { count: number }): Promise<Landing>;
+  /** Where the root landed, if it did, looking at everything the chain has now. */
+  find(root: Root): Promise<Landing | undefined>;
+  /** True if no transaction of this coordinator waits to be mined. */
+  isQuiet(): Promise<boolean>;
+}
+
+/** An account for whose sake the contract refused a batch is left out for so long. */
+const HOLD_BACK_MS = 30_000;
+
+/**
+ * Puts answered claims into batches and the batches on chain, one at a time.
+ * INVARIANT: a batch is stored before its transaction is made, and is sent again only when no transaction of ours is under way
+ * and the chain does not have it: it lands at most once, whenever this process dies.
+ */
+export class Batcher {
+  private answers = 0;
+  private readonly heldBack = new Map<string, number>();
+  private wakeUp: () => void = () => {};
+  private running: Promise<void> | undefined;
+  private stopped = false;
+
+  constructor(private readonly parts: BatcherParts) {}
+
+  start(): void {
+    this.running = this.run();
+  }
+
+  /** Counts an answer; a full batch does not wait for the interval. */
+  noteAnswer(): void {
+    if (++this.answers >= this.parts.maxClaims) this.wakeUp();
+  }
+
+  /** Waits for the batch under way; claims not batched yet wait in the store. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.wakeUp();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopped) {
+      await this.round().catch((thrown: unknown) => {
+        const { code, message, facts } = asAssayError(thrown);
+        this.parts.log.error({ event: 'batch.failed', code, facts, err: thrown }, `no batch this time: ${message}`);
+      });
+      if (!this.stopped && this.answers < this.parts.maxClaims) await this.pause();
+    }
+  }
+
+  private pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.parts.intervalMs);
+      this.wakeUp = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  private async round(): Promise<void> {
+    this.answers = 0;
+    for (const batch of await this.parts.batches.notLanded()) await this.resume(batch);
+    const claims = await this.parts.batches.unbatched(this.parts.maxClaims);
+    const plan = planBatch(claims.filter((claim) => !this.isHeldBack(claim)));
+    if (!plan) return;
+    const batch = await this.parts.batches.fix({ ...plan, now: new Date(this.parts.now()) });
+    this.parts.log.info({ event: 'batch.fixed', seq: batch.seq, root: batch.root, count: batch.count }, 'batch made');
+    await this.send(batch);
+  }
+
+  /** A batch whose fate is unknown: from an earlier process, or after a failed attempt. */
+  private async resume(batch: BatchRecord): Promise<void> {
+    const { ledger, log } = this.parts;
+    if (!(await ledger.isQuiet())) return log.warn({ event: 'batch.waiting', seq: batch.seq }, 'a transaction of this account is under way; looking again later');
+    const landing = await ledger.find(batch.root);
+    if (landing) await this.landed(batch, landing);
+    else await this.send(batch);
+  }
+
+  private async send(batch: BatchRecord): Promise<void> {
+    const { root, count, totals, charges } = batch;
+    try {
+      await this.landed(batch, await this.parts.ledger.commit({ root, count, totals, charges }));
+    } catch (thrown) {
+      const error = asAssayError(thrown);
+      // WHY only then: a refusal by the contract is certain, anything else leaves the batch's fate open.
+      if (error.code === 'CHAIN_REVERTED') await this.refused(batch, error);
+      else throw error;
+    }
+  }
+
+  private async landed(batch: BatchRecord, landing: Landing): Promise<void> {
+    await this.parts.batches.land(batch.root, landing, new Date(this.parts.now()));
+    this.parts.log.info({ event: 'batch.committed', seq: batch.seq, batchId: landing.batchId, count: batch.count, root: batch.root, txHash: landing.transaction, block: landing.block }, 'batch on chain');
+  }
+
+  private async refused(batch: BatchRecord, error: AssayError): Promise<void> {
+    const culprit = culpritOf(error, batch);
+    if (!culprit) throw error;
+    this.heldBack.set(culprit, this.parts.now() + HOLD_BACK_MS);
+    await this.parts.batches.dissolve(batch.seq, new Date(this.parts.now()));
+    this.parts.log.warn({ event: 'batch.refused', seq: batch.seq, account: culprit, facts: error.facts }, `the contract refused the batch because of ${culprit}: ${error.message}`);
+  }
+
+  private isHeldBack({ claim, request }: BatchedClaim): boolean {
+    const now = this.parts.now();
+    return [claim.executor, request.submitter].some((account) => (this.heldBack.get(account.toLowerCase()) ?? 0) > now);
+  }
+}
+
+/** The account in the batch that the contract's error names: an executor without stake, a submitter without balance. */
+function culpritOf(error: AssayError, batch: BatchRecord): Address | undefined {
+  const args = Array.isArray(error.facts['args']) ? error.facts['args'].map((arg) => String(arg).toLowerCase()) : [];
+  const accounts = [...batch.totals.map((total) => total.executor), ...batch.charges.map((charge) => charge.submitter)];
+  return accounts.map((account) => account.toLowerCase() as Address).find((account) => args.includes(account));
+}

@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { commonVariables, hostPort, readConfig, variable, wholeNumber, type Environment } from '#platform';
+
+const amount = z.string().regex(/^\d{1,38}$/, 'is not a whole number of the token’s smallest unit').transform(BigInt);
+
+const schema = z.object({
+  ...commonVariables,
+  ASSAY_GRPC_LISTEN: variable(hostPort, '127.0.0.1:50051'),
+  DATABASE_URL: variable(z.string().regex(/^postgres(ql)?:\/\//, 'is not a postgresql:// URL').optional(), 'postgresql://user:password@127.0.0.1:5432/assay'),
+  ASSAY_PGLITE_DIR: variable(z.string().min(1).optional(), './data/coordinator/database'),
+  /** How long an answered job waits for its batch. */
+  ASSAY_BATCH_INTERVAL_MS: variable(wholeNumber(50, 3_600_000).default(2_000), '2000'),
+  ASSAY_BATCH_MAX: variable(wholeNumber(1, 4_096).default(1_024), '1024'),
+  /** How long an executor may take for a job. */
+  ASSAY_LEASE_MS: variable(wholeNumber(100, 3_600_000).default(30_000), '30000'),
+  ASSAY_MODEL_MAX_BYTES: variable(wholeNumber(1, 2 ** 30).default(256 * 2 ** 20), '268435456'),
+  /** What a job costs, in the token's smallest unit. */
+  ASSAY_JOB_PRICE: variable(amount.default(10n ** 15n), '1000000000000000'),
+  /** Jobs without an answer at once; further ones are refused. */
+  ASSAY_MAX_OPEN_JOBS: variable(wholeNumber(1, 1_000_000).default(10_000), '10000'),
+});
+
+export type CoordinatorConfig = z.infer<typeof schema>;
+
+export function coordinatorConfig(env: Environment): CoordinatorConfig {
+  const oneDatabase = schema.refine((c) => (c.DATABASE_URL === undefined) !== (c.ASSAY_PGLITE_DIR === undefined), {
+    path: ['DATABASE_URL'],
+    message: 'set either this or ASSAY_PGLITE_DIR, not both and not neither',
+  });
+  return readConfig(oneDatabase, env);
+}

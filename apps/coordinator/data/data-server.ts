@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import type { Root } from '#core/hashing';
+import { AssayError, inputsQuerySchema, modelQuerySchema, subjects, type ClaimsPage, type ClaimsQuery } from '#core/protocol';
+import { CLAIMS, INPUTS, MODEL, type Messaging, type Serving } from '#io/messaging';
+import type { Storage } from '#io/storage';
+import type { ModelPublisher } from './model-publisher.js';
+
+export interface DataServerParts {
+  readonly storage: Pick<Storage, 'batches' | 'jobs' | 'models' | 'tensors'>;
+  readonly messaging: Pick<Messaging, 'serve' | 'payloads'>;
+  readonly publisher: ModelPublisher;
+}
+
+const MAX_IN_FLIGHT = { maxInFlight: 64 };
+
+/** Serves what executors and challengers need to check the network: claims of a batch, inputs of a job, models. */
+export class DataServer {
+  private serving: Serving[] = [];
+
+  constructor(private readonly parts: DataServerParts) {}
+
+  start(): void {
+    const { messaging } = this.parts;
+    this.serving = [
+      messaging.serve(subjects.claims, CLAIMS, (query) => this.claims(query), MAX_IN_FLIGHT),
+      messaging.serve(subjects.inputs, INPUTS, (query) => this.inputs(query), MAX_IN_FLIGHT),
+      messaging.serve(subjects.model, MODEL, (query) => this.model(query), MAX_IN_FLIGHT),
+    ];
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.serving.map((serving) => serving.stop()));
+  }
+
+  private async claims({ batchId, from, limit }: ClaimsQuery): Promise<ClaimsPage> {
+    const { batches } = this.parts.storage;
+    const batch = await batches.byChainId(batchId);
+    if (!batch) throw new AssayError({ code: 'BATCH_UNKNOWN', facts: { batchId } });
+    const claims = await batches.claimsOf(batch.seq, from, limit);
+    return { total: batch.count, claims: claims.map(({ request, requestSignature, claim, signature }) => ({ request, requestSignature, claim, signature })) };
+  }
+
+  private async inputs({ jobId }: z.infer<typeof inputsQuerySchema>) {
+    const { jobs, tensors } = this.parts.storage;
+    const job = await jobs.byId(jobId.toLowerCase() as Root);
+    if (!job) throw new AssayError({ code: 'JOB_UNKNOWN', facts: { jobId } });
+    return { inputs: await this.parts.messaging.payloads.pack(await tensors.byRoots(job.inputs)) };
+  }
+
+  private async model({ modelId }: z.infer<typeof modelQuerySchema>) {
+    const model = await this.parts.storage.models.byId(modelId.toLowerCase() as Root);
+    if (!model) throw new AssayError({ code: 'MODEL_UNKNOWN', facts: { modelId } });
+    await this.parts.publisher.ensure(model);
+    return { name: model.names[0] ?? model.modelId, bytes: model.bytes };
+  }
+}

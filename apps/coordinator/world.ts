@@ -1,0 +1,56 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { AssayError } from '#core/protocol';
+import { addressOf, connectChain, readDeployment, type Chain } from '#io/chain';
+import { connectMessaging, type Messaging } from '#io/messaging';
+import { openStorage, type Storage } from '#io/storage';
+import { connectWithRetry, systemClock, type Clock, type Logger, type Shutdown } from '#platform';
+import type { CoordinatorConfig } from './config.js';
+
+/** Everything outside of this process that it works with. */
+export interface World {
+  readonly config: CoordinatorConfig;
+  readonly storage: Storage;
+  readonly chain: Chain;
+  readonly messaging: Messaging;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Aborts when the process begins to stop. */
+  readonly stopping: AbortSignal;
+}
+
+export interface OpenWorldOptions {
+  readonly config: CoordinatorConfig;
+  readonly log: Logger;
+  readonly shutdown: Pick<Shutdown, 'onShutdown'>;
+  readonly stopping: AbortSignal;
+}
+
+const RETRY = { attempts: 8, firstDelayMs: 250, maxDelayMs: 4_000, clock: systemClock };
+
+/** Opens database, chain and broker, each with bounded patience; what was opened closes at shutdown, the database last. */
+export async function openWorld({ config, log, shutdown, stopping }: OpenWorldOptions): Promise<World> {
+  const deployment = await readDeployment(config.ASSAY_DEPLOYMENT);
+  const storage = await openStorage({ database: databaseOf(config), migrations: migrationsFolder(), artifacts: join(config.ASSAY_DATA_DIR, 'models') });
+  shutdown.onShutdown('database', () => storage.close());
+  const chain = await connectWithRetry(() => connectChain({ rpcUrl: config.ASSAY_RPC_URL, deployment, privateKey: config.ASSAY_PRIVATE_KEY }), { ...RETRY, what: 'chain', code: 'CHAIN_UNREACHABLE', log });
+  const broker = { url: config.ASSAY_NATS_URL, seed: config.ASSAY_NATS_SEED, role: 'coordinator', address: addressOf(config.ASSAY_PRIVATE_KEY), log } as const;
+  const messaging = await connectWithRetry(() => connectMessaging(broker), { ...RETRY, what: 'broker', code: 'BROKER_UNREACHABLE', log });
+  shutdown.onShutdown('broker', () => messaging.close());
+  await messaging.objects.createBuckets();
+  return { config, storage, chain, messaging, clock: systemClock, log, stopping };
+}
+
+function databaseOf({ DATABASE_URL, ASSAY_PGLITE_DIR }: CoordinatorConfig) {
+  return DATABASE_URL === undefined ? { folder: ASSAY_PGLITE_DIR! } : { url: DATABASE_URL };
+}
+
+/** prisma/migrations of the checkout this file is in; it runs from the sources and from dist. */
+function migrationsFolder(): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); folder !== dirname(folder); folder = dirname(folder)) {
+    const candidate = join(folder, 'prisma/migrations');
+    if (existsSync(candidate)) return candidate;
+  }
+  throw new AssayError({ code: 'INVARIANT_BROKEN', message: 'the migrations are not beside the program' });
+}
