@@ -36,7 +36,8 @@ function checkedTensor(given: GivenTensor, spec: NamedSpec, index: number): Tens
     throw new AssayError({ code: 'TENSOR_DATA_MISMATCH', message: `input ${spec.name} has ${bytes} bytes of data, not ${given.data.length}`, facts: { ...facts, expectedBytes: bytes, bytes: given.data.length } });
   }
   // WHY a copy: decoded bytes are a view into the whole message, which must not live as long as the tensor, at any alignment.
-  const tensor: Tensor = { dtype: spec.dtype as Dtype, dims: spec.dims, data: given.data.slice() };
+  // Not slice(): a Buffer's is a view again.
+  const tensor: Tensor = { dtype: spec.dtype as Dtype, dims: spec.dims, data: new Uint8Array(given.data) };
   requireCanonical(tensor, given.data, facts);
   return tensor;
 }

@@ -30,7 +30,8 @@ export interface Child {
   kill(signal: NodeJS.Signals): void;
 }
 
-const READY_WITHIN_MS = 30_000;
+/** A loaded machine takes its time; a process that fails says so by ending. */
+const READY_WITHIN_MS = 120_000;
 const STOP_GRACE_MS = 8_000;
 const PROBE_EVERY_MS = 20;
 const TAIL_LINES = 12;

@@ -52,8 +52,6 @@ async function fund(chain: Awaited<ReturnType<typeof connectChain>>, balance: bi
   const account = chain.account!;
   if (balance + stake === 0n || (await chain.client.getTransactionCount({ address: account })) > 0) return;
   await chain.token.mint(account, balance + stake);
-  if (balance > 0n) await chain.vault.deposit(account, balance);
-  if (stake === 0n) return;
-  await chain.token.approve(chain.vault.address, stake);
-  await chain.vault.stake(stake);
+  await chain.vault.deposit(account, balance + stake);
+  if (stake > 0n) await chain.vault.stake(stake);
 }
