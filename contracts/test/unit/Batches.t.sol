@@ -110,7 +110,7 @@ contract BatchesTest is World {
 
     function testFuzz_exposureLimit_isStakeTimesOdds(uint128 stake, uint32 rate) public {
         vm.assume(rate > 0);
-        Batches other = new Batches(address(this), vault, IBatches.Parameters(20, 1, rate));
+        Batches other = newBatches(IBatches.Parameters(20, 1, rate));
         uint256 limit = other.exposureLimit(stake);
         uint256 rest = (1 << 32) - uint256(rate);
         assertTrue(limit * rest <= uint256(stake) * rate, "not above");
@@ -118,7 +118,7 @@ contract BatchesTest is World {
     }
 
     function test_exposureLimit_noneIfEverythingIsChecked() public {
-        Batches other = new Batches(address(this), vault, IBatches.Parameters(20, 1, 1 << 32));
+        Batches other = newBatches(IBatches.Parameters(20, 1, 1 << 32));
         assertEq(other.exposureLimit(1), type(uint256).max, "no cheating pays");
     }
 
@@ -131,7 +131,7 @@ contract BatchesTest is World {
         ];
         for (uint256 i = 0; i < bad.length; i++) {
             vm.expectRevert(IBatches.BadParameters.selector);
-            new Batches(address(this), vault, bad[i]);
+            newBatches(bad[i]);
         }
     }
 

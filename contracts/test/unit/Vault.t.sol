@@ -25,7 +25,7 @@ contract VaultTest is World {
 
     function test_deposit_refusesATokenThatTakesAFee() public {
         GreedyToken greedy = new GreedyToken();
-        Vault other = new Vault(address(greedy), UNBONDING, address(1), address(2));
+        Vault other = newVault(address(greedy), address(1), address(2));
         greedy.mint(address(this), 100);
         greedy.approve(address(other), 100);
         vm.expectRevert(abi.encodeWithSelector(IVault.TokenTookAFee.selector, 100, 99));

@@ -213,8 +213,8 @@ abstract contract Table is World {
         for (; i < FanOut.stateCount(n) - 1; i++) {
             if (_revealedState(i) != own.stateOf(game.element, game.lowStep + uint64((i + 1) * stride))) break;
         }
-        last = _pickState(i);
-        if (i > 0) before = _pickState(i - 1);
+        last = pickState(i);
+        if (i > 0) before = pickState(i - 1);
     }
 
     function _chooseSegment(ToyTrace.Run memory own) private returns (bool) {
@@ -244,7 +244,7 @@ abstract contract Table is World {
         return uint64(uint256(revealed[i / 4]) >> (192 - 64 * (i % 4)));
     }
 
-    function _pickState(uint32 i) private view returns (Choice memory) {
+    function pickState(uint32 i) internal view returns (Choice memory) {
         return Choice(i, 0, revealed[i / 4], Tree.build(revealed).siblings(i / 4));
     }
 

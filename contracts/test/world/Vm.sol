@@ -19,6 +19,7 @@ interface Vm {
     function expectRevert(bytes4 selector) external;
     function expectRevert() external;
     function expectPartialRevert(bytes4 selector) external;
+    function getCode(string calldata artifact) external view returns (bytes memory);
     function recordLogs() external;
     function getRecordedLogs() external returns (Log[] memory);
     function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
@@ -50,6 +51,18 @@ abstract contract Test {
 
     function assertTrue(bool condition, string memory reason) internal pure {
         vm.assertTrue(condition, reason);
+    }
+
+    /// Deploys an artifact by name. WHY not `new`: with viaIR every test would compile the whole contract once more.
+    function create(string memory name, bytes memory arguments) internal returns (address at_) {
+        bytes memory code = bytes.concat(vm.getCode(name), arguments);
+        assembly ("memory-safe") {
+            at_ := create(0, add(code, 0x20), mload(code))
+            if iszero(at_) {
+                returndatacopy(code, 0, returndatasize())
+                revert(code, returndatasize())
+            }
+        }
     }
 
     function bound(uint256 value, uint256 low, uint256 high) internal pure returns (uint256) {

@@ -8,7 +8,6 @@ import {Vault} from "../../src/Vault.sol";
 import {IBatches} from "../../src/interfaces/IBatches.sol";
 import {IDisputes} from "../../src/interfaces/IDisputes.sol";
 import {IStepVerifier} from "../../src/interfaces/IStepVerifier.sol";
-import {ToyStep} from "../ToyStep.sol";
 import {Test} from "./Vm.sol";
 
 /// A deployed network and its people, each with money.
@@ -45,16 +44,28 @@ abstract contract World is Test {
     }
 
     function deploy() internal {
-        token = new TestToken();
-        steps = new ToyStep();
+        token = TestToken(create("TestToken.sol:TestToken", ""));
+        steps = IStepVerifier(create("ToyStep.sol:ToyStep", ""));
         uint64 nonce = vm.getNonce(address(this));
         address batchesAt = vm.computeCreateAddress(address(this), nonce + 1);
         address disputesAt = vm.computeCreateAddress(address(this), nonce + 2);
-        vault = new Vault(address(token), UNBONDING, batchesAt, disputesAt);
-        batches = new Batches(address(this), vault, IBatches.Parameters(20, 1, 1 << 31));
-        disputes = new Disputes(vault, steps, parameters());
+        vault = newVault(address(token), batchesAt, disputesAt);
+        batches = newBatches(IBatches.Parameters(20, 1, 1 << 31));
+        disputes = newDisputes(parameters());
         assertEq(address(batches), batchesAt, "batches where the vault expects them");
         assertEq(address(disputes), disputesAt, "disputes where the vault expects them");
+    }
+
+    function newVault(address token_, address batches_, address disputes_) internal returns (Vault) {
+        return Vault(create("Vault.sol:Vault", abi.encode(token_, UNBONDING, batches_, disputes_)));
+    }
+
+    function newBatches(IBatches.Parameters memory p) internal returns (Batches) {
+        return Batches(create("Batches.sol:Batches", abi.encode(address(this), vault, p)));
+    }
+
+    function newDisputes(IDisputes.Parameters memory p) internal returns (Disputes) {
+        return Disputes(create("Disputes.sol:Disputes", abi.encode(vault, steps, p)));
     }
 
     function parameters() internal pure returns (IDisputes.Parameters memory) {
