@@ -5,7 +5,7 @@ import type { Chain } from '#io/chain';
 import { failureOf, type BatchedClaim } from '#io/messaging';
 import type { Clock, Logger } from '#platform';
 import type { SeenBatch } from '../watching/batch-watch.js';
-import { checkBatchRoot } from './batch-claims.js';
+import { claimsOfBatch } from './batch-claims.js';
 import { checkClaim, type Checked, type ClaimCheckParts } from './claim-check.js';
 import type { ChallengerMetrics } from './metrics.js';
 import type { Gate } from './gate.js';
@@ -13,6 +13,7 @@ import type { Gate } from './gate.js';
 /** A claim with the batch it is in and what its check found. */
 export interface Finding extends Checked {
   readonly batch: SeenBatch;
+  /** Position in the draw order. */
   readonly index: number;
   readonly batched: BatchedClaim;
 }
@@ -49,7 +50,9 @@ export async function checkBatch(batch: SeenBatch, parts: BatchCheckParts): Prom
     const claims = await persistently(() => servedClaims(batch, parts), until, parts);
     await Promise.all(drawn.map((index) => parts.gate.run(() => checkOne({ batch, index, batched: claims[index]! }, until, parts))));
   } catch (err) {
-    if (!signal.aborted) log.warn({ event: 'batch.unknown', batchId: batch.batchId, ...failureOf(err), facts: err instanceof AssayError ? err.facts : {} }, 'a batch could not be checked');
+    if (signal.aborted) return;
+    if (err instanceof AssayError && err.code === 'STATE_CONFLICT') return log.info({ event: 'batch.closed', batchId: batch.batchId }, 'the batch can no longer be challenged');
+    log.warn({ event: 'batch.unknown', batchId: batch.batchId, ...failureOf(err), facts: err instanceof AssayError ? err.facts : {} }, 'a batch could not be checked');
   }
 }
 
@@ -60,9 +63,7 @@ async function windowEnd({ batchId }: SeenBatch, { chain }: BatchCheckParts): Pr
 }
 
 async function servedClaims(batch: SeenBatch, { fetchClaims, network }: BatchCheckParts): Promise<BatchedClaim[]> {
-  const served = await fetchClaims(batch.batchId, batch.count);
-  checkBatchRoot(batch, served, network);
-  return served;
+  return claimsOfBatch(batch, await fetchClaims(batch.batchId, batch.count), network);
 }
 
 async function drawShare(batch: SeenBatch, until: bigint, parts: BatchCheckParts): Promise<number[]> {

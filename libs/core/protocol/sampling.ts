@@ -9,10 +9,19 @@ export const SAMPLE_RATE_ONE = 2n ** 32n;
  * keccak256(abi.encode(beacon, challenger, index)) are below the rate. Anyone can recompute it once the beacon is known.
  *
  * @param beacon prevrandao of the batch's beacon block
- * @param index position of the claim in the batch, from 0
+ * @param index position of the claim in the batch's draw order, from 0
  * @param rate 0n (nobody) … 2^32 (everybody)
  */
 export function isDrawn(beacon: Root, challenger: Address, draw: { index: bigint; rate: bigint }): boolean {
   const digest = keccak256(encodeAbiParameters([{ type: 'bytes32' }, { type: 'address' }, { type: 'uint256' }], [beacon, challenger, draw.index]));
   return BigInt(digest) >> 224n < draw.rate;
+}
+
+/**
+ * The claims of a batch in the order in which they are drawn: by ascending claim digest.
+ * WHY: the batch's root does not fix an order (its tree sorts the leaves), and whoever serves the claims knows the beacon
+ * by then; an order of their choice would let them keep a claim away from the challenger it falls to.
+ */
+export function drawOrder<T>(claims: readonly T[], digestOf: (claim: T) => Root): T[] {
+  return claims.map((claim) => ({ claim, digest: digestOf(claim).toLowerCase() })).sort((a, b) => (a.digest < b.digest ? -1 : a.digest > b.digest ? 1 : 0)).map(({ claim }) => claim);
 }

@@ -1,0 +1,183 @@
+import { readFileSync } from 'node:fs';
+import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
+import { privateKeyToAccount } from 'viem/accounts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { listRoot, tensorRoot, type Root, type Tensor } from '#core/hashing';
+import { compileModel } from '#core/onnx';
+import { AssayError, claimDigest, claimTypedData, jobIdOf, requestTypedData, type Claim, type NetworkId, type Request } from '#core/protocol';
+import { openSession, type InferenceSession, type TestedModel } from '#io/inference';
+import type { BatchedClaim } from '#io/messaging';
+import { createLogger, createMonitoring } from '#platform';
+import type { SeenBatch } from '../watching/batch-watch.js';
+import { checkBatch, type BatchCheckParts, type Finding } from './batch-check.js';
+import { claimsOfBatch } from './batch-claims.js';
+import { checkClaim, type ClaimCheckParts } from './claim-check.js';
+import { Gate } from './gate.js';
+import { challengerMetrics } from './metrics.js';
+
+const network: NetworkId = { chainId: 31337, disputes: `0x${'22'.repeat(20)}` };
+const executor = privateKeyToAccount(`0x${'11'.repeat(32)}`);
+const submitter = privateKeyToAccount(`0x${'12'.repeat(32)}`);
+const wrongRoot = `0x${'ee'.repeat(32)}` as Root;
+let session: InferenceSession;
+let inputs: Tensor[];
+let outputRoot: Root;
+
+beforeAll(async () => {
+  const model = compileModel(readFileSync(new URL('../../../models/mnist/model.onnx', import.meta.url)));
+  session = await openSession(model);
+  inputs = model.manifest.signature.inputs.map(({ dtype, dims }) => ({ dtype, dims, data: new Uint8Array(new Float32Array(784).map((_, i) => i % 200).buffer) }));
+  outputRoot = listRoot((await session.run(inputs)).map(tensorRoot));
+});
+afterAll(() => session?.close());
+
+async function batched(change: Partial<Claim> = {}, nonce = 1n): Promise<BatchedClaim> {
+  const modelId = session.model.manifest.modelId;
+  const request: Request = { submitter: submitter.address, modelId, inputRoot: listRoot(inputs.map(tensorRoot)), maxFee: 9n, insuredValue: 1n, deadline: 99n, nonce, verification: 0, redundancy: 1 };
+  const claim: Claim = { jobId: jobIdOf(network, request), modelId, inputRoot: request.inputRoot, outputRoot, executor: executor.address, coordinator: submitter.address, fee: 9n, insuredValue: 1n, ...change };
+  return {
+    request,
+    requestSignature: await submitter.signTypedData(requestTypedData(network, request)),
+    claim,
+    signature: await executor.signTypedData(claimTypedData(network, claim)),
+  };
+}
+
+const own = (): TestedModel => ({ modelId: session.model.manifest.modelId, session, close: async () => undefined });
+const parts = (change: Partial<ClaimCheckParts> = {}): ClaimCheckParts => ({
+  network,
+  models: { with: (_, work) => work(own()) },
+  fetchInputs: async () => inputs,
+  ...change,
+});
+
+describe('checkClaim', () => {
+  it('finds a right claim valid and a wrong one invalid, with the root it computed', async () => {
+    expect((await checkClaim(await batched(), parts())).verdict).toEqual({ kind: 'valid' });
+    expect(await checkClaim(await batched({ outputRoot: wrongRoot }), parts())).toEqual({ verdict: { kind: 'invalid', computed: outputRoot }, inputs });
+  });
+
+  const silent = () => Promise.reject(new AssayError({ code: 'PEER_SILENT' }));
+  const failing = (code: 'SELF_TEST_FAILED' | 'MODEL_ID_MISMATCH') => ({ with: () => Promise.reject(new AssayError({ code })) });
+  const contradicting = (): TestedModel => {
+    let runs = 0;
+    return { ...own(), session: { ...session, run: async () => [{ dtype: 'uint8', dims: [1], data: Uint8Array.of(runs++) }] } };
+  };
+  it.each<[string, Partial<ClaimCheckParts>, string]>([
+    ['the inputs are not served', { fetchInputs: silent }, 'PEER_SILENT'],
+    ['other inputs are served', { fetchInputs: async () => [] }, 'DATA_UNAVAILABLE'],
+    ['this machine failed its self-test', { models: failing('SELF_TEST_FAILED') }, 'SELF_TEST_FAILED'],
+    ['another model came under the id', { models: failing('MODEL_ID_MISMATCH') }, 'MODEL_ID_MISMATCH'],
+    ['this machine contradicts itself', { models: { with: (_, work) => work(contradicting()) } }, 'SELF_TEST_FAILED'],
+  ])('knows nothing when %s, even of a wrong claim', async (_, change, code) => {
+    const { verdict } = await checkClaim(await batched({ outputRoot: wrongRoot }), parts(change));
+    expect(verdict).toMatchObject({ kind: 'unknown', reason: { code } });
+  });
+
+  it('does not accuse on papers that a contract would not take', async () => {
+    const unsigned = { ...(await batched({ outputRoot: wrongRoot })), signature: `0x${'00'.repeat(65)}` as const };
+    expect((await checkClaim(unsigned, parts())).verdict).toMatchObject({ kind: 'unknown', reason: { code: 'CLAIM_SIGNATURE_INVALID' } });
+    const misplaced = await batched({ outputRoot: wrongRoot, jobId: wrongRoot });
+    expect((await checkClaim(misplaced, parts())).verdict).toMatchObject({ kind: 'unknown', reason: { code: 'CLAIM_INVALID' } });
+  });
+});
+
+describe('a batch', () => {
+  const batchOf = (claims: readonly BatchedClaim[]): SeenBatch => ({
+    batchId: 1n,
+    root: StandardMerkleTree.of(claims.map(({ claim }) => [claimDigest(network, claim)]), ['bytes32']).root as Root,
+    count: claims.length,
+    coordinator: submitter.address,
+    block: 5n,
+  });
+  const three = async () => [await batched(), await batched({ outputRoot: wrongRoot }, 2n), await batched({}, 3n)];
+
+  it('is only believed if its claims make the root on chain; the order is not up to who serves them', async () => {
+    const claims = await three();
+    const batch = batchOf(claims);
+    const order = claimsOfBatch(batch, claims, network);
+    expect(claimsOfBatch(batch, [...claims].reverse(), network)).toEqual(order);
+    for (const served of [claims.slice(0, 2), [claims[1]!, claims[1]!, claims[2]!], [...claims, claims[0]!]]) expect(() => claimsOfBatch(batch, served, network)).toThrow(AssayError);
+  });
+
+  /** Chain time runs with the clock; the window ends at 20. */
+  function batchParts(claims: BatchedClaim[], findings: Finding[], change: Partial<BatchCheckParts> = {}): BatchCheckParts {
+    let time = 10_000;
+    return {
+      ...parts(),
+      address: submitter.address,
+      chain: {
+        batches: { batch: async () => ({ committedAt: 0n }), challengeWindow: async () => 20n, sampleRate: async () => 2n ** 32n } as never,
+        beacon: async () => (time >= 11_000 ? wrongRoot : undefined),
+        now: async () => BigInt(Math.floor(time / 1000)),
+        headTime: async () => BigInt(Math.floor(time / 1000)),
+      },
+      fetchClaims: async () => claims,
+      sampleAll: false,
+      maxChainLagS: 30,
+      gate: new Gate(2),
+      onFinding: async (finding) => void findings.push(finding),
+      metrics: challengerMetrics(createMonitoring('test').registry),
+      clock: { now: () => time, sleep: async (ms) => void (time += ms) },
+      signal: new AbortController().signal,
+      log: createLogger({ name: 'test', level: 'silent' }),
+      ...change,
+    };
+  }
+
+  it('waits for its beacon and finds the one wrong claim among three', async () => {
+    const claims = await three();
+    const findings: Finding[] = [];
+    await checkBatch(batchOf(claims), batchParts(claims, findings));
+    expect(findings.map(({ index }) => index).sort()).toEqual([0, 1, 2]);
+    expect(findings.filter(({ verdict }) => verdict.kind === 'valid')).toHaveLength(2);
+    expect(findings.filter(({ verdict }) => verdict.kind === 'invalid').map(({ batched }) => batched)).toEqual([claims[1]]);
+  });
+
+  it('tries again while data is missing and the window is open, then gives up without accusing', async () => {
+    const claims = await three();
+    const findings: Finding[] = [];
+    let calls = 0;
+    const late = async () => (++calls < 3 ? Promise.reject(new AssayError({ code: 'PEER_SILENT' })) : claims);
+    await checkBatch(batchOf(claims), batchParts(claims, findings, { fetchClaims: late }));
+    expect([calls, findings.length]).toEqual([3, 3]);
+    await checkBatch(batchOf(claims), batchParts(claims, findings, { fetchClaims: () => Promise.reject(new AssayError({ code: 'PEER_SILENT' })) }));
+    await checkBatch(batchOf(claims), batchParts(claims, findings, { fetchInputs: () => Promise.reject(new AssayError({ code: 'PEER_SILENT' })) }));
+    expect(findings).toHaveLength(3);
+  });
+
+  it('accuses nobody while its node is behind', async () => {
+    const claims = await three();
+    const findings: Finding[] = [];
+    const behind = batchParts(claims, findings, { maxChainLagS: 30 });
+    await checkBatch(batchOf(claims), { ...behind, chain: { ...behind.chain, headTime: async () => -100n } });
+    expect(findings).toEqual([]);
+  });
+
+  it('draws nobody at rate zero, and only what is drawn is fetched', async () => {
+    const claims = await three();
+    const base = batchParts(claims, []);
+    let fetched = 0;
+    const none = { ...base.chain, batches: { ...base.chain.batches, sampleRate: async () => 0n } };
+    await checkBatch(batchOf(claims), { ...base, chain: none, fetchClaims: async () => (fetched++, claims) });
+    expect(fetched).toBe(0);
+  });
+});
+
+describe('Gate', () => {
+  it('lets only so many in at once, in order, and goes on after a failure', async () => {
+    const gate = new Gate(2);
+    let [running, most] = [0, 0];
+    const order: number[] = [];
+    const work = (n: number) => gate.run(async () => {
+      most = Math.max(most, ++running);
+      order.push(n);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      running--;
+      if (n === 1) throw new Error('no');
+    });
+    const outcomes = await Promise.allSettled([0, 1, 2, 3, 4].map(work));
+    expect(outcomes.map((o) => o.status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled', 'fulfilled']);
+    expect([most, order]).toEqual([2, [0, 1, 2, 3, 4]]);
+  });
+});

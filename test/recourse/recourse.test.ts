@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { listRoot, tensorRoot, type Root } from '#core/hashing';
+import { claimDigest, type Answer } from '#core/protocol';
+import { openSession, type InferenceSession } from '#io/inference';
+import { Arena, picture } from './arena.js';
+
+const FAULTS = ['wrong-output', 'wrong-intermediate', 'tampered-weights', 'wrong-partial-sum'] as const;
+const LIARS = FAULTS.map((fault, i) => ({ fault, name: `executor-${i + 2}` as const }));
+const HONEST = 'executor-1';
+const SILENT = 'executor-6';
+let arena: Arena;
+let session: InferenceSession;
+
+beforeAll(async () => {
+  arena = await Arena.open([HONEST, ...LIARS.map(({ name }) => name), SILENT, 'challenger-1', 'challenger-2']);
+  session = await openSession(arena.model);
+  await Promise.all([
+    arena.start(HONEST, { ASSAY_CAPACITY: '4' }),
+    arena.start('challenger-1', { ASSAY_SAMPLE_ALL: 'true', ASSAY_CHECKS: '2' }),
+    ...LIARS.map(({ name, fault }) => arena.start(name, { ASSAY_FAULT: fault })),
+    arena.start(SILENT, { ASSAY_FAULT: 'silent' }),
+  ]);
+}, 180_000);
+afterAll(async () => {
+  await session?.close();
+  await arena?.close();
+}, 60_000);
+
+const codeOf = (answer: Answer) => ('failure' in answer ? answer.failure.code : 'claimed');
+
+describe('an honest executor', () => {
+  it('answers the bytes of ONNX Runtime, claims their root, and is found right', async () => {
+    const pictures = [0, 1, 2].map((n) => picture(arena.model, n));
+    const { claims, answers } = await arena.batch(HONEST, pictures);
+    for (const [i, inputs] of pictures.entries()) {
+      const expected = await session.run(inputs);
+      expect(answers[i]).toEqual(expected);
+      expect(claims[i]!.claim.outputRoot).toBe(listRoot(expected.map(tensorRoot)));
+    }
+    await expect.poll(() => arena.logged('challenger-1').filter((l) => l['event'] === 'check.passed').length, { timeout: 30_000 }).toBe(3);
+  });
+
+  it('gives the same claim for the same job, and never another one for it', async () => {
+    const inputs = picture(arena.model, 3);
+    const job = await arena.request(inputs);
+    const first = await arena.send(HONEST, job, inputs);
+    expect(codeOf(first)).toBe('claimed');
+    expect(await arena.send(HONEST, job, inputs)).toEqual(first);
+    expect(codeOf(await arena.send(HONEST, job, inputs, { fee: 1n }))).toBe('STATE_CONFLICT');
+  });
+
+  it('refuses what its submitter did not sign, what is late, and inputs that are other ones', async () => {
+    const inputs = picture(arena.model, 4);
+    const job = await arena.request(inputs);
+    expect(codeOf(await arena.send(HONEST, { ...job, request: { ...job.request, maxFee: job.request.maxFee + 1n } }, inputs))).toBe('REQUEST_SIGNATURE_INVALID');
+    expect(codeOf(await arena.send(HONEST, { ...job, signature: `0x${'11'.repeat(65)}` }, inputs))).toBe('REQUEST_SIGNATURE_INVALID');
+    expect(codeOf(await arena.send(HONEST, job, picture(arena.model, 5)))).toBe('INPUT_ROOT_MISMATCH');
+    expect(codeOf(await arena.send(HONEST, await arena.request(inputs, { deadline: 1n }), inputs))).toBe('REQUEST_EXPIRED');
+    expect(codeOf(await arena.send(HONEST, await arena.request(inputs, { maxFee: 0n }), inputs))).toBe('FEE_TOO_LOW');
+    const unknown = `0x${'ab'.repeat(32)}` as Root;
+    expect(codeOf(await arena.send(HONEST, await arena.request(inputs, { modelId: unknown }), inputs))).not.toBe('claimed');
+  });
+});
+
+describe.each(LIARS)('an executor with $fault', ({ fault, name }) => {
+  it('is caught, loses the dispute and pays', async () => {
+    const inputs = picture(arena.model, 6);
+    const before = await arena.chain.vault.stakeOf(arena.account(name).address);
+    const { claims } = await arena.batch(name, [inputs]);
+    expect(claims[0]!.claim.outputRoot).not.toBe(listRoot((await session.run(inputs)).map(tensorRoot)));
+    expect(await arena.event(name, 'lied')).toMatchObject({ fault, jobId: claims[0]!.claim.jobId });
+    expect(await arena.event(name, 'dispute.ended')).toMatchObject({ winner: 'challenger', fault: 'step' });
+    await arena.event(name, 'settled');
+    expect(await arena.chain.disputes.overturned(claimDigest(arena.chain.network, claims[0]!.claim))).toBe(true);
+    expect((await arena.chain.vault.stakeOf(arena.account(name).address)).amount).toBeLessThan(before.amount);
+  }, 120_000);
+});
+
+it('leaves no honest claim disputed', () => {
+  const opened = arena.logged('challenger-1').filter((l) => l['event'] === 'dispute.opened');
+  expect(opened.map((l) => l['executor'])).toEqual(LIARS.map(({ name }) => arena.account(name).address));
+  expect(arena.logged(HONEST).some((l) => l['event'] === 'dispute.joined')).toBe(false);
+});
+
+it('an executor that is silent loses by its clock', async () => {
+  await arena.batch(SILENT, [picture(arena.model, 7)]);
+  await arena.event(SILENT, 'dispute.joined');
+  await arena.passTime(200);
+  expect(await arena.event(SILENT, 'dispute.ended')).toMatchObject({ winner: 'challenger', fault: 'silence' });
+  expect(arena.logged(SILENT).some((l) => l['event'] === 'move.sent')).toBe(false);
+}, 90_000);
+
+it('an honest executor, killed and started again, wins against a challenger that lies', async () => {
+  await arena.kill(HONEST);
+  await arena.start(HONEST, { ASSAY_CAPACITY: '4' });
+  const { claims } = await arena.batch(HONEST, [picture(arena.model, 8)]);
+  const disputed = arena.logged(HONEST).filter((l) => l['event'] === 'claim.signed').length;
+  expect(disputed).toBeGreaterThan(claims.length);
+  await arena.start('challenger-2', { ASSAY_SAMPLE_ALL: 'true', ASSAY_LIE: 'true' });
+  expect(await arena.event('challenger-2', 'move.failed')).toMatchObject({ move: 'prove', facts: { error: 'NoFault' } });
+  await arena.passTime(400);
+  const ended = await arena.event(HONEST, 'dispute.ended');
+  expect(ended).toMatchObject({ winner: 'executor', fault: 'silence' });
+  expect(await arena.chain.disputes.overturned(claimDigest(arena.chain.network, claims[0]!.claim))).toBe(false);
+  expect((await arena.chain.vault.stakeOf(arena.account(HONEST).address)).amount).toBe(arena.stake);
+}, 120_000);
