@@ -53,7 +53,7 @@ function traceOf(model: CanonicalModel, inputs: readonly Tensor[], values: reado
 function falsified(values: readonly Tensor[]): Tensor[] {
   return values.map((tensor, i) => {
     if (i !== values.length - 1) return tensor;
-    const data = tensor.data.slice();
+    const data = new Uint8Array(tensor.data);
     const last = (elementCount(tensor.dims) - 1) * DTYPES[tensor.dtype].size;
     data[last] = data[last]! ^ 1;
     return { ...tensor, data };

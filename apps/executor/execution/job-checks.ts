@@ -40,7 +40,7 @@ export function checkInputRoot(job: Job, inputs: readonly Tensor[]): void {
  */
 export function checkCanonical(inputs: readonly Tensor[]): void {
   for (const [index, { dtype, dims, data }] of inputs.entries()) {
-    const canonical = canonicalizeNaNs({ dtype, dims, data: data.slice() }).data;
+    const canonical = canonicalizeNaNs({ dtype, dims, data: new Uint8Array(data) }).data;
     const at = data.findIndex((byte, i) => byte !== canonical[i] || (dtype === 'bool' && byte > 1));
     if (at >= 0) throw new AssayError({ code: 'TENSOR_DATA_MISMATCH', message: 'an input is not in canonical bytes', facts: { input: index, dtype, byte: at } });
   }

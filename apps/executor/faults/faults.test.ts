@@ -157,6 +157,6 @@ function sampleAfter(value: number): [number, number][] {
 }
 
 function argmax(tensor: Tensor): number {
-  const floats = new Float32Array(tensor.data.slice().buffer);
+  const floats = new Float32Array(new Uint8Array(tensor.data).buffer);
   return floats.indexOf(Math.max(...floats));
 }

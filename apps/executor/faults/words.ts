@@ -2,7 +2,7 @@ import { DTYPES, elementCount, elementWord, type Tensor } from '#core/hashing';
 
 /** A copy with one element replaced. */
 export function withWord(tensor: Tensor, element: number, word: bigint): Tensor {
-  const data = tensor.data.slice();
+  const data = new Uint8Array(tensor.data);
   const { size } = DTYPES[tensor.dtype];
   for (let byte = 0; byte < size; byte++) data[element * size + byte] = Number((word >> BigInt(8 * byte)) & 0xffn);
   return { ...tensor, data };

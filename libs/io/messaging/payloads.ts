@@ -71,5 +71,5 @@ function inlineTensor(payload: TensorPayload): Tensor {
     throw new AssayError({ code: 'TENSOR_DATA_MISMATCH', facts: { dtype, dims, expectedBytes: byteLength(payload), bytes: inline?.length ?? 'none' } });
   }
   // WHY a copy: decoded bytes are a view into the message at any offset; sessions need aligned buffers of their own.
-  return { dtype, dims, data: inline.slice() };
+  return { dtype, dims, data: new Uint8Array(inline) };
 }
