@@ -53,6 +53,8 @@ export interface Network {
 
 const HOST = '127.0.0.1';
 const BATCH_INTERVAL_MS = 1_000;
+/** WHY so long: the embedded database makes its files first, which takes half a minute on a machine busy with other things. */
+const APP_READY_MS = 120_000;
 
 /** Starts a whole network on this machine with real parts, each its own process, or resumes the one in `dir`. */
 export async function startNetwork(options: NetworkOptions): Promise<Network> {
@@ -127,7 +129,7 @@ class Starter {
 
   private startApp(member: Member, env: Record<string, string>): Promise<void> {
     const main = join(PROJECT_ROOT, 'dist/apps', member.role, 'main.js');
-    return this.supervise({ name: member.name, command: process.execPath, args: ['--enable-source-maps', main], env, logFile: this.folder.log(member.name) });
+    return this.supervise({ name: member.name, command: process.execPath, args: ['--enable-source-maps', main], env, logFile: this.folder.log(member.name), readyWithinMs: APP_READY_MS });
   }
 
   private environment(member: Member, urls: Network['urls']): Record<string, string> {
