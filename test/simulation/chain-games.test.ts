@@ -30,7 +30,7 @@ describe(`games of tiny networks on the real contracts (ASSAY_SEED=${SEED})`, ()
       const trace = LIES[name]!(run);
       if (!trace || trace.traceTree().root === run.honest.traceTree().root) continue;
       const player = honestPlayer(random, 0);
-      const result = await playOnChain({ arena, random, executor: { player, trace }, challenger: { player, trace: run.honest } });
+      const result = await playOnChain({ arena, random, honest: run.honest, executor: { player, trace }, challenger: { player, trace: run.honest } });
       expect(result).toMatchObject({ winner: 'challenger', refused: [] });
       expect(result.moves.at(-1)?.kind).toBe('prove');
       played++;
@@ -43,8 +43,9 @@ describe(`games of tiny networks on the real contracts (ASSAY_SEED=${SEED})`, ()
     for (let played = 0; played < SLANDERS; played++) {
       const plan = randomTinyPlan(random);
       const trace = toyTrace(plan);
-      const liar = random.next() < 0.2 ? silentAfter(random.between(0, 3), lyingChallenger(random)) : lyingChallenger(random);
-      const result = await playOnChain({ arena, random, executor: { player: honestPlayer(random, 0), trace }, challenger: { player: liar, trace } });
+      const mistaken = played % 2 === 0 ? LIES[random.pick(Object.keys(LIES))]!({ plan, honest: trace, random }) : undefined;
+      const liar = mistaken ? honestPlayer(random, 0) : random.next() < 0.2 ? silentAfter(random.between(0, 3), lyingChallenger(random)) : lyingChallenger(random);
+      const result = await playOnChain({ arena, random, honest: trace, executor: { player: honestPlayer(random, 0), trace }, challenger: { player: liar, trace: mistaken ?? trace } });
       expect(result.winner).toBe('executor');
       expect(result.refused.filter((r) => r.by === 'executor')).toEqual([]);
       for (const { refusal } of result.refused) refusals.add(refusal);

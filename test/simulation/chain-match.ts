@@ -9,6 +9,8 @@ import type { Player } from './players.js';
 export interface ChainMatch {
   readonly arena: Arena;
   readonly random: Random;
+  /** An honest run of the job; a player's own may be wrong. */
+  readonly honest: TraceReader;
   readonly executor: { readonly player: Player; readonly trace: TraceReader };
   readonly challenger: { readonly player: Player; readonly trace: TraceReader };
 }
@@ -21,8 +23,8 @@ export interface ChainResult {
 }
 
 /** Plays a match on the real contracts, and beside it by the rules in TypeScript: after every move both have the same state. */
-export async function playOnChain({ arena, random, ...players }: ChainMatch): Promise<ChainResult> {
-  const { claim, gameId, ...opened } = await openOnChain(arena, { honest: players.challenger.trace, outputRoot: players.executor.trace.outputRoot, random });
+export async function playOnChain({ arena, random, honest, ...players }: ChainMatch): Promise<ChainResult> {
+  const { claim, gameId, ...opened } = await openOnChain(arena, { honest, outputRoot: players.executor.trace.outputRoot, random });
   let { game } = opened;
   const reveals: Reveal[] = [];
   const moves: { by: Role; kind: string; sent: Sent }[] = [{ by: 'challenger', kind: 'open', sent: opened.sent }];

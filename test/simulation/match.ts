@@ -1,5 +1,5 @@
 import type { Address } from 'viem';
-import { inputRootOf, toyOperator, type ToyPlan, type TraceReader } from '#core/trace';
+import { inputRootOf, toyOperator, type ToyPlan, type TraceModel, type TraceReader } from '#core/trace';
 import { claimDigest, type Claim, type NetworkId } from '#core/protocol';
 import { ZERO_ROOT } from '#core/hashing';
 import { expiresAt, idleAction, isOver, mover, newGame, play, secondsLeft, winner, type Game, type Move, type RefusalName, type Reveal, type Role, type Rules, type Shown } from '#core/dispute';
@@ -7,7 +7,8 @@ import type { Player } from './players.js';
 
 export const NETWORK: NetworkId = { chainId: 31337, disputes: '0x00000000000000000000000000000000000000d1' };
 export const RULES: Rules = { network: NETWORK, extension: 60, operatorOf: toyOperator };
-export const CLOCK = 600;
+/** WHY below two extensions: a player that takes its time lives on them from its second move on. */
+export const CLOCK = 90;
 export const PAYOUT_DELAY = 30;
 const EXECUTOR: Address = '0x00000000000000000000000000000000000000e1';
 const CHALLENGER: Address = '0x00000000000000000000000000000000000000c1';
@@ -20,6 +21,8 @@ export function toyClaim(plan: ToyPlan, modelId: Claim['modelId'], outputRoot: C
 
 export interface Match {
   readonly plan: ToyPlan;
+  /** The plan's model; a player's trace may be of another. */
+  readonly model: TraceModel;
   readonly executor: { readonly player: Player; readonly trace: TraceReader };
   readonly challenger: { readonly player: Player; readonly trace: TraceReader };
 }
@@ -39,10 +42,10 @@ export interface Result {
 }
 
 /** Plays a match by the rules in TypeScript to its end, time and all. */
-export function playMatch({ plan, ...players }: Match): Result {
-  const claim = toyClaim(plan, players.challenger.trace.model.modelId, players.executor.trace.outputRoot);
+export function playMatch({ plan, model, ...players }: Match): Result {
+  const claim = toyClaim(plan, model.modelId, players.executor.trace.outputRoot);
   let now = 1_000n;
-  let game = newGame({ claim: claimDigest(NETWORK, claim), executor: EXECUTOR, challenger: CHALLENGER, outputRoot: claim.outputRoot, valueCount: players.executor.trace.model.valueCount, now, clock: CLOCK });
+  let game = newGame({ claim: claimDigest(NETWORK, claim), executor: EXECUTOR, challenger: CHALLENGER, outputRoot: claim.outputRoot, valueCount: model.valueCount, now, clock: CLOCK });
   const reveals: Reveal[] = [];
   const moves: { by: Role; kind: Move['kind'] }[] = [];
   const refused: Refused[] = [];

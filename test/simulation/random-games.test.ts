@@ -26,13 +26,17 @@ function againstLiar(run: Run, name: string): Setting | undefined {
   if (!trace || trace.traceTree().root === run.honest.traceTree().root) return undefined;
   const style = random.pick(['plain', 'lastSecond', 'silent']);
   const liar = style === 'plain' ? honestPlayer(random, RULES.extension) : style === 'lastSecond' ? lastSecondPlayer() : silentAfter(random.between(0, 6), honestPlayer(random, 1));
-  return { name: `${name} ${style}`, honest: 'challenger', match: { plan, executor: { player: liar, trace }, challenger: { player: honest(random), trace: run.honest } } };
+  return { name: `${name} ${style}`, honest: 'challenger', match: { plan, model: run.honest.model, executor: { player: liar, trace }, challenger: { player: honest(random), trace: run.honest } } };
 }
 
-/** A challenger without a case against an honest executor. */
-function againstLyingChallenger({ random, plan, honest: trace }: Run): Setting {
+/** A challenger without a case against an honest executor: one that makes things up, or one whose own run is wrong. */
+function againstLyingChallenger(run: Run): Setting {
+  const { random, plan, honest: trace } = run;
+  const executor = { player: honest(random), trace };
+  const own = random.next() < 0.5 ? LIES[random.pick(Object.keys(LIES))]!(run) : undefined;
+  if (own) return { name: 'mistakenChallenger', honest: 'executor', match: { plan, model: run.honest.model, executor, challenger: { player: honestPlayer(random, 1), trace: own } } };
   const liar = random.next() < 0.3 ? silentAfter(random.between(0, 6), lyingChallenger(random)) : lyingChallenger(random);
-  return { name: 'lyingChallenger', honest: 'executor', match: { plan, executor: { player: honest(random), trace }, challenger: { player: liar, trace } } };
+  return { name: 'lyingChallenger', honest: 'executor', match: { plan, model: run.honest.model, executor, challenger: { player: liar, trace } } };
 }
 
 function check({ name, honest: role, match }: Setting, result: Result): void {
@@ -40,7 +44,7 @@ function check({ name, honest: role, match }: Setting, result: Result): void {
   if (result.winner !== role) throw new Error(`the ${role} was honest and lost. ${context}`);
   const refused = result.refused.filter((r) => r.by === role);
   if (refused.length > 0) throw new Error(`the honest ${role} made a move that was refused. ${context}`);
-  if (result.moves.length > longest(match.challenger.trace)) throw new Error(`too many moves. ${context}`);
+  if (result.moves.length > longest(role === 'challenger' ? match.challenger.trace : match.executor.trace)) throw new Error(`too many moves. ${context}`);
 }
 
 /** Rounds of a tree of this depth. */

@@ -1,4 +1,4 @@
-import { createPublicClient, createWalletClient, defineChain, http, type Address, type Hex, type PublicClient } from 'viem';
+import { createPublicClient, defineChain, http, type Address, type Hex, type PublicClient } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import type { Root } from '#core/hashing';
 import { AssayError, type NetworkId } from '#core/protocol';
@@ -70,8 +70,8 @@ function clients(options: ChainOptions, pollMs: number) {
   const transport = http(options.rpcUrl, { batch: true, timeout: 15_000, retryCount: 2 });
   const client: PublicClient = createPublicClient({ chain, transport, pollingInterval: pollMs, cacheTime: 0 });
   if (!options.privateKey) return { client, sender: undefined };
-  const wallet = createWalletClient({ chain, transport, account: privateKeyToAccount(options.privateKey) });
-  const sender = new TransactionSender({ client, wallet, ...(options.gasCap === undefined ? {} : { gasCap: options.gasCap }) });
+  const account = privateKeyToAccount(options.privateKey);
+  const sender = new TransactionSender({ client, account, chainId: chain.id, ...(options.gasCap === undefined ? {} : { gasCap: options.gasCap }) });
   return { client, sender };
 }
 

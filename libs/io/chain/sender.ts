@@ -1,4 +1,4 @@
-import { type Account, type Address, type Hex, type PublicClient, type TransactionReceipt, type WalletClient, type Transport, type Chain } from 'viem';
+import type { Address, Hex, LocalAccount, PublicClient, TransactionReceipt } from 'viem';
 import { AssayError } from '#core/protocol';
 import { chainError, revertedError, revertOf } from './revert.js';
 
@@ -27,7 +27,8 @@ export interface Sent {
 
 export interface SenderOptions {
   readonly client: PublicClient;
-  readonly wallet: WalletClient<Transport, Chain, Account>;
+  readonly account: LocalAccount;
+  readonly chainId: number;
   /** Highest gas limit this sender gives a transaction. */
   readonly gasCap?: bigint;
   /** Milliseconds until an unmined transaction is sent again with a higher fee. */
@@ -59,14 +60,14 @@ export class TransactionSender {
   private submitting: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: SenderOptions) {
-    this.address = options.wallet.account.address;
+    this.address = options.account.address;
   }
 
   async send(outgoing: Outgoing): Promise<Sent> {
     await this.enter();
     try {
-      const gas = await this.estimate(outgoing);
-      const pending = await this.inOrder(() => this.submit(outgoing, gas));
+      const [gas, fees] = await Promise.all([this.estimate(outgoing), this.fees()]);
+      const pending = await this.inOrder(() => this.submit(outgoing, { gas, fees }));
       return this.confirmed(outgoing, await this.mined(pending));
     } catch (error) {
       throw chainError(error, outgoing.call);
@@ -100,10 +101,10 @@ export class TransactionSender {
     return result;
   }
 
-  private async submit(outgoing: Outgoing, gas: bigint): Promise<Pending> {
+  private async submit(outgoing: Outgoing, { gas, fees }: { gas: bigint; fees: Fees }): Promise<Pending> {
     for (let attempt = 1; ; attempt++) {
       this.nonce ??= await this.options.client.getTransactionCount({ address: this.address, blockTag: 'pending' });
-      const pending: Pending = { ...outgoing, gas, nonce: this.nonce, fees: await this.fees(), hashes: [] };
+      const pending: Pending = { ...outgoing, gas, nonce: this.nonce, fees, hashes: [] };
       try {
         await this.broadcast(pending);
         this.nonce++;
@@ -117,7 +118,9 @@ export class TransactionSender {
 
   private async broadcast(pending: Pending): Promise<void> {
     const { to, data, nonce, gas, fees } = pending;
-    pending.hashes.push(await this.options.wallet.sendTransaction({ to, data, nonce, gas, ...fees, type: 'eip1559' }));
+    const { account, chainId, client } = this.options;
+    const serializedTransaction = await account.signTransaction({ type: 'eip1559', chainId, to, data, nonce, gas, ...fees });
+    pending.hashes.push(await client.sendRawTransaction({ serializedTransaction }));
   }
 
   private async fees(): Promise<Fees> {
