@@ -106,10 +106,12 @@ class ChainPlayer implements Player {
   }
 
   private async tick(): Promise<void> {
-    const games = this.games();
-    if (!this.caughtUp || games.length === 0 || this.stopping.signal.aborted) return;
+    if (!this.caughtUp || this.games().length === 0 || this.stopping.signal.aborted) return;
     try {
-      this.scheduler.tick(games, await this.options.chain.now());
+      const now = await this.options.chain.now();
+      // INVARIANT: the games as they are now. One that moved while the clock was read would be answered in its old state and,
+      // since that answer counts for the new one, never again.
+      this.scheduler.tick(this.games(), now);
     } catch (error) {
       this.options.report({ kind: 'feedFailed', error });
     }
