@@ -128,7 +128,11 @@ function openDescriptor(value: number, { claim, model, descriptor, descriptorSib
   requireModel(claim.modelId, model);
   require(descriptorSiblings.length === depthFor(model.valueCount), 'WrongDescriptor');
   require(rootFromSiblings(sha256(descriptor), value, descriptorSiblings) === model.graphTree, 'WrongDescriptor');
-  return decodeDescriptor(descriptor);
+  try {
+    return decodeDescriptor(descriptor);
+  } catch {
+    return require(false, 'WrongDescriptor') as never;
+  }
 }
 
 export function requireModel(modelId: Root, { graphTree, valueCount, weightsRoot, signatureRoot, profile }: Model): void {
