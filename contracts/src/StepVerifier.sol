@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {IStepVerifier} from "./interfaces/IStepVerifier.sol";
 import {Descriptor} from "./libraries/Descriptor.sol";
 import {Openings} from "./libraries/Openings.sol";
-import {Operator, Read} from "./operators/Operator.sol";
+import {Operator, Read, Reads} from "./operators/Operator.sol";
 import {Opening, Roots, Step} from "./types/Types.sol";
 
 /// Judges one micro-step; which operators there are is up to who inherits.
@@ -25,7 +25,8 @@ abstract contract StepVerifier is IStepVerifier {
         require(openings.length == reads.length, WrongOpeningCount(reads.length, openings.length));
         uint256[] memory words = new uint256[](reads.length);
         for (uint256 i = 0; i < reads.length; i++) {
-            words[i] = Openings.wordOf(descriptor, roots, reads[i].slot, reads[i].element, openings[i]);
+            uint256 element = reads[i].element == Reads.FROM_STATE ? step.state : reads[i].element;
+            words[i] = Openings.wordOf(descriptor, roots, reads[i].slot, element, openings[i]);
         }
 
         state = uint64(operator.apply_(descriptor, step.element, step.index, step.state, words));

@@ -58,7 +58,7 @@ export function finalStepOf(calldata: Hex, verdict: Verdict): FinalStep | undefi
     element: at.element,
     k: at.step,
     steps: operator.steps(descriptor),
-    operands: operator.operands(descriptor, at).map((operand, i) => operandOf(descriptor, operand, proof.openings[i]!.chunk)),
+    operands: operator.operands(descriptor, at, stateBefore(game, proof)).map((operand, i) => operandOf(descriptor, operand, proof.openings[i]!.chunk)),
     before: readState(stateBefore(game, proof), dtype),
     expected: readState(verdict.expected, dtype),
     revealed: readState(verdict.revealed, dtype),

@@ -69,5 +69,5 @@ function judgeArguments(trace: Trace, value: number, at: { element: number; step
   const states = trace.statesOf(value, at.element);
   const step = { element: BigInt(at.element), stepCount: trace.stepCount(value), index: BigInt(at.step), state: at.step === 0 ? 0n : states[at.step - 1]! };
   const known = new KnownTrace(trace.traceTree(), []);
-  return [encodeDescriptor(trace.model.descriptors[value]!), roots, step, operandOpenings({ trace, known }, value, at)];
+  return [encodeDescriptor(trace.model.descriptors[value]!), roots, step, operandOpenings({ trace, known }, value, { ...at, state: step.state })];
 }

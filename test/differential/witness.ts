@@ -51,7 +51,7 @@ export class Witness {
     const { descriptor } = this.subject;
     const operator = operatorByCode(descriptor.op);
     const step = { element: BigInt(at.element), stepCount: BigInt(operator.steps(descriptor)), index: BigInt(at.step), state };
-    return [encodeDescriptor(descriptor), this.roots, step, operator.operands(descriptor, at).map((read) => this.open(read))];
+    return [encodeDescriptor(descriptor), this.roots, step, operator.operands(descriptor, at, state).map((read) => this.open(read))];
   }
 
   private treeOf(kind: OperandKind): MerkleTree {

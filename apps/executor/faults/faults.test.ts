@@ -45,7 +45,8 @@ function inconsistencies(trace: TraceReader, values: readonly Tensor[], sampled:
     const firstWrong = states.findIndex((_, step) => {
       const at = { element, step };
       const operator = operatorByCode(d.op);
-      return shown[step] !== operator.apply(d, at, step === 0 ? 0n : shown[step - 1]!, operator.operands(d, at).map((o) => read(o.slot, o.element)));
+      const before = step === 0 ? 0n : shown[step - 1]!;
+      return shown[step] !== operator.apply(d, at, before, operator.operands(d, at, before).map((o) => read(o.slot, o.element)));
     });
     return firstWrong < 0 ? [] : [`value ${value} element ${element} step ${firstWrong}`];
   });

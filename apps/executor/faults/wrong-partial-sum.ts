@@ -53,7 +53,7 @@ function falseChain({ session: { model }, inputs }: RunContext, honest: readonly
   const element = choice.below(elementCount(d.output.dims));
   const sources = { input: inputs, initializer: model.initializers, value: honest };
   const word = (slot: number, index: number) => elementWord(sources[d.operands[slot]!.kind][d.operands[slot]!.index]!, index);
-  const apply = (step: number, state: bigint) => operator.apply(d, { element, step }, state, operator.operands(d, { element, step }).map((o) => word(o.slot, o.element)));
+  const apply = (step: number, state: bigint) => operator.apply(d, { element, step }, state, operator.operands(d, { element, step }, state).map((o) => word(o.slot, o.element)));
   const count = operator.steps(d);
   const step = choice.below(count - 1);
   let before = 0n;

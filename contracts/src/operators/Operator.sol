@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// One operand element that a micro-step reads: which operand, and its row-major index there.
+/// One operand element that a micro-step reads: which operand, and its row-major index there, or Reads.FROM_STATE.
 struct Read {
     uint256 slot;
     uint256 element;
@@ -20,6 +20,9 @@ struct Operator {
 
 /// Lists of reads, by length.
 library Reads {
+    /// In place of an index: the state before the micro-step is the index.
+    uint256 internal constant FROM_STATE = type(uint256).max;
+
     function none() internal pure returns (Read[] memory) {
         return new Read[](0);
     }

@@ -7,7 +7,7 @@ import { PHASE, type FaultName, type Game } from './game.js';
 import { KnownTrace } from './knowledge.js';
 import { chunkWord, layoutOf } from './layout.js';
 import { modelOf, type Action, type Choice, type Move, type Proof, type Reveal } from './moves.js';
-import { operandOpenings, outputOpenings, type Sources } from './openings.js';
+import { operandOpenings, outputOpenings, type Sources, type StepFrom } from './openings.js';
 import { revealedSteps, stateAt } from './states.js';
 
 /** A game as a challenger sees it on its turn. */
@@ -68,7 +68,7 @@ function accuseElement(challenge: Challenge, nodes: readonly Root[], index: numb
   const element = chunk * lanes + lane;
   if (BigInt(element) >= elements) return prove(challenge, 'tensorPadding', { last: choice });
   if (trace.stepCount(game.valueIndex) > 1n) return { kind: 'choose', choice };
-  return prove(challenge, 'step', { ...stepEvidence(challenge, { element, step: 0 }), last: choice });
+  return prove(challenge, 'step', { ...stepEvidence(challenge, { element, step: 0, state: 0n }), last: choice });
 }
 
 function accuseSteps(challenge: Challenge, words: readonly Root[]): Action {
@@ -81,7 +81,8 @@ function accuseSteps(challenge: Challenge, words: readonly Root[]): Action {
   const last = stateChoice(words, index);
   const before = index === 0 ? NO_CHOICE : stateChoice(words, index - 1);
   if (strideOf(game.highStep - game.lowStep) > 1n) return { kind: 'chooseSegment', before, last };
-  const at = { element: Number(game.element), step: Number(game.lowStep) + index };
+  const step = Number(game.lowStep) + index;
+  const at = { element: Number(game.element), step, state: step === 0 ? 0n : own[step - 1]! };
   return prove(challenge, 'step', { ...stepEvidence(challenge, at), last, before });
 }
 
@@ -113,7 +114,7 @@ function descriptorOf(trace: TraceReader, value: number): Pick<Proof, 'descripto
   return { descriptor: encodeDescriptor(trace.model.descriptors[value]!), descriptorSiblings: trace.graphTree().siblings(value) };
 }
 
-function stepEvidence(challenge: Challenge, at: { element: number; step: number }): Partial<Proof> {
+function stepEvidence(challenge: Challenge, at: StepFrom): Partial<Proof> {
   const value = challenge.game.valueIndex;
   return { ...descriptorOf(challenge.trace, value), openings: operandOpenings(sourcesOf(challenge), value, at) };
 }

@@ -1,4 +1,4 @@
-import { bindHeader, chunkCount, depthFor, DTYPES, encodeHeader, mixInLength, rootFromSiblings, type Root } from '#core/hashing';
+import { bindHeader, chunkCount, depthFor, DTYPES, elementCount, encodeHeader, mixInLength, rootFromSiblings, type Root } from '#core/hashing';
 import type { Descriptor, OperandElement } from '#core/numerics';
 import type { Game } from './game.js';
 import { chunkWord } from './layout.js';
@@ -31,7 +31,7 @@ export function judge(trial: Trial): { stepCount: bigint; state: bigint } {
   const stepCount = BigInt(operator.steps(descriptor));
   if (stepCount !== step.stepCount) return { stepCount, state: 0n };
   const at = { element: Number(step.element), step: Number(step.index) };
-  const operands = operator.operands(descriptor, at);
+  const operands = operator.operands(descriptor, at, step.state);
   require(operands.length === proof.openings.length, 'WrongOpeningCount');
   const words = operands.map((operand, i) => openedWord(trial, operand, proof.openings[i]!));
   return { stepCount, state: operator.apply(descriptor, at, step.state, words) };
@@ -41,6 +41,8 @@ function openedWord({ game, proof, descriptor }: Trial, { slot, element }: Opera
   const operand = descriptor.operands[slot]!;
   const { size } = DTYPES[operand.dtype];
   const lanes = 32 / size;
+  // An index that a state names may lie anywhere.
+  require(element < elementCount(operand.dims), 'OperandNotProven');
   const dataDepth = depthFor(chunkCount(operand));
   const dataRoot = rootFromSiblings(opening.chunk, Math.floor(element / lanes), opening.siblings.slice(0, dataDepth));
   const root = rootFromSiblings(bindHeader(dataRoot, encodeHeader(operand)), operand.index, opening.siblings.slice(dataDepth));

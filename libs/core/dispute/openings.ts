@@ -1,5 +1,5 @@
 import { DTYPES, type MerkleTree } from '#core/hashing';
-import type { OperandElement, OperandRef } from '#core/numerics';
+import type { OperandElement, OperandRef, StepAt } from '#core/numerics';
 import type { TraceReader } from '#core/trace';
 import type { KnownTrace } from './knowledge.js';
 import type { Opening, OutputOpening } from './moves.js';
@@ -10,11 +10,16 @@ export interface Sources {
   readonly known: KnownTrace;
 }
 
+/** A micro-step and the state before it. */
+export interface StepFrom extends StepAt {
+  readonly state: bigint;
+}
+
 /** Opens the chunk of every operand element that a micro-step of a value reads. */
-export function operandOpenings(sources: Sources, value: number, at: { element: number; step: number }): Opening[] {
+export function operandOpenings(sources: Sources, value: number, at: StepFrom): Opening[] {
   const descriptor = sources.trace.model.descriptors[value]!;
   const operator = sources.trace.operatorOf(descriptor.op);
-  return (operator?.operands(descriptor, at) ?? []).map((operand) => opening(sources, descriptor.operands[operand.slot]!, operand));
+  return (operator?.operands(descriptor, at, at.state) ?? []).map((operand) => opening(sources, descriptor.operands[operand.slot]!, operand));
 }
 
 function opening(sources: Sources, ref: OperandRef, { element }: OperandElement): Opening {

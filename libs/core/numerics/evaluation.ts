@@ -9,7 +9,7 @@ export function statesOf(d: Descriptor, element: number, read: ReadElement): big
   const operator = operatorByCode(d.op);
   let state = 0n;
   return Array.from({ length: operator.steps(d) }, (_, step) => {
-    const words = operator.operands(d, { element, step }).map((at) => read(at.slot, at.element));
+    const words = operator.operands(d, { element, step }, state).map((at) => read(at.slot, at.element));
     state = operator.apply(d, { element, step }, state, words);
     return state;
   });
@@ -21,7 +21,7 @@ export function evaluateElement(d: Descriptor, element: number, read: ReadElemen
   const steps = operator.steps(d);
   let state = 0n;
   for (let step = 0; step < steps; step++) {
-    const words = operator.operands(d, { element, step }).map((at) => read(at.slot, at.element));
+    const words = operator.operands(d, { element, step }, state).map((at) => read(at.slot, at.element));
     state = operator.apply(d, { element, step }, state, words);
   }
   return state;

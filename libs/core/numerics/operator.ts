@@ -32,8 +32,11 @@ export interface Operator {
   check(d: Descriptor): void;
   /** Number of micro-steps per element, ≥ 1; the same for every element of the output. */
   steps(d: Descriptor): number;
-  /** What micro-step `at` reads, in the order `apply` expects; empty where only padding is read. */
-  operands(d: Descriptor, at: StepAt): OperandElement[];
+  /**
+   * What micro-step `at` reads, in the order `apply` expects; empty where only padding is read. Where it depends on words
+   * read before (an index), it follows from `state`, the state before the micro-step.
+   */
+  operands(d: Descriptor, at: StepAt, state: bigint): OperandElement[];
   /** The state after the micro-step. `words` are the operand elements' words. */
   apply(d: Descriptor, at: StepAt, state: bigint, words: readonly bigint[]): bigint;
 }

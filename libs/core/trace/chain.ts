@@ -17,7 +17,7 @@ export function chainOfStates(operator: Operator, d: Descriptor, { element, read
   let state = 0n;
   for (let step = 0; step < count; step++) {
     const at = { element, step };
-    state = operator.apply(d, at, state, operator.operands(d, at).map((o) => read(o.slot, o.element)));
+    state = operator.apply(d, at, state, operator.operands(d, at, state).map((o) => read(o.slot, o.element)));
     states.push(state);
   }
   return states;
