@@ -1,4 +1,4 @@
-import { canonicalizeNaNs, elementCount, type Tensor } from '#core/hashing';
+import { canonicalizeNaNs, DTYPES, elementCount, type Dtype, type Tensor } from '#core/hashing';
 import type { Random } from '#testing';
 
 /** What elements a tensor gets: what networks have, the whole range of exponents, every third a special value, or zeros of both signs. */
@@ -42,4 +42,25 @@ export function sizes(random: Random, rank: number, { most = 7, elements = 4096 
   const dims = Array.from({ length: rank }, () => random.between(1, most + 1));
   while (elementCount(dims) > elements) dims[random.between(0, rank)] = 1;
   return dims;
+}
+
+/** A tensor of any type: floats as above, else every other element small, the rest the smallest, the largest, or anything. */
+export function elements(random: Random, dims: readonly number[], dtype: Dtype): Tensor {
+  if (dtype === 'float32') return floats(random, dims);
+  const { size } = DTYPES[dtype];
+  const data = new Uint8Array(elementCount(dims) * size);
+  const view = new DataView(data.buffer);
+  for (let at = 0; at < data.length; at += size) writeInteger(view, { at, size, value: dtype === 'bool' ? BigInt(random.between(0, 2)) : integer(random, BigInt(8 * size)) });
+  return { dtype, dims, data };
+}
+
+function integer(random: Random, bits: bigint): bigint {
+  if (random.between(0, 2) === 0) return BigInt(random.between(-4, 5));
+  return random.pick([0n, (1n << (bits - 1n)) - 1n, 1n << (bits - 1n), BigInt.asUintN(64, BigInt(Math.floor(random.next() * 2 ** 52)) * 0x9e3779b97f4a7c15n)]);
+}
+
+function writeInteger(view: DataView, { at, size, value }: { at: number; size: 1 | 4 | 8; value: bigint }): void {
+  if (size === 1) view.setUint8(at, Number(BigInt.asUintN(8, value)));
+  else if (size === 4) view.setUint32(at, Number(BigInt.asUintN(32, value)), true);
+  else view.setBigUint64(at, BigInt.asUintN(64, value), true);
 }

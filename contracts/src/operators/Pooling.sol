@@ -9,8 +9,8 @@ import {Read, Reads} from "./Operator.sol";
 import {Reduction} from "./Reduction.sol";
 import {Window} from "./Window.sol";
 
-/// MaxPool, AveragePool, ReduceMax (libs/core/numerics/operators/pooling.ts). Attributes of the pools: kernel (2),
-/// strides (2), pads (4), then dilations (2) or whether padding is counted; of ReduceMax: the axis.
+/// MaxPool, AveragePool (libs/core/numerics/operators/pooling.ts). Attributes of the pools: kernel (2),
+/// strides (2), pads (4), then dilations (2) or whether padding is counted.
 library Pooling {
     using Descriptor for bytes;
 
@@ -34,7 +34,6 @@ library Pooling {
         }
     }
 
-    /// Also of ReduceMax.
     function applyMax(bytes calldata, uint256, uint256 step, uint256 state, uint256[] memory words)
         internal
         pure
@@ -71,22 +70,6 @@ library Pooling {
 
         if (ky == 0) column = _columnOnInput(d, element, kx) ? MINUS_ZERO : 0;
         return Reduction.stateOf(total, words.length == 0 ? column : Float32.add(column, uint32(words[0])));
-    }
-
-    // ReduceMax
-
-    function reduceSteps(bytes calldata d) internal pure returns (uint256) {
-        return Shapes.size(d.operandHeader(0), d.attribute(0));
-    }
-
-    function reduceReads(bytes calldata d, uint256 element, uint256 step) internal pure returns (Read[] memory) {
-        unchecked {
-            bytes32 input = d.operandHeader(0);
-            uint256 axis = d.attribute(0);
-            uint256 inner = Shapes.stride(input, axis);
-            uint256 outer = (element / inner) * Shapes.size(input, axis) + step;
-            return Reads.one(0, outer * inner + element % inner);
-        }
     }
 
     // Inside

@@ -4,6 +4,8 @@ pragma solidity 0.8.37;
 import {IStepVerifier} from "../interfaces/IStepVerifier.sol";
 import {Convolution} from "./Convolution.sol";
 import {Elementwise} from "./Elementwise.sol";
+import {Extremes} from "./Extremes.sol";
+import {Logic} from "./Logic.sol";
 import {MatrixProduct} from "./MatrixProduct.sol";
 import {Movement} from "./Movement.sol";
 import {Operator} from "./Operator.sol";
@@ -21,16 +23,36 @@ library Registry {
         if (code == 4) return Operator(Elementwise.steps, Elementwise.both, Elementwise.div);
         if (code == 5) return Operator(Elementwise.steps, Elementwise.both, Elementwise.max);
         if (code == 6) return Operator(Elementwise.steps, Elementwise.both, Elementwise.min);
+        if (code == 7) return Operator(Elementwise.steps, Elementwise.both, Logic.less);
+        if (code == 8) return Operator(Elementwise.steps, Elementwise.both, Logic.lessOrEqual);
+        if (code == 9) return Operator(Elementwise.steps, Elementwise.both, Logic.equal);
+        if (code == 10) return Operator(Elementwise.steps, Elementwise.both, Logic.and);
+        if (code == 11) return Operator(Elementwise.steps, Elementwise.both, Logic.or);
+        if (code == 12) return Operator(Elementwise.steps, Elementwise.both, Logic.xor);
+        if (code == 13) return Operator(Elementwise.steps, Elementwise.both, Elementwise.pRelu);
+        if (code == 14) return Operator(Elementwise.steps, Elementwise.both, Elementwise.mod);
 
         if (code == 16) return Operator(Elementwise.steps, Elementwise.same, Elementwise.neg);
         if (code == 17) return Operator(Elementwise.steps, Elementwise.same, Elementwise.abs);
         if (code == 18) return Operator(Elementwise.steps, Elementwise.same, Elementwise.sqrt);
         if (code == 19) return Operator(Elementwise.steps, Elementwise.same, Elementwise.exp);
         if (code == 20) return Operator(Elementwise.steps, Elementwise.same, Elementwise.relu);
+        if (code == 21) return Operator(Elementwise.steps, Elementwise.same, Elementwise.tanh);
+        if (code == 22) return Operator(Elementwise.steps, Elementwise.same, Elementwise.sigmoid);
+        if (code == 23) return Operator(Elementwise.steps, Elementwise.same, Elementwise.erf);
+        if (code == 24) return Operator(Elementwise.steps, Elementwise.same, Elementwise.floor);
+        if (code == 25) return Operator(Elementwise.steps, Elementwise.same, Elementwise.ceil);
+        if (code == 26) return Operator(Elementwise.steps, Elementwise.same, Elementwise.round);
+        if (code == 27) return Operator(Elementwise.steps, Elementwise.same, Logic.not);
+        if (code == 28) return Operator(Elementwise.steps, Elementwise.same, Logic.cast);
 
         if (code == 48) return Operator(Pooling.maxSteps, Pooling.maxReads, Pooling.applyMax);
         if (code == 49) return Operator(Pooling.averageSteps, Pooling.averageReads, Pooling.applyAverage);
-        if (code == 50) return Operator(Pooling.reduceSteps, Pooling.reduceReads, Pooling.applyMax);
+        if (code == 50) return Operator(Extremes.steps, Extremes.reads, Extremes.applyMax);
+        if (code == 51) return Operator(Extremes.steps, Extremes.reads, Extremes.applyMin);
+        if (code == 52) return Operator(Extremes.argSteps, Extremes.argReads, Extremes.applyArgMax);
+        if (code == 53) return Operator(Extremes.argSteps, Extremes.argReads, Extremes.applyArgMin);
+        if (code == 54) return Operator(Elementwise.steps, Logic.whereReads, Logic.where);
 
         if (code == 64) return Operator(Movement.steps, Elementwise.same, Movement.copy);
         if (code == 65) return Operator(Movement.steps, Movement.transposeReads, Movement.copy);

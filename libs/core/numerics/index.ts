@@ -3,6 +3,7 @@ export * from './evaluation.js';
 export * from './float32.js';
 export * from './operator.js';
 export { convAttributes, type ConvAttributes } from './operators/conv.js';
+export { argMaxAttributes, reduceMaxAttributes, type ArgMaxAttributes, type ReduceMaxAttributes } from './operators/extremes.js';
 export { matMulAttributes, type MatMulAttributes } from './operators/matmul.js';
 export {
   concatAttributes,
@@ -15,10 +16,8 @@ export {
 export {
   averagePoolAttributes,
   maxPoolAttributes,
-  reduceMaxAttributes,
   type AveragePoolAttributes,
   type MaxPoolAttributes,
-  type ReduceMaxAttributes,
 } from './operators/pooling.js';
 export * from './registry.js';
 export { windowOutput, type Window } from './window.js';

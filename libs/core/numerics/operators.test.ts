@@ -7,7 +7,8 @@ import { f32FromNumber, f32ToNumber } from './float32.js';
 import { convAttributes } from './operators/conv.js';
 import { matMulAttributes } from './operators/matmul.js';
 import { concatAttributes, sliceAttributes, transposeAttributes } from './operators/movement.js';
-import { averagePoolAttributes, maxPoolAttributes, reduceMaxAttributes } from './operators/pooling.js';
+import { argMaxAttributes, reduceMaxAttributes } from './operators/extremes.js';
+import { averagePoolAttributes, maxPoolAttributes } from './operators/pooling.js';
 import { operatorByCode, operatorByName } from './registry.js';
 
 type Dims = readonly number[];
@@ -49,7 +50,7 @@ describe('a descriptor that passes its check', () => {
     const word = fc.bigInt({ min: 0n, max: 2n ** 32n - 1n });
     fc.assert(
       fc.property(fc.nat(elementCount(d.output.dims) - 1), fc.nat(steps - 1), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.array(word, { minLength: 3, maxLength: 3 }), (element, step, state, words) => {
-        const reads = operator.operands(d, { element, step });
+        const reads = operator.operands(d, { element, step }, state);
         for (const read of reads) expect(read.element).toBeLessThan(elementCount(d.operands[read.slot]!.dims));
         const next = operator.apply(d, { element, step }, state, words.slice(0, reads.length));
         expect(next >= 0n && next < 2n ** 64n).toBe(true);

@@ -1,9 +1,12 @@
 import type { Operator } from './operator.js';
 import { conv } from './operators/conv.js';
-import { abs, add, div, exp, max, min, mul, neg, relu, sqrt, sub } from './operators/elementwise.js';
+import { cast } from './operators/cast.js';
+import { abs, add, ceil, div, erf, exp, floor, max, min, mod, mul, neg, pRelu, relu, round, sigmoid, sqrt, sub, tanh } from './operators/elementwise.js';
+import { argMax, argMin, reduceMax, reduceMin } from './operators/extremes.js';
+import { and, equal, less, lessOrEqual, not, or, where, xor } from './operators/logic.js';
 import { matMul } from './operators/matmul.js';
 import { concat, reshape, slice, transpose } from './operators/movement.js';
-import { averagePool, maxPool, reduceMax } from './operators/pooling.js';
+import { averagePool, maxPool } from './operators/pooling.js';
 
 /** Code of the outputs entry, the last of every graph; it is no operator. */
 export const OUTPUTS_CODE = 0;
@@ -14,9 +17,13 @@ export const OUTPUTS_CODE = 0;
  */
 export const OPERATORS: readonly Operator[] = [
   ...[add, sub, mul, div, max, min],
+  ...[less, lessOrEqual, equal, and, or, xor, not, where],
+  ...[pRelu, mod, cast],
   ...[neg, abs, sqrt, exp, relu],
+  ...[tanh, sigmoid, erf, floor, ceil, round],
   ...[conv, matMul],
-  ...[maxPool, averagePool, reduceMax],
+  ...[maxPool, averagePool],
+  ...[reduceMax, reduceMin, argMax, argMin],
   ...[reshape, transpose, concat, slice],
 ];
 

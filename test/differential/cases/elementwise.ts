@@ -1,21 +1,44 @@
+import type { Dtype, Tensor } from '#core/hashing';
 import type { Random } from '#testing';
 import { float32, makeCase, type CaseGenerator } from '../case.js';
-import { floats, sizes, type FloatsOptions } from '../values.js';
+import { elements, floats, sizes, type FloatsOptions } from '../values.js';
 
 const unary = (operator: string, onnx: { opType?: string; attributes?: Record<string, number> } = {}): CaseGenerator => (random) => {
   const dims = sizes(random, random.between(0, 5), { most: 12 });
   return makeCase(random, { operator, operands: [{ tensor: floats(random, dims) }], output: float32(dims), onnx });
 };
 
-const binary = (operator: string, options: FloatsOptions = {}): CaseGenerator => (random) => {
+interface BinaryOptions extends FloatsOptions {
+  /** One of these; float32 if left out. */
+  readonly dtypes?: readonly Dtype[];
+  /** Integer divisors must be constants other than 0 and −1; machines stop at those. */
+  readonly divides?: boolean;
+}
+
+const NUMBERS = ['float32', 'float32', 'int32', 'int64'] as const;
+
+const binary = (operator: string, { dtypes = ['float32'], divides = false, ...options }: BinaryOptions = {}): CaseGenerator => (random) => {
   const dims = sizes(random, random.between(1, 5));
-  const [first, second] = broadcastPair(random, dims);
-  const operands = [first, second].map((shape) => ({ tensor: floats(random, shape, options) }));
-  return makeCase(random, { operator, operands, output: float32(dims) });
+  const dtype = random.pick(dtypes);
+  const operands = broadcastPair(random, dims).map((shape, slot) => {
+    if (dtype === 'float32') return { tensor: floats(random, shape, options) };
+    const tensor = elements(random, shape, dtype);
+    return divides && slot === 1 ? { tensor: divisors(tensor), constant: true } : { tensor };
+  });
+  return makeCase(random, { operator, operands, output: { dtype, dims } });
 };
 
+/** 7 for every 0 and −1. */
+function divisors(tensor: Tensor): Tensor {
+  const words = tensor.dtype === 'int32' ? new Int32Array(tensor.data.buffer) : new BigInt64Array(tensor.data.buffer);
+  words.forEach((value, i) => {
+    if (value == 0 || value == -1) words[i] = typeof value === 'bigint' ? 7n : 7;
+  });
+  return tensor;
+}
+
 /** Two shapes that broadcast to `dims`: one may lack leading axes, either may have ones. */
-function broadcastPair(random: Random, dims: readonly number[]): [number[], number[]] {
+export function broadcastPair(random: Random, dims: readonly number[]): [number[], number[]] {
   const keepers = dims.map(() => random.between(0, 4));
   const full = dims.map((size, axis) => (keepers[axis] === 0 ? 1 : size));
   const partial = dims.map((size, axis) => (keepers[axis] === 1 ? 1 : size)).slice(keepers.lastIndexOf(0) === -1 ? random.between(0, dims.length) : 0);
@@ -23,16 +46,24 @@ function broadcastPair(random: Random, dims: readonly number[]): [number[], numb
 }
 
 export const cases: Record<string, CaseGenerator> = {
-  Add: binary('Add'),
-  Sub: binary('Sub'),
-  Mul: binary('Mul'),
-  Div: binary('Div'),
+  Add: binary('Add', { dtypes: NUMBERS }),
+  Sub: binary('Sub', { dtypes: NUMBERS }),
+  Mul: binary('Mul', { dtypes: NUMBERS }),
+  Div: binary('Div', { dtypes: NUMBERS, divides: true }),
+  Mod: binary('Mod', { dtypes: ['int32', 'int64'], divides: true }),
+  PRelu: binary('PRelu'),
   // Unequal zeros are the compiler's business.
-  Max: binary('Max', { tame: true }),
-  Min: binary('Min', { tame: true }),
+  Max: binary('Max', { tame: true, dtypes: NUMBERS }),
+  Min: binary('Min', { tame: true, dtypes: NUMBERS }),
   Neg: unary('Neg'),
   Abs: unary('Abs'),
   Sqrt: unary('Sqrt'),
   Exp: unary('Exp'),
+  Tanh: unary('Tanh'),
+  Sigmoid: unary('Sigmoid'),
+  Erf: unary('Erf'),
+  Floor: unary('Floor'),
+  Ceil: unary('Ceil'),
+  Round: unary('Round'),
   Relu: unary('Relu', { opType: 'ThresholdedRelu', attributes: { alpha: 0 } }),
 };

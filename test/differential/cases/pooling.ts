@@ -1,7 +1,7 @@
-import { averagePoolAttributes, maxPoolAttributes, reduceMaxAttributes, windowOutput, type Window } from '#core/numerics';
+import { averagePoolAttributes, maxPoolAttributes, windowOutput, type Window } from '#core/numerics';
 import type { Random } from '#testing';
 import { float32, makeCase, type CaseGenerator } from '../case.js';
-import { floats, sizes } from '../values.js';
+import { floats } from '../values.js';
 
 /** A window that fits, with padding smaller than the kernel, and a tensor under it. */
 function pool(random: Random, dilated: boolean): { window: Window; dims: [number, number, number, number]; output: number[] } {
@@ -51,16 +51,4 @@ const averagePool: CaseGenerator = (random) => {
   });
 };
 
-const reduceMax: CaseGenerator = (random) => {
-  const dims = sizes(random, random.between(1, 5), { most: 20 });
-  const axis = random.between(0, dims.length);
-  return makeCase(random, {
-    operator: 'ReduceMax',
-    attributes: reduceMaxAttributes({ axis }),
-    operands: [{ tensor: floats(random, dims, { tame: true }) }],
-    output: float32(dims.with(axis, 1)),
-    onnx: { attributes: { axes: [BigInt(axis)], keepdims: 1n } },
-  });
-};
-
-export const cases: Record<string, CaseGenerator> = { MaxPool: maxPool, AveragePool: averagePool, ReduceMax: reduceMax };
+export const cases: Record<string, CaseGenerator> = { MaxPool: maxPool, AveragePool: averagePool };

@@ -1,9 +1,13 @@
+import type { Dtype } from '#core/hashing';
+import { broadcastOperands, checkBroadcast, checkTypes } from '../broadcasting.js';
 import { checkForm, expect } from '../checks.js';
-import type { Descriptor } from '../descriptor.js';
-import { F32_ZERO, f32Abs, f32Add, f32Div, f32Lt, f32Max, f32Min, f32Mul, f32Neg, f32Sqrt, f32Sub } from '../float32.js';
+import { F32_ZERO, f32Abs, f32Add, f32Ceil, f32Div, f32Floor, f32Le, f32Lt, f32Max, f32Min, f32Mul, f32Neg, f32RoundEven, f32Sqrt, f32Sub } from '../float32.js';
+import { integerModulo, integerOf, integerQuotient, wordOf } from '../integers.js';
 import type { Operator } from '../operator.js';
-import { broadcastIndex, broadcastsTo, sameDims } from '../shapes.js';
+import { sameDims } from '../shapes.js';
+import { errorFunction } from './error-function.js';
 import { exponential } from './exponential.js';
+import { hyperbolicTangent, logistic } from './rational.js';
 
 /** One micro-step that reads one element of the same index. */
 function unary(name: string, code: number, compute: (x: number) => number): Operator {
@@ -20,42 +24,49 @@ function unary(name: string, code: number, compute: (x: number) => number): Oper
   };
 }
 
+/** What an operator of two operands computes: on float32, and on the signed integers that words of 32 and 64 bits hold. */
+interface Binary {
+  readonly float?: (a: number, b: number) => number;
+  readonly integer?: (a: bigint, b: bigint) => bigint;
+}
+
 /** One micro-step that reads one element of each operand, numpy-style broadcasting between them. */
-function binary(name: string, code: number, compute: (a: number, b: number) => number): Operator {
+function binary(name: string, code: number, { float, integer }: Binary): Operator {
+  const types: readonly Dtype[] = [...(float ? ['float32' as const] : []), ...(integer ? ['int32' as const, 'int64' as const] : [])];
   return {
     name,
     code,
-    check: checkBinary,
+    check(d) {
+      checkForm(d, { operands: 2, attributes: 0 });
+      checkTypes([d.output], types);
+      checkBroadcast(d);
+    },
     steps: () => 1,
-    operands: (d, { element }) => d.operands.map(({ dims }, slot) => ({ slot, element: broadcastIndex(element, d.output.dims, dims) })),
-    apply: (_d, _at, _state, [a, b]) => BigInt(compute(Number(a), Number(b))),
+    operands: broadcastOperands,
+    apply({ output: { dtype } }, _at, _state, [a, b]) {
+      if (dtype === 'float32') return BigInt(float!(Number(a), Number(b)));
+      return wordOf(integer!(integerOf(a!, dtype), integerOf(b!, dtype)), dtype);
+    },
   };
 }
 
-function checkBinary(d: Descriptor): void {
-  checkForm(d, { operands: 2, attributes: 0, dtype: 'float32' });
-  const [a, b] = [d.operands[0]!.dims, d.operands[1]!.dims];
-  const rank = Math.max(a.length, b.length);
-  expect(d.output.dims.length === rank && broadcastsTo(a, d.output.dims) && broadcastsTo(b, d.output.dims), 'operands do not broadcast to the output');
-  const largest = (axis: number): number => {
-    const [x, y] = [a.at(axis - rank) ?? 1, b.at(axis - rank) ?? 1];
-    return x === 1 ? y : x;
-  };
-  expect(d.output.dims.every((size, axis) => size === largest(axis)), 'the output is larger than its operands make it');
-}
-
-export const add = binary('Add', 1, f32Add);
-export const sub = binary('Sub', 2, f32Sub);
-export const mul = binary('Mul', 3, f32Mul);
-export const div = binary('Div', 4, f32Div);
+export const add = binary('Add', 1, { float: f32Add, integer: (a, b) => a + b });
+export const sub = binary('Sub', 2, { float: f32Sub, integer: (a, b) => a - b });
+export const mul = binary('Mul', 3, { float: f32Mul, integer: (a, b) => a * b });
+/** Of integers the quotient towards zero. The compiler takes constant divisors other than 0 and −1 only: at those, machines stop or differ. */
+export const div = binary('Div', 4, { float: f32Div, integer: integerQuotient });
 /**
  * The larger of two; +0 is above −0, any NaN gives NaN.
  * ONNX Runtime (1.30.0, AVX-512) agrees on NaN; on a pair of unequal zeros it answers by lane, so the compiler must keep
  * −0 away from one side at least where the other can be +0.
  */
-export const max = binary('Max', 5, f32Max);
+export const max = binary('Max', 5, { float: f32Max, integer: (a, b) => (a < b ? b : a) });
 /** The smaller of two; as Max. */
-export const min = binary('Min', 6, f32Min);
+export const min = binary('Min', 6, { float: f32Min, integer: (a, b) => (b < a ? b : a) });
+/** x where x ≥ 0, else slope · x; NaN stays NaN. LeakyRelu is this with one slope for all. */
+export const pRelu = binary('PRelu', 13, { float: (x, slope) => (f32Le(F32_ZERO, x) ? x : f32Mul(x, slope)) });
+/** Remainder with the sign of the divisor. The compiler takes constant divisors other than 0 and −1 only. */
+export const mod = binary('Mod', 14, { integer: integerModulo });
 
 export const neg = unary('Neg', 16, f32Neg);
 export const abs = unary('Abs', 17, f32Abs);
@@ -66,3 +77,10 @@ export const exp = unary('Exp', 19, exponential);
  * ONNX's own Relu is not: measured with ONNX Runtime 1.30.0 it keeps NaN, and −0 on x86 but not on ARM.
  */
 export const relu = unary('Relu', 20, (x) => (f32Lt(F32_ZERO, x) ? x : F32_ZERO));
+export const tanh = unary('Tanh', 21, hyperbolicTangent);
+export const sigmoid = unary('Sigmoid', 22, logistic);
+export const erf = unary('Erf', 23, errorFunction);
+export const floor = unary('Floor', 24, f32Floor);
+export const ceil = unary('Ceil', 25, f32Ceil);
+/** To an integral value, ties to even. */
+export const round = unary('Round', 26, f32RoundEven);

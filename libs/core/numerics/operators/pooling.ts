@@ -3,7 +3,7 @@ import type { Descriptor } from '../descriptor.js';
 import { F32_INFINITY, F32_ZERO, f32Add, f32Div, f32FromNumber, f32Max } from '../float32.js';
 import type { OperandElement, Operator, StepAt } from '../operator.js';
 import { blockOf, stateOf, totalOf } from '../reduction.js';
-import { coordinatesOf, indexOf, sameDims } from '../shapes.js';
+import { coordinatesOf, sameDims } from '../shapes.js';
 import { tapOffset, windowOutput, type Window } from '../window.js';
 
 const MINUS_INFINITY = F32_INFINITY + 2 ** 31;
@@ -125,34 +125,3 @@ function tapsCounted(d: Descriptor, element: number): number {
 function covered(start: number, count: number, size: number): number {
   return Math.max(0, Math.min(start + count, size) - Math.max(start, 0));
 }
-
-export interface ReduceMaxAttributes {
-  /** The axis that is reduced; it stays, with size 1. */
-  readonly axis: number;
-}
-
-export function reduceMaxAttributes({ axis }: ReduceMaxAttributes): bigint[] {
-  return [BigInt(axis)];
-}
-
-/**
- * The largest element along one axis, in order. ONNX Runtime (1.30.0, AVX-512) agrees where there is no NaN and no −0;
- * else it answers by lane. The compiler keeps such inputs away.
- */
-export const reduceMax: Operator = {
-  name: 'ReduceMax',
-  code: 50,
-  check(d) {
-    checkForm(d, { operands: 1, attributes: 1, dtype: 'float32' });
-    const input = operand(d, 0).dims;
-    const axis = checkedAttribute(d, 0, 0, input.length - 1);
-    expect(input[axis]! >= 1, 'the reduced axis is empty');
-    expect(sameDims(d.output.dims, input.with(axis, 1)), 'output has another shape than the reduction');
-  },
-  steps: (d) => operand(d, 0).dims[attribute(d, 0)]!,
-  operands(d, { element, step }) {
-    const coordinates = coordinatesOf(element, d.output.dims).with(attribute(d, 0), step);
-    return [{ slot: 0, element: indexOf(coordinates, operand(d, 0).dims) }];
-  },
-  apply: (_d, { step }, state, [x]) => BigInt(f32Max(step === 0 ? MINUS_INFINITY : Number(state), Number(x))),
-};
