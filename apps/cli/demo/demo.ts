@@ -106,6 +106,7 @@ class Demo {
       await this.timed('rerun', () => this.awaitRightAnswers({ story, assay, yardstick, told }));
       const receipts = await this.timed('receipts', () => this.checkReceipts({ story, assay, chain, told }));
       const after = await readLedger(chain, this.cast.accounts);
+      story.end();
       say(`\n${ledgerText(before, after)}\n`);
       const evidence: Evidence = { told, before, after, seen: watch.seen, disputes: await listDisputes(chain), receipts, timings: this.timings };
       return documentOf(evidence, { cast: this.cast, model: yardstick, fault: this.options.fault });

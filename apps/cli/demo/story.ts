@@ -34,7 +34,9 @@ export interface StoryOptions {
 export class Story {
   private readonly started = Date.now();
   private readonly players = new Map<string, { executor: Address; challenger: Address }>();
-  private readonly firstGame: { id?: string } = {};
+  private readonly lostByChallenger = new Set<string>();
+  private firstGame: string | undefined;
+  private over = false;
 
   constructor(private readonly options: StoryOptions) {}
 
@@ -56,8 +58,13 @@ export class Story {
     }
   };
 
+  /** Nothing is told after this, whatever still happens. */
+  end(): void {
+    this.over = true;
+  }
+
   say(text: string): void {
-    this.options.say(`[${((Date.now() - this.started) / 1000).toFixed(1).padStart(5)} s] ${text}`);
+    if (!this.over) this.options.say(`[${((Date.now() - this.started) / 1000).toFixed(1).padStart(5)} s] ${text}`);
   }
 
   private async batch(event: Event<'BatchCommitted'>): Promise<void> {
@@ -80,7 +87,7 @@ export class Story {
         const jobs = Array.from({ length: count }, (_, i) => i).filter((i) => isDrawn(beacon, address, { index: BigInt(i), rate }));
         return `${name} ${jobs.length === 0 ? 'none' : jobs.map((i) => i + 1).join(', ')}`;
       });
-    this.say(`a later block's beacon ${short(beacon)} draws who must re-run which of its ${count} jobs: ${drawn.join('; ')}`);
+    this.say(`a later block's beacon ${short(beacon)} draws who must re-run which of its ${count} claims, counted by digest: ${drawn.join('; ')}`);
   }
 
   private async beacon(batchId: bigint) {
@@ -95,7 +102,7 @@ export class Story {
     const { gameId, executor, challenger, claimed } = event.args;
     const { chain, cast } = this.options;
     this.players.set(gameId, { executor, challenger });
-    this.firstGame.id ??= gameId;
+    this.firstGame ??= gameId;
     const { gas } = await moveBehind(chain, event.transactionHash, { executor, challenger });
     const parameters = await chain.disputes.parameters();
     this.say(`${cast.nameOf(challenger)} re-ran job ${short(claimed.jobId)}, got other bytes than ${cast.nameOf(executor)} signed, and opens dispute ${short(gameId)} with a bond of ${tokens(parameters.bond)} (${gas} gas)`);
@@ -105,7 +112,7 @@ export class Story {
   private async move(event: Event<'Revealed'> | Event<'Chosen'>): Promise<void> {
     const { gameId } = event.args;
     const players = this.players.get(gameId);
-    if (!players || gameId !== this.firstGame.id) return;
+    if (!players || gameId !== this.firstGame) return;
     const { chain, cast } = this.options;
     const { move, by, gas } = await moveBehind(chain, event.transactionHash, players);
     this.say(`  ${cast.nameOf(by === 'executor' ? players.executor : players.challenger)} ${WORDS[move] ?? move} (${move}, ${gas} gas)`);
@@ -115,11 +122,12 @@ export class Story {
     const { chain, cast } = this.options;
     const record = await readDispute(chain, event.args.gameId);
     const last = record.transactions.at(-1)!;
-    if (event.args.gameId === this.firstGame.id) {
+    if (event.args.gameId === this.firstGame) {
       this.say(`  ${last.by === 'anyone' ? 'someone' : cast.nameOf(record[last.by])} ${WORDS[last.move] ?? last.move} (${last.move}, ${last.gas} gas)`);
       this.verdict(record);
     }
     const loser = record.state === 'executor lost' ? record.executor : record.challenger;
+    if (record.state === 'challenger lost') this.lostByChallenger.add(record.gameId);
     this.say(`dispute ${short(record.gameId)} is decided after ${record.transactions.length} transactions and ${record.totalGas} gas: ${cast.nameOf(loser)} was wrong (${record.fault})`);
   }
 
@@ -129,12 +137,19 @@ export class Story {
   }
 
   private settled(event: Event<'Settled'>): void {
-    const { gameId, slashed, bounty, compensation } = event.args;
+    const { gameId } = event.args;
     const players = this.players.get(gameId);
     if (!players) return;
-    const { cast } = this.options;
-    const text = slashed > 0n ? `${cast.nameOf(players.executor)}'s stake pays ${tokens(slashed)}: ${tokens(bounty)} bounty to ${cast.nameOf(players.challenger)}, ${tokens(compensation)} to the submitter` : 'bonds go back, the stake was taken already';
+    const text = this.paymentText(event.args, players);
     this.say(`dispute ${short(gameId)} is settled: ${text}`);
+  }
+
+  private paymentText({ gameId, slashed, bounty, compensation }: Event<'Settled'>['args'], players: { executor: Address; challenger: Address }): string {
+    const { cast } = this.options;
+    const [executor, challenger] = [cast.nameOf(players.executor), cast.nameOf(players.challenger)];
+    if (this.lostByChallenger.has(gameId)) return `the bond of ${challenger} goes to ${executor}`;
+    if (slashed === 0n) return 'the bond goes back; this claim was paid for already';
+    return `the stake of ${executor} pays ${tokens(slashed)}: ${tokens(bounty)} bounty to ${challenger}, ${tokens(compensation)} to the submitter`;
   }
 }
 
