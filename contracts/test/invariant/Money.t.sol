@@ -5,6 +5,7 @@ import {IBatches} from "../../src/interfaces/IBatches.sol";
 import {Game, Request} from "../../src/types/Types.sol";
 import {Table} from "../world/Table.sol";
 import {ToyTrace} from "../world/ToyTrace.sol";
+import {Test} from "../world/Vm.sol";
 
 /// Everybody does anything in any order: money moves, batches, disputes that one side or the other lets expire.
 contract Crowd is Table {
@@ -101,10 +102,10 @@ contract Crowd is Table {
     }
 }
 
-contract MoneyTest is Table {
+contract MoneyTest is Test {
     Crowd private crowd;
 
-    function setUp() public override {
+    function setUp() public {
         crowd = Crowd(create("Money.t.sol:Crowd", ""));
     }
 
