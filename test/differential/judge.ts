@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createPublicClient, decodeFunctionResult, encodeFunctionData, http, type Abi, type Hex, type PublicClient, type StateOverride } from 'viem';
+import { createPublicClient, decodeFunctionResult, encodeDeployData, encodeFunctionData, http, type Abi, type Address, type Hex, type PublicClient, type StateOverride } from 'viem';
+import { STEP_FAMILIES } from '#io/chain';
 import { PROJECT_ROOT, startAnvil, type RunningAnvil } from '#testing';
 import type { JudgeArguments } from './witness.js';
 
@@ -13,6 +14,7 @@ export interface Judged {
 }
 
 const STEPS = '0x0000000000000000000000000000000057e95000';
+const familyAt = (i: number): Address => `0x00000000000000000000000000000000fa30000${i}`;
 const METER = '0x000000000000000000000000000000003e7e2000';
 /** Calls in one eth_call: about 5 million gas. */
 const BATCH = 100;
@@ -31,9 +33,14 @@ export class Judge {
     const anvil = await startAnvil({ logFile: join(folder, 'anvil.log') });
     const client = createPublicClient({ transport: http(anvil.rpcUrl) });
     // A constructor returns the runtime code.
-    const runtime = async (name: string): Promise<Hex> => (await client.call({ data: artifact(name).bytecode })).data!;
+    const runtime = async (name: string, args: readonly Address[] = []): Promise<Hex> => {
+      const { abi, bytecode } = artifact(name);
+      return (await client.call({ data: encodeDeployData({ abi, bytecode, args }) })).data!;
+    };
+    const families = await Promise.all(STEP_FAMILIES.map(async (name, i) => ({ address: familyAt(i), code: await runtime(name) })));
     const code = [
-      { address: STEPS, code: await runtime('Steps') },
+      ...families,
+      { address: STEPS, code: await runtime('Steps', families.map(({ address }) => address)) },
       { address: METER, code: await runtime('StepMeter') },
     ] as const;
     return new Judge(anvil, client, [...code], folder);

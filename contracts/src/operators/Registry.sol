@@ -11,12 +11,11 @@ import {Movement} from "./Movement.sol";
 import {Operator} from "./Operator.sol";
 import {Pooling} from "./Pooling.sol";
 
-/// Every operator by its code. INVARIANT: codes are frozen; libs/core/numerics/registry.ts holds the same.
+/// Every operator by its code, in families of 32 codes with a contract each (Steps.sol).
+/// INVARIANT: codes are frozen; libs/core/numerics/registry.ts holds the same.
 library Registry {
-    function operatorOf(uint8 code) internal pure returns (Operator memory) {
-        if (code == 32) return Operator(Convolution.steps, Convolution.reads, Convolution.apply_);
-        if (code == 33) return Operator(MatrixProduct.steps, MatrixProduct.reads, MatrixProduct.apply_);
-
+    /// Codes 1 to 31: one micro-step on the elements of the same place.
+    function arithmetic(uint8 code) internal pure returns (Operator memory) {
         if (code == 1) return Operator(Elementwise.steps, Elementwise.both, Elementwise.add);
         if (code == 2) return Operator(Elementwise.steps, Elementwise.both, Elementwise.sub);
         if (code == 3) return Operator(Elementwise.steps, Elementwise.both, Elementwise.mul);
@@ -31,7 +30,6 @@ library Registry {
         if (code == 12) return Operator(Elementwise.steps, Elementwise.both, Logic.xor);
         if (code == 13) return Operator(Elementwise.steps, Elementwise.both, Elementwise.pRelu);
         if (code == 14) return Operator(Elementwise.steps, Elementwise.both, Elementwise.mod);
-
         if (code == 16) return Operator(Elementwise.steps, Elementwise.same, Elementwise.neg);
         if (code == 17) return Operator(Elementwise.steps, Elementwise.same, Elementwise.abs);
         if (code == 18) return Operator(Elementwise.steps, Elementwise.same, Elementwise.sqrt);
@@ -46,6 +44,13 @@ library Registry {
         if (code == 27) return Operator(Elementwise.steps, Elementwise.same, Logic.not);
         if (code == 28) return Operator(Elementwise.steps, Elementwise.same, Logic.cast);
 
+        revert IStepVerifier.UnknownOperator(code);
+    }
+
+    /// Codes 32 to 63: products, windows, extremes and what chooses.
+    function reductions(uint8 code) internal pure returns (Operator memory) {
+        if (code == 32) return Operator(Convolution.steps, Convolution.reads, Convolution.apply_);
+        if (code == 33) return Operator(MatrixProduct.steps, MatrixProduct.reads, MatrixProduct.apply_);
         if (code == 48) return Operator(Pooling.maxSteps, Pooling.maxReads, Pooling.applyMax);
         if (code == 49) return Operator(Pooling.averageSteps, Pooling.averageReads, Pooling.applyAverage);
         if (code == 50) return Operator(Extremes.steps, Extremes.reads, Extremes.applyMax);
@@ -54,6 +59,11 @@ library Registry {
         if (code == 53) return Operator(Extremes.argSteps, Extremes.argReads, Extremes.applyArgMin);
         if (code == 54) return Operator(Elementwise.steps, Logic.whereReads, Logic.where);
 
+        revert IStepVerifier.UnknownOperator(code);
+    }
+
+    /// Codes 64 to 95: copies of elements from another place.
+    function movements(uint8 code) internal pure returns (Operator memory) {
         if (code == 64) return Operator(Movement.steps, Elementwise.same, Movement.copy);
         if (code == 65) return Operator(Movement.steps, Movement.transposeReads, Movement.copy);
         if (code == 66) return Operator(Movement.steps, Movement.concatReads, Movement.copy);

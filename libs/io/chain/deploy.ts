@@ -50,8 +50,10 @@ export const LIVE_PARAMETERS: NetworkParameters = {
   disputes: { bond: 100n * UNIT, penalty: 400n * UNIT, bountyBps: 5_000, clock: 6 * 3_600, extension: 3_600, payoutDelay: 86_400 },
 };
 
+/** Contracts that hold the operators, in the order in which Steps wants to know them. */
+export const STEP_FAMILIES = ['ArithmeticSteps', 'ReductionSteps', 'MovementSteps'] as const;
 /** Contracts in the order they are deployed; an address follows from the deployer's nonce, so each can know the others. */
-const ORDER = ['TestToken', 'Steps', 'Vault', 'Batches', 'Disputes'] as const;
+const ORDER = ['TestToken', ...STEP_FAMILIES, 'Steps', 'Vault', 'Batches', 'Disputes'] as const;
 type ContractName = (typeof ORDER)[number];
 
 export interface DeployOptions {
@@ -91,7 +93,7 @@ async function deployAll(options: DeployOptions): Promise<Deployment> {
   const { addresses, deployer: owner } = deployer;
   const { parameters } = options;
   if (!options.token) await deployer.deploy('TestToken', []);
-  if (!options.stepVerifier) await deployer.deploy('Steps', []);
+  if (!options.stepVerifier) await deploySteps(deployer);
   await deployer.deploy('Vault', [addresses.TestToken, parameters.unbondingDelay, addresses.Batches, addresses.Disputes]);
   await deployer.deploy('Batches', [owner, addresses.Vault, parameters.batches]);
   await deployer.deploy('Disputes', [addresses.Vault, addresses.Steps, parameters.disputes]);
@@ -105,6 +107,11 @@ async function deployAll(options: DeployOptions): Promise<Deployment> {
     stepVerifier: addresses.Steps,
     deployedBlock: deployer.fromBlock,
   };
+}
+
+async function deploySteps({ addresses, deploy }: Pick<Awaited<ReturnType<typeof openDeployer>>, 'addresses' | 'deploy'>): Promise<void> {
+  for (const family of STEP_FAMILIES) await deploy(family, []);
+  await deploy('Steps', STEP_FAMILIES.map((family) => addresses[family]));
 }
 
 async function openDeployer(options: DeployOptions) {
@@ -142,7 +149,9 @@ async function openDeployer(options: DeployOptions) {
 /** CREATE addresses of what will be deployed, the given address of what will not. */
 function predictAddresses(from: Address, firstNonce: number, options: DeployOptions): Record<ContractName, Address> {
   let nonce = BigInt(firstNonce);
-  const given: Partial<Record<ContractName, Address | undefined>> = { TestToken: options.token, Steps: options.stepVerifier };
+  const { token, stepVerifier } = options;
+  const families = stepVerifier && Object.fromEntries(STEP_FAMILIES.map((name) => [name, stepVerifier]));
+  const given: Partial<Record<ContractName, Address | undefined>> = { TestToken: token, Steps: stepVerifier, ...families };
   return Object.fromEntries(ORDER.map((name) => [name, given[name] ?? getContractAddress({ from, nonce: nonce++ })])) as Record<ContractName, Address>;
 }
 

@@ -5232,6 +5232,27 @@ export const stepVerifierAbi = [
 
 export const stepsAbi = [
   {
+    "inputs": [
+      {
+        "internalType": "contract IStepVerifier",
+        "name": "arithmetic",
+        "type": "address"
+      },
+      {
+        "internalType": "contract IStepVerifier",
+        "name": "reductions",
+        "type": "address"
+      },
+      {
+        "internalType": "contract IStepVerifier",
+        "name": "movements",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "constructor"
+  },
+  {
     "inputs": [],
     "name": "AlreadySettled",
     "type": "error"
@@ -5858,6 +5879,45 @@ export const stepsAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "ARITHMETIC",
+    "outputs": [
+      {
+        "internalType": "contract IStepVerifier",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "MOVEMENTS",
+    "outputs": [
+      {
+        "internalType": "contract IStepVerifier",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "REDUCTIONS",
+    "outputs": [
+      {
+        "internalType": "contract IStepVerifier",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes",
@@ -5888,7 +5948,7 @@ export const stepsAbi = [
           }
         ],
         "internalType": "struct Roots",
-        "name": "roots",
+        "name": "",
         "type": "tuple"
       },
       {
@@ -5915,7 +5975,7 @@ export const stepsAbi = [
           }
         ],
         "internalType": "struct Step",
-        "name": "step",
+        "name": "",
         "type": "tuple"
       },
       {
@@ -5937,7 +5997,7 @@ export const stepsAbi = [
           }
         ],
         "internalType": "struct Opening[]",
-        "name": "openings",
+        "name": "",
         "type": "tuple[]"
       }
     ],
@@ -5945,12 +6005,12 @@ export const stepsAbi = [
     "outputs": [
       {
         "internalType": "uint64",
-        "name": "stepCount",
+        "name": "",
         "type": "uint64"
       },
       {
         "internalType": "uint64",
-        "name": "state",
+        "name": "",
         "type": "uint64"
       }
     ],
