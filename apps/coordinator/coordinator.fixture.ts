@@ -81,6 +81,14 @@ export class Surroundings {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
+  get coordinatorParty(): Party {
+    return this.parties.coordinator;
+  }
+
+  executorAddress(index: number): Address {
+    return this.parties.executors[index]!.account.address;
+  }
+
   chainAs(who: Party): Promise<Chain> {
     return connectChain({ rpcUrl: this.anvil.rpcUrl, deployment: this.deployment, privateKey: who.privateKey, pollMs: 25 });
   }

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import { credentials, loadPackageDefinition, type Client, type ServiceError } from '@grpc/grpc-js';
+import { credentials, loadPackageDefinition, type Client, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -138,7 +138,20 @@ describe('a submission', () => {
     expect((await client.models()).map((model) => model.modelId)).toEqual([again.modelId]);
   });
 
-  it('has reflection and health beside it', async () => {
+  it('tells by reflection which services it has', async () => {
+    const file = 'grpc/reflection/v1/reflection.proto';
+    const { grpc } = loadPackageDefinition(loadSync(file, { includeDirs: ['node_modules/@grpc/reflection/build/proto'] })) as unknown as { grpc: { reflection: { v1: { ServerReflection: new (target: string, c: unknown) => Client & { ServerReflectionInfo(): ClientDuplexStream<unknown, { listServicesResponse: { service: { name: string }[] } }> } } } } };
+    const stub = new grpc.reflection.v1.ServerReflection(`127.0.0.1:${coordinator.port}`, credentials.createInsecure());
+    const call = stub.ServerReflectionInfo();
+    call.write({ listServices: '*' });
+    call.end();
+    for await (const { listServicesResponse } of call as AsyncIterable<{ listServicesResponse: { service: { name: string }[] } }>) {
+      expect(listServicesResponse.service.map(({ name }) => name)).toEqual(expect.arrayContaining(['assay.v1.Jobs', 'assay.v1.Models', 'assay.v1.Network', 'grpc.health.v1.Health']));
+    }
+    stub.close();
+  });
+
+  it('has a health service beside it', async () => {
     const health = loadSync('health/v1/health.proto', { includeDirs: ['node_modules/grpc-health-check/proto'] });
     const { grpc } = loadPackageDefinition(health) as unknown as { grpc: { health: { v1: { Health: new (target: string, c: unknown) => Client & { check(m: unknown, done: (e: unknown, r: { status: unknown }) => void): void } } } } };
     const stub = new grpc.health.v1.Health(`127.0.0.1:${coordinator.port}`, credentials.createInsecure());
@@ -253,6 +266,8 @@ describe('a coordinator', () => {
     const port = await new Promise<number>((resolve) => busy.listen(0, '127.0.0.1', () => resolve((busy.address() as { port: number }).port)));
     await expect(world.coordinator('start', { ASSAY_GRPC_LISTEN: `127.0.0.1:${port}` })).rejects.toMatchObject({ code: 'PORT_BUSY', facts: { port } });
     busy.close();
+    await expect(world.coordinator('start', { ASSAY_RPC_URL: 'http://127.0.0.1:9' })).rejects.toMatchObject({ code: 'CHAIN_UNREACHABLE' });
+    await expect(world.coordinator('start', { ASSAY_NATS_SEED: world.stranger.seed })).rejects.toMatchObject({ code: 'BROKER_REFUSED' });
     await expect(world.coordinator('start', { ASSAY_DEPLOYMENT: '/nowhere.json' })).rejects.toMatchObject({ code: 'DEPLOYMENT_INVALID' });
     await expect(world.coordinator('start', { DATABASE_URL: 'postgresql://assay@127.0.0.1:9/x' })).rejects.toMatchObject({ code: 'DATABASE_UNREACHABLE' });
     await expect(world.coordinator('start', { DATABASE_URL: '' })).rejects.toMatchObject({ code: 'CONFIG_INVALID', facts: { DATABASE_URL: expect.stringContaining('ASSAY_PGLITE_DIR') } });

@@ -1,0 +1,147 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { join } from 'node:path';
+import type { Address } from 'viem';
+import { listRoot, tensorRoot, type Root } from '#core/hashing';
+import { claimDigest, jobIdOf, type Claim } from '#core/protocol';
+import type { Chain } from '#io/chain';
+import { openStorage, type Storage } from '#io/storage';
+import { createLogger } from '#platform';
+import { PROJECT_ROOT } from '#testing';
+import { Surroundings } from '../coordinator.fixture.js';
+import { batchLedger } from './batch-ledger.js';
+import { batchTree, MAX_ACCOUNTS_PER_BATCH, planBatch, type Batchable } from './batch-plan.js';
+import { Batcher, type BatchLedger } from './batcher.js';
+
+const hex = (value: number, bytes: number): `0x${string}` => `0x${value.toString(16).padStart(2 * bytes, '0')}`;
+const amount = fc.bigInt({ min: 0n, max: 2n ** 64n });
+const someClaim = fc.record({ digest: fc.nat(), executor: fc.nat(5), submitter: fc.nat(400), fee: amount, insuredValue: amount }).map(
+  ({ digest, executor, submitter, fee, insuredValue }): Batchable => ({
+    digest: hex(digest, 32),
+    request: { submitter: hex(submitter, 20) },
+    claim: { jobId: hex(0, 32), modelId: hex(0, 32), inputRoot: hex(0, 32), outputRoot: hex(0, 32), executor: hex(executor, 20), coordinator: hex(0, 20), fee, insuredValue },
+  }),
+);
+const claims = fc.uniqueArray(someClaim, { selector: (claim) => claim.digest, minLength: 1, maxLength: 300 });
+
+describe('a batch plan', () => {
+  it('charges exactly what it promises, names each account once, and none for nothing', () => {
+    fc.assert(
+      fc.property(claims, (given) => {
+        const plan = planBatch(given)!;
+        const used = given.slice(0, plan.leaves.length);
+        expect(plan.leaves).toEqual(used.map((claim) => claim.digest));
+        const fees = used.reduce((sum, { claim }) => sum + claim.fee, 0n);
+        expect(plan.totals.reduce((sum, total) => sum + total.fees, 0n)).toBe(fees);
+        expect(plan.charges.reduce((sum, charge) => sum + charge.amount, 0n)).toBe(fees);
+        expect(new Set(plan.totals.map((total) => total.executor)).size).toBe(plan.totals.length);
+        expect(plan.totals.every((total) => total.fees > 0n || total.insuredValue > 0n)).toBe(true);
+        expect(plan.charges.every((charge) => charge.amount > 0n)).toBe(true);
+        expect(plan.totals.length + plan.charges.length).toBeLessThanOrEqual(MAX_ACCOUNTS_PER_BATCH);
+      }),
+    );
+  });
+
+  it('has a root that every leaf’s proof leads to', () => {
+    fc.assert(
+      fc.property(claims, (given) => {
+        const { leaves, root } = planBatch(given)!;
+        const tree = batchTree(leaves);
+        expect(tree.root).toBe(root);
+        const last = leaves.length - 1;
+        expect(tree.verify([leaves[last]!], tree.getProof(last))).toBe(true);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('of nothing is none', () => expect(planBatch([])).toBeUndefined());
+});
+
+describe('a batch whose process died', () => {
+  let world: Surroundings;
+  let storage: Storage;
+  let chain: Chain;
+  let ledger: BatchLedger;
+  const log = createLogger({ name: 'batching', level: 'silent' });
+  const now = () => Date.now();
+
+  beforeAll(async () => {
+    world = await Surroundings.start();
+    storage = await openStorage({ database: { url: world.postgres.url }, migrations: join(PROJECT_ROOT, 'prisma/migrations'), artifacts: world.dir });
+    const { modelId, profile } = world.model.manifest;
+    await storage.models.register({ modelId, name: 'mnist', file: 'none', bytes: 1, signature: { inputs: [], outputs: [] }, profile, registeredAt: new Date() });
+    chain = await world.chainAs(world.coordinatorParty);
+    ledger = batchLedger(chain, async () => BigInt(world.deployment.deployedBlock));
+  }, 120_000);
+
+  afterAll(async () => {
+    await storage?.close();
+    await world?.stop();
+  });
+
+  /** An answered job in the store, with a claim as an executor signs it. */
+  async function answered(): Promise<Root> {
+    const { request, signature, inputs } = await world.signed({ insuredValue: 0n });
+    const jobId = jobIdOf(world.network, request);
+    await storage.jobs.accept({ jobId, request, signature, fee: 1_000n, inputs, now: new Date() });
+    const executor = world.executorAddress(0).toLowerCase() as Address;
+    await storage.jobs.lease(jobId, { executor, until: new Date(now() + 60_000), now: new Date() });
+    const outputRoot = listRoot(inputs.map(tensorRoot));
+    const claim: Claim = { jobId, modelId: request.modelId, inputRoot: request.inputRoot, outputRoot, executor, coordinator: chain.account!, fee: 1_000n, insuredValue: 0n };
+    await storage.jobs.answer(jobId, { digest: claimDigest(world.network, claim), claim, signature, outputs: inputs, now: new Date() });
+    return jobId;
+  }
+
+  /** Everything up to the point where the transaction would be made. */
+  async function fixed() {
+    const jobIds = [await answered(), await answered()];
+    const plan = planBatch(await storage.batches.unbatched(100))!;
+    return { jobIds, batch: await storage.batches.fix({ ...plan, now: new Date() }) };
+  }
+
+  async function untilLanded(jobId: Root): Promise<void> {
+    const batcher = new Batcher({ batches: storage.batches, ledger, intervalMs: 100, maxClaims: 100, now, log });
+    batcher.start();
+    for (let i = 0; i < 200 && (await storage.jobs.byId(jobId))?.state !== 'challengeable'; i++) await new Promise((resolve) => setTimeout(resolve, 50));
+    await batcher.stop();
+    expect((await storage.jobs.byId(jobId))?.state).toBe('challengeable');
+  }
+
+  it('before the transaction was made is posted by the next one', async () => {
+    const { jobIds, batch } = await fixed();
+    const before = await chain.batches.batchCount();
+    await untilLanded(jobIds[0]!);
+    expect(await chain.batches.batchCount()).toBe(before + 1n);
+    expect((await chain.batches.batch(before + 1n)).root).toBe(batch.root);
+  });
+
+  it('after the transaction was mined is found on chain, and not posted again', async () => {
+    const { jobIds, batch } = await fixed();
+    await chain.batches.commit({ root: batch.root, count: batch.count, totals: batch.totals, charges: batch.charges });
+    const after = await chain.batches.batchCount();
+    await untilLanded(jobIds[1]!);
+    expect(await chain.batches.batchCount()).toBe(after);
+    expect((await storage.batches.bySeq(batch.seq))?.landing?.batchId).toBe(after);
+  });
+
+  it('while the transaction waits to be mined is left alone until it is', async () => {
+    const { jobIds, batch } = await fixed();
+    const before = await chain.batches.batchCount();
+    const request = (method: string, params: unknown[]) => chain.client.request({ method, params } as never);
+    await request('anvil_setIntervalMining', [0]);
+    await request('evm_setAutomine', [false]);
+    const sent = chain.batches.commit({ root: batch.root, count: batch.count, totals: batch.totals, charges: batch.charges });
+    while (await ledger.isQuiet()) await new Promise((resolve) => setTimeout(resolve, 20));
+    const batcher = new Batcher({ batches: storage.batches, ledger, intervalMs: 50, maxClaims: 100, now, log });
+    batcher.start();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect((await storage.jobs.byId(jobIds[0]!))?.state).toBe('batched');
+    await request('evm_setAutomine', [true]);
+    await request('anvil_mine', []);
+    await sent;
+    await batcher.stop();
+    await untilLanded(jobIds[0]!);
+    expect(await chain.batches.batchCount()).toBe(before + 1n);
+  });
+});
