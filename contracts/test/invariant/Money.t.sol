@@ -2,20 +2,28 @@
 pragma solidity 0.8.37;
 
 import {IBatches} from "../../src/interfaces/IBatches.sol";
-import {Game, Request} from "../../src/types/Types.sol";
+import {Claim, Game, Request} from "../../src/types/Types.sol";
 import {Table} from "../world/Table.sol";
 import {ToyTrace} from "../world/ToyTrace.sol";
+import {Tree} from "../world/Tree.sol";
 import {Test} from "../world/Vm.sol";
 
 /// Everybody does anything in any order: money moves, batches, disputes that one side or the other lets expire.
 contract Crowd is Table {
-    Game[] private open_;
-    uint256 private made;
-    uint256 public slashes;
+    struct Played {
+        Claim claim;
+        Request request;
+        Game game;
+    }
+
+    Played[] private played;
 
     constructor() {
-        setUp();
+        found();
     }
+
+    /// Not one of the things the crowd does.
+    function setUp() public override {}
 
     function people() public view returns (address[5] memory) {
         return [executor, challenger, rival, submitter, stranger];
@@ -26,7 +34,7 @@ contract Crowd is Table {
     }
 
     function passTime(uint256 seconds_) external {
-        vm.warp(block.timestamp + bound(seconds_, 0, 200));
+        vm.warp(block.timestamp + bound(seconds_, 0, 60));
     }
 
     function deposit(uint256 who, uint256 amount) external {
@@ -38,20 +46,23 @@ contract Crowd is Table {
 
     function withdraw(uint256 who, uint256 amount) external {
         address account = people()[who % 5];
+        amount = bound(amount, 0, vault.balanceOf(account));
         vm.prank(account);
-        vault.withdraw(bound(amount, 0, vault.balanceOf(account)));
+        vault.withdraw(amount);
     }
 
     function stake(uint256 who, uint256 amount) external {
         address account = people()[who % 5];
+        amount = bound(amount, 0, vault.balanceOf(account));
         vm.prank(account);
-        vault.stake(uint128(bound(amount, 0, vault.balanceOf(account))));
+        vault.stake(uint128(amount));
     }
 
     function startUnbonding(uint256 who, uint256 amount) external {
         address account = people()[who % 5];
+        amount = bound(amount, 0, vault.stakeOf(account).amount);
         vm.prank(account);
-        vault.startUnbonding(uint128(bound(amount, 0, vault.stakeOf(account).amount)));
+        vault.startUnbonding(uint128(amount));
     }
 
     function withdrawStake(uint256 who) external {
@@ -70,35 +81,55 @@ contract Crowd is Table {
     }
 
     function collect(uint256 batchId) external {
+        vm.warp(block.timestamp + 20);
         batches.collect(bound(batchId, 1, batches.batchCount() + 1), executor);
     }
 
-    /// A new claim, or the last one again by another challenger.
-    function challenge(uint256 who, bool again) external {
+    /// A new claim (its request's deadline and its output make it so) or an old one again, by anybody.
+    function challenge(uint256 who, uint256 which, bool again) external {
         ToyTrace.Run memory r = honest(small());
-        if (!again) r.outputRoot = keccak256(abi.encode(made++));
-        open(r, people()[who % 5]);
-        open_.push(game);
+        Claim memory message = claimed(r);
+        if (again && played.length > 0) {
+            Played storage before = played[which % played.length];
+            (claim, request) = (before.claim, before.request);
+            message = before.claim;
+        } else {
+            claim.outputRoot = message.outputRoot = keccak256(abi.encode(played.length));
+        }
+        openClaim(message, r.shape, people()[who % 5]);
+        played.push(Played(claim, request, game));
     }
 
-    function letExpire(uint256 which) external {
-        game = open_[which % open_.length];
+    function reply(uint256 which) external {
+        Played storage its = played[which % played.length];
+        (game, claim, request) = (its.game, its.claim, its.request);
+        ToyTrace.Run memory r = honest(small());
+        r.trace.levels[0][shape.valueCount - 1] = claim.outputRoot;
+        r.trace = Tree.build(r.trace.levels[0]);
+        revealTrace(r);
+        its.game = game;
+    }
+
+    function letExpire(uint256 which) public {
+        Played storage its = played[which % played.length];
+        if (its.game.phase >= 4) return;
         vm.warp(block.timestamp + 121);
+        game = its.game;
         expire();
-        open_[which % open_.length] = game;
+        its.game = game;
     }
 
     function settleOne(uint256 which, bool withRequest) external {
-        game = open_[which % open_.length];
-        ToyTrace.Run memory r = honest(small());
-        claimed(r);
-        for (uint256 i = 0; i <= made; i++) {
-            claim.outputRoot = i == made ? r.outputRoot : keccak256(abi.encode(i));
-            if (disputes.claimDigest(claim) == game.claim) break;
-        }
+        letExpire(which);
+        Played memory its = played[which % played.length];
+        vm.warp(block.timestamp + 2);
         Request memory unknown;
-        if (!disputes.overturned(game.claim)) slashes++;
-        disputes.settle(game, claim, withRequest ? request : unknown);
+        disputes.settle(its.game, its.claim, withRequest ? its.request : unknown);
+    }
+
+    function compensate(uint256 which) external {
+        Played memory its = played[which % played.length];
+        disputes.compensate(its.claim, its.request);
     }
 }
 

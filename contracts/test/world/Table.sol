@@ -66,9 +66,12 @@ abstract contract Table is World {
     // Moves, made as the game in play asks for
 
     function open(ToyTrace.Run memory r, address by) internal returns (bytes32 id) {
-        Claim memory message = claimed(r);
+        return openClaim(claimed(r), r.shape, by);
+    }
+
+    function openClaim(Claim memory message, ToyTrace.Shape memory s, address by) internal returns (bytes32 id) {
         bytes memory signature = signed(message);
-        Model memory model = ToyTrace.model(r.shape);
+        Model memory model = ToyTrace.model(s);
         vm.recordLogs();
         vm.prank(by);
         id = disputes.open(message, signature, model);

@@ -31,6 +31,10 @@ abstract contract World is Test {
     address internal stranger = address(0x57A6);
 
     function setUp() public virtual {
+        found();
+    }
+
+    function found() internal {
         vm.warp(1_700_000_000);
         vm.roll(100);
         deploy();
