@@ -1,18 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { AssayError } from '#core/protocol';
-import { PROJECT_ROOT } from '#testing';
-import { addDemo } from './commands/demo.js';
-import { addDispute } from './commands/dispute.js';
-import { addDoctor } from './commands/doctor.js';
-import { addJob } from './commands/job.js';
-import { addModel } from './commands/model.js';
-import { addReceipt } from './commands/receipt.js';
-import { addRun } from './commands/run.js';
-import { addSample } from './commands/sample.js';
-import { addTest } from './commands/test.js';
-import { addUp } from './commands/up.js';
 import { EXIT, EXIT_HELP } from './exit-codes.js';
 import { Terminal } from './terminal.js';
 
@@ -21,6 +9,22 @@ export type Work = (terminal: Terminal) => Promise<number | void>;
 /** Runs a command's work once its options are known; each command file gets this instead of a base class. */
 export type Perform = (command: Command, work: Work) => Promise<void>;
 
+type AddCommand = (program: Command, perform: Perform) => void;
+
+/** WHY loaded by need: together they bring in the chain, gRPC and ONNX Runtime, a second or two of loading. */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  demo: async () => (await import('./commands/demo.js')).addDemo,
+  up: async () => (await import('./commands/up.js')).addUp,
+  test: async () => (await import('./commands/test.js')).addTest,
+  doctor: async () => (await import('./commands/doctor.js')).addDoctor,
+  model: async () => (await import('./commands/model.js')).addModel,
+  run: async () => (await import('./commands/run.js')).addRun,
+  sample: async () => (await import('./commands/sample.js')).addSample,
+  job: async () => (await import('./commands/job.js')).addJob,
+  receipt: async () => (await import('./commands/receipt.js')).addReceipt,
+  dispute: async () => (await import('./commands/dispute.js')).addDispute,
+};
+
 /** Parses the arguments, runs the command, returns the exit code. */
 export async function runCli(args: readonly string[]): Promise<number> {
   let exitCode: number = EXIT.ok;
@@ -28,7 +32,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
     const terminal = new Terminal(command.optsWithGlobals()['json'] === true);
     exitCode = await work(terminal).then((code) => code ?? EXIT.ok, (error: unknown) => terminal.failure(error));
   };
-  const program = buildProgram(perform);
+  const program = await buildProgram(args, perform);
   try {
     await program.parseAsync([...args], { from: 'user' });
     return exitCode;
@@ -46,17 +50,31 @@ function afterParsing(error: CommanderError, args: readonly string[]): number {
   return terminal.failure(new AssayError({ code: 'USAGE', message: error.message.replace(/^error: /, '') }));
 }
 
-function buildProgram(perform: Perform): Command {
+async function buildProgram(args: readonly string[], perform: Perform): Promise<Command> {
   const program = new Command('assay')
     .description('AI inference with recourse: jobs, receipts, disputes.')
-    .version((JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as { version: string }).version)
+    .version(version())
     .option('--json', 'one JSON document on standard output, nothing else there')
     // WHY: before the commands are added, which inherit these.
     .exitOverride()
     .configureOutput({ outputError: () => undefined })
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', EXIT_HELP);
-  const commands = [addDemo, addUp, addTest, addDoctor, addModel, addRun, addSample, addJob, addReceipt, addDispute];
-  for (const add of commands) add(program, perform);
+  const asked = args.find((arg) => !arg.startsWith('-'));
+  const needed = asked !== undefined && Object.hasOwn(COMMANDS, asked) ? [COMMANDS[asked]!] : args.includes('--version') ? [] : Object.values(COMMANDS);
+  for (const load of needed) (await load())(program, perform);
   return program;
+}
+
+/** Of the package above this file, in the sources and in dist. */
+function version(): string {
+  const require = createRequire(import.meta.url);
+  for (const place of ['../../package.json', '../../../package.json']) {
+    try {
+      return (require(place) as { version: string }).version;
+    } catch {
+      continue;
+    }
+  }
+  return 'unknown';
 }
