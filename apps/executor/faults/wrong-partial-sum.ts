@@ -53,9 +53,10 @@ function falseChain({ session: { model }, inputs }: RunContext, honest: readonly
   const element = choice.below(elementCount(d.output.dims));
   const sources = { input: inputs, initializer: model.initializers, value: honest };
   const word = (slot: number, index: number) => elementWord(sources[d.operands[slot]!.kind][d.operands[slot]!.index]!, index);
-  const apply = (step: number, state: bigint) => operator.apply(d, { element, step }, state, operator.operands(d, { element, step }, state).map((o) => word(o.slot, o.element)));
+  const read = (step: number, state: bigint) => operator.operands(d, { element, step }, state).map((o) => word(o.slot, o.element));
+  const apply = (step: number, state: bigint) => operator.apply(d, { element, step }, state, read(step, state));
   const count = operator.steps(d);
-  const step = choice.below(count - 1);
+  const step = tellingStep(choice, count, (k) => read(k, 0n));
   let before = 0n;
   for (let i = 0; i <= step; i++) before = apply(i, before);
   const truth = elementWord(honest[value]!, element);
@@ -65,6 +66,15 @@ function falseChain({ session: { model }, inputs }: RunContext, honest: readonly
     if (tail.at(-1) !== truth && tail.at(-1)! >> BigInt(8 * DTYPES[d.output.dtype].size) === 0n) return { value, element, step, honest: truth, states: [...honestStates(step, apply), ...tail] };
   }
   return undefined;
+}
+
+/** A step before the last, if some tries find one a product of two numbers other than zero, which makes the better story. */
+function tellingStep(choice: SeededChoice, count: number, read: (step: number) => bigint[]): number {
+  for (let attempt = 0; ; attempt++) {
+    const step = choice.below(count - 1);
+    const operands = read(step);
+    if (attempt === MAX_ATTEMPTS || (operands.length === 2 && operands.every((word) => word !== 0n))) return step;
+  }
 }
 
 /** The states before `step`, exclusive: steps 0 … step − 1. */
