@@ -19,8 +19,8 @@ export interface CaseParts {
   readonly attributes?: readonly bigint[];
   readonly operands: readonly { readonly tensor: Tensor; readonly constant?: boolean }[];
   readonly output: TensorHeader;
-  /** The ONNX operator if its name is another one, its attributes, and integer inputs after the operands. */
-  readonly onnx?: { readonly opType?: string; readonly attributes?: NodeAttributes; readonly shapeInputs?: readonly (readonly number[])[] };
+  /** The ONNX operator if its name is another one, its attributes, and constant inputs after the operands: lists of int64, or tensors. */
+  readonly onnx?: { readonly opType?: string; readonly domain?: string; readonly attributes?: NodeAttributes; readonly shapeInputs?: readonly (readonly number[] | Tensor)[] };
 }
 
 export function makeCase(random: Random, parts: CaseParts): Case {
@@ -37,8 +37,9 @@ export function makeCase(random: Random, parts: CaseParts): Case {
     attributes: parts.attributes ?? [],
   };
   operatorByName(parts.operator).check(descriptor);
-  const shapeInputs = (parts.onnx?.shapeInputs ?? []).map((values) => ({ tensor: int64List(values), constant: true }));
-  const node = { opType: parts.onnx?.opType ?? parts.operator, attributes: parts.onnx?.attributes ?? {}, operands: [...operands, ...shapeInputs], output: parts.output };
+  const shapeInputs = (parts.onnx?.shapeInputs ?? []).map((input) => ({ tensor: 'dtype' in input ? input : int64List(input), constant: true }));
+  const domain = parts.onnx?.domain;
+  const node = { opType: parts.onnx?.opType ?? parts.operator, ...(domain && { domain }), attributes: parts.onnx?.attributes ?? {}, operands: [...operands, ...shapeInputs], output: parts.output };
   return { descriptor, tensors: operands.map(({ tensor }) => tensor), node };
 }
 

@@ -1,13 +1,15 @@
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { DTYPES, type Tensor, type TensorHeader } from '#core/hashing';
 
-/** Attributes of an ONNX node by their kind: whole numbers are bigint, a number is a float. */
+/** Attributes of an ONNX node by their kind: whole numbers are bigint, a number is a float, a text a string. */
 export type NodeAttributes = Readonly<Record<string, NodeAttribute>>;
-export type NodeAttribute = bigint | readonly bigint[] | number;
+export type NodeAttribute = bigint | readonly bigint[] | number | string;
 
 /** One ONNX node on its own: what it is called with and what comes out. */
 export interface SingleNode {
   readonly opType: string;
+  /** Of the operator; ONNX's own if left out. */
+  readonly domain?: string;
   readonly attributes: NodeAttributes;
   /** Constant operands are stored in the model, as the kernel chosen depends on it. */
   readonly operands: readonly { readonly tensor: Tensor; readonly constant: boolean }[];
@@ -16,7 +18,7 @@ export interface SingleNode {
 
 const IR_VERSION = 8;
 const OPSET = 17;
-const ATTRIBUTE_KIND = { float: 1, int: 2, ints: 7 } as const;
+const ATTRIBUTE_KIND = { float: 1, int: 2, string: 3, ints: 7 } as const;
 
 /** Name of operand `slot` in the model, and of its input if it is not constant. */
 export const operandName = (slot: number): string => `x${slot}`;
@@ -25,11 +27,12 @@ export const OUTPUT_NAME = 'y';
 /** The ONNX file (onnx.proto, ModelProto) of a graph that is this one node. */
 export function encodeSingleNode(node: SingleNode): Uint8Array {
   const opset = new BinaryWriter().uint32(2 << 3).int64(OPSET).finish();
-  return new BinaryWriter()
+  const writer = new BinaryWriter()
     .uint32(1 << 3).int64(IR_VERSION)
     .uint32((7 << 3) | 2).bytes(encodeGraph(node))
-    .uint32((8 << 3) | 2).bytes(opset)
-    .finish();
+    .uint32((8 << 3) | 2).bytes(opset);
+  if (node.domain) writer.uint32((8 << 3) | 2).bytes(new BinaryWriter().uint32((1 << 3) | 2).string(node.domain).uint32(2 << 3).int64(1).finish());
+  return writer.finish();
 }
 
 function encodeGraph(node: SingleNode): Uint8Array {
@@ -46,6 +49,7 @@ function encodeNode(node: SingleNode): Uint8Array {
   node.operands.forEach((_, slot) => writer.uint32((1 << 3) | 2).string(operandName(slot)));
   writer.uint32((2 << 3) | 2).string(OUTPUT_NAME).uint32((4 << 3) | 2).string(node.opType);
   for (const [name, value] of Object.entries(node.attributes)) writer.uint32((5 << 3) | 2).bytes(encodeAttribute(name, value));
+  if (node.domain) writer.uint32((7 << 3) | 2).string(node.domain);
   return writer.finish();
 }
 
@@ -53,6 +57,7 @@ function encodeAttribute(name: string, value: NodeAttribute): Uint8Array {
   const writer = new BinaryWriter().uint32((1 << 3) | 2).string(name);
   if (typeof value === 'bigint') return writer.uint32(3 << 3).int64(value).uint32(20 << 3).int32(ATTRIBUTE_KIND.int).finish();
   if (typeof value === 'number') return writer.uint32((2 << 3) | 5).float(value).uint32(20 << 3).int32(ATTRIBUTE_KIND.float).finish();
+  if (typeof value === 'string') return writer.uint32((4 << 3) | 2).string(value).uint32(20 << 3).int32(ATTRIBUTE_KIND.string).finish();
   for (const item of value) writer.uint32(8 << 3).int64(item);
   return writer.uint32(20 << 3).int32(ATTRIBUTE_KIND.ints).finish();
 }

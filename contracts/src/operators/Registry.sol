@@ -2,14 +2,19 @@
 pragma solidity 0.8.37;
 
 import {IStepVerifier} from "../interfaces/IStepVerifier.sol";
+import {BatchProduct} from "./BatchProduct.sol";
 import {Convolution} from "./Convolution.sol";
+import {Cumulative} from "./Cumulative.sol";
 import {Elementwise} from "./Elementwise.sol";
+import {Extension} from "./Extension.sol";
 import {Extremes} from "./Extremes.sol";
+import {Indexing} from "./Indexing.sol";
 import {Logic} from "./Logic.sol";
 import {MatrixProduct} from "./MatrixProduct.sol";
 import {Movement} from "./Movement.sol";
 import {Operator} from "./Operator.sol";
 import {Pooling} from "./Pooling.sol";
+import {TransposedConvolution} from "./TransposedConvolution.sol";
 
 /// Every operator by its code, in families of 32 codes with a contract each (Steps.sol).
 /// INVARIANT: codes are frozen; libs/core/numerics/registry.ts holds the same.
@@ -51,6 +56,9 @@ library Registry {
     function reductions(uint8 code) internal pure returns (Operator memory) {
         if (code == 32) return Operator(Convolution.steps, Convolution.reads, Convolution.apply_);
         if (code == 33) return Operator(MatrixProduct.steps, MatrixProduct.reads, MatrixProduct.apply_);
+        if (code == 34) return Operator(BatchProduct.steps, BatchProduct.reads, BatchProduct.apply_);
+        if (code == 35) return Operator(BatchProduct.gemmSteps, BatchProduct.gemmReads, BatchProduct.applyGemm);
+        if (code == 36) return Operator(TransposedConvolution.steps, TransposedConvolution.reads, TransposedConvolution.apply_);
         if (code == 48) return Operator(Pooling.maxSteps, Pooling.maxReads, Pooling.applyMax);
         if (code == 49) return Operator(Pooling.averageSteps, Pooling.averageReads, Pooling.applyAverage);
         if (code == 50) return Operator(Extremes.steps, Extremes.reads, Extremes.applyMax);
@@ -68,6 +76,13 @@ library Registry {
         if (code == 65) return Operator(Movement.steps, Movement.transposeReads, Movement.copy);
         if (code == 66) return Operator(Movement.steps, Movement.concatReads, Movement.copy);
         if (code == 67) return Operator(Movement.steps, Movement.sliceReads, Movement.copy);
+        if (code == 68) return Operator(Indexing.steps, Indexing.gatherReads, Indexing.applyGather);
+        if (code == 69) return Operator(Indexing.steps, Indexing.elementsReads, Indexing.applyElements);
+        if (code == 70) return Operator(Movement.steps, Extension.expandReads, Movement.copy);
+        if (code == 71) return Operator(Movement.steps, Extension.tileReads, Movement.copy);
+        if (code == 72) return Operator(Movement.steps, Extension.padReads, Extension.applyPad);
+        if (code == 73) return Operator(Movement.steps, Extension.resizeReads, Movement.copy);
+        if (code == 74) return Operator(Cumulative.steps, Cumulative.reads, Cumulative.apply_);
 
         revert IStepVerifier.UnknownOperator(code);
     }

@@ -7,9 +7,10 @@ test('codes are frozen', () => {
     Less: 7, LessOrEqual: 8, Equal: 9, And: 10, Or: 11, Xor: 12, PRelu: 13, Mod: 14,
     Neg: 16, Abs: 17, Sqrt: 18, Exp: 19, Relu: 20,
     Tanh: 21, Sigmoid: 22, Erf: 23, Floor: 24, Ceil: 25, Round: 26, Not: 27, Cast: 28,
-    Conv: 32, MatMul: 33,
+    Conv: 32, MatMul: 33, BatchMatMul: 34, Gemm: 35, ConvTranspose: 36,
     MaxPool: 48, AveragePool: 49, ReduceMax: 50, ReduceMin: 51, ArgMax: 52, ArgMin: 53, Where: 54,
     Reshape: 64, Transpose: 65, Concat: 66, Slice: 67,
+    Gather: 68, GatherElements: 69, Expand: 70, Tile: 71, Pad: 72, Resize: 73, CumSum: 74,
   });
 });
 

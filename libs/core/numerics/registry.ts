@@ -1,5 +1,11 @@
 import type { Operator } from './operator.js';
+import { batchMatMul } from './operators/batch-matmul.js';
 import { conv } from './operators/conv.js';
+import { convTranspose } from './operators/conv-transpose.js';
+import { cumSum } from './operators/cumulative.js';
+import { expand, pad, resize, tile } from './operators/extension.js';
+import { gather, gatherElements } from './operators/indexing.js';
+import { gemm } from './operators/gemm.js';
 import { cast } from './operators/cast.js';
 import { abs, add, ceil, div, erf, exp, floor, max, min, mod, mul, neg, pRelu, relu, round, sigmoid, sqrt, sub, tanh } from './operators/elementwise.js';
 import { argMax, argMin, reduceMax, reduceMin } from './operators/extremes.js';
@@ -22,9 +28,11 @@ export const OPERATORS: readonly Operator[] = [
   ...[neg, abs, sqrt, exp, relu],
   ...[tanh, sigmoid, erf, floor, ceil, round],
   ...[conv, matMul],
+  ...[batchMatMul, gemm, convTranspose],
   ...[maxPool, averagePool],
   ...[reduceMax, reduceMin, argMax, argMin],
   ...[reshape, transpose, concat, slice],
+  ...[gather, gatherElements, expand, tile, pad, resize, cumSum],
 ];
 
 const byName = new Map(OPERATORS.map((operator) => [operator.name, operator]));

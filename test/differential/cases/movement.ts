@@ -1,17 +1,17 @@
-import { elementCount, type Tensor } from '#core/hashing';
+import { DTYPES, elementCount, type Dtype, type Tensor } from '#core/hashing';
 import { concatAttributes, sliceAttributes, transposeAttributes } from '#core/numerics';
 import type { Random } from '#testing';
 import { makeCase, type CaseGenerator } from '../case.js';
 import { floats, sizes } from '../values.js';
 
 /** Movement takes any type. */
-function anything(random: Random, dims: readonly number[], dtype: Tensor['dtype'] = random.pick(DTYPES)): Tensor {
+export function anything(random: Random, dims: readonly number[], dtype: Dtype = random.pick(TYPES)): Tensor {
   if (dtype === 'float32') return floats(random, dims);
-  return { dtype, dims, data: random.bytes(elementCount(dims) * BYTES[dtype]!) };
+  const data = random.bytes(elementCount(dims) * DTYPES[dtype].size);
+  return { dtype, dims, data: dtype === 'bool' ? data.map((byte) => byte & 1) : data };
 }
 
-const DTYPES = ['float32', 'float32', 'int32', 'int64', 'uint8'] as const;
-const BYTES: Partial<Record<Tensor['dtype'], number>> = { int32: 4, int64: 8, uint8: 1 };
+export const TYPES = ['float32', 'float32', 'int32', 'int64', 'uint8', 'int8', 'bool'] as const;
 
 const reshape: CaseGenerator = (random) => {
   const dims = sizes(random, 3);
@@ -39,7 +39,7 @@ function shuffled(random: Random, axes: number[]): number[] {
 const concat: CaseGenerator = (random) => {
   const dims = sizes(random, random.between(1, 4));
   const axis = random.between(0, dims.length);
-  const dtype = random.pick(DTYPES);
+  const dtype = random.pick(TYPES);
   const parts = Array.from({ length: random.between(1, 5) }, () => anything(random, dims.with(axis, random.between(1, 6)), dtype));
   const joined = parts.reduce((sum, part) => sum + part.dims[axis]!, 0);
   return makeCase(random, {

@@ -5,7 +5,7 @@ import type { OperandElement, Operator, StepAt } from '../operator.js';
 import { coordinatesOf, elementCount, indexOf, sameDims } from '../shapes.js';
 
 /** One micro-step that copies one element of any type as it is, except that every NaN becomes the canonical one. */
-function movement(name: string, code: number, rules: { check(d: Descriptor): void; source(d: Descriptor, element: number): OperandElement }): Operator {
+export function movement(name: string, code: number, rules: { check(d: Descriptor): void; source(d: Descriptor, element: number): OperandElement }): Operator {
   return {
     name,
     code,

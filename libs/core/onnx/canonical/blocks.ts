@@ -2,14 +2,15 @@
 export const PACKED_BLOCK = 256;
 
 /**
- * Block size over K that MLAS takes for a product whose right side is not packed, from its width N and K.
- * Rule found by measurement (docs/numerics.md); source of the strides: onnxruntime/core/mlas/lib/sgemm.cpp, convolve.cpp.
+ * Block size over K that MLAS takes for a product whose right side is not packed, from its width N and K, and whether its
+ * left side lies transposed. Rule found by measurement (docs/numerics.md); source of the strides:
+ * onnxruntime/core/mlas/lib/sgemm.cpp (MlasSgemmOperation), convolve.cpp.
  */
-export function blockSize(n: number, k: number): number {
+export function blockSize(n: number, k: number, transposed = false): number {
   let strideN = 128;
   let strideK = 128;
   if (n >= k) while (strideK / 2 >= k) strideK /= 2;
-  else {
+  else if (!transposed) {
     while (strideN > 16 && strideN / 2 >= n) {
       strideK *= 2;
       strideN /= 2;
