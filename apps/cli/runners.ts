@@ -22,6 +22,7 @@ export interface Runner {
 
 /** All of the project's tests. WHY: end-to-end tests come last and one at a time, their processes need both cores. */
 export const RUNNERS: readonly Runner[] = [
+  { name: 'types', run: () => timed('types', types) },
   { name: 'solidity', run: () => timed('solidity', forge) },
   { name: 'typescript', run: () => timed('typescript', () => vitest(['--exclude', 'test/e2e/**'])) },
   { name: 'end to end', run: () => timed('end to end', () => vitest(['test/e2e', '--no-file-parallelism', '--passWithNoTests=false'])) },
@@ -33,6 +34,13 @@ async function timed(runner: string, run: () => Promise<Counts>): Promise<Tally>
   const started = Date.now();
   const counts = await run();
   return { runner, ...counts, seconds: (Date.now() - started) / 1000 };
+}
+
+/** One check: the whole project, tests included, has no type error. */
+async function types(): Promise<Counts> {
+  const { code, stdout } = await run(process.execPath, [join(PROJECT_ROOT, 'node_modules/typescript/bin/tsc'), '--noEmit', '-p', '.'], true);
+  const failures = stdout.split('\n').filter((line) => line.includes('error TS'));
+  return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : Math.max(1, failures.length), skipped: 0, failures };
 }
 
 interface ForgeSuite {
