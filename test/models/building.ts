@@ -1,5 +1,5 @@
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
-import type { Tensor } from '#core/hashing';
+import { DTYPES, type Dtype, type Tensor } from '#core/hashing';
 import { writeModel, type NamedHeader, type WrittenAttribute } from '../../libs/core/onnx/proto/write.js';
 
 export type Attributes = Readonly<Record<string, WrittenAttribute['value']>>;
@@ -8,10 +8,12 @@ export type Attributes = Readonly<Record<string, WrittenAttribute['value']>>;
 export interface SourceModel {
   readonly opset?: number;
   readonly nodes: readonly SourceNode[];
-  /** Shape of each float32 input. */
+  /** Shape of each input, float32 unless `dtypes` says otherwise. */
   readonly inputs: Readonly<Record<string, readonly number[]>>;
   readonly constants?: Readonly<Record<string, Tensor>>;
   readonly outputs: Readonly<Record<string, readonly number[]>>;
+  /** Types of inputs and outputs that are not float32. */
+  readonly dtypes?: Readonly<Record<string, Dtype>>;
 }
 
 export interface SourceNode {
@@ -21,7 +23,8 @@ export interface SourceNode {
   readonly attributes?: Attributes;
 }
 
-export function sourceModel({ opset = 17, nodes, inputs, constants = {}, outputs }: SourceModel): Uint8Array {
+export function sourceModel({ opset = 17, nodes, inputs, constants = {}, outputs, dtypes = {} }: SourceModel): Uint8Array {
+  const header = ([name, dims]: [string, readonly number[]]): NamedHeader => ({ name, dtype: dtypes[name] ?? 'float32', dims });
   return writeModel({
     irVersion: 8,
     opset,
@@ -36,13 +39,9 @@ export function sourceModel({ opset = 17, nodes, inputs, constants = {}, outputs
       attributes: Object.entries(node.attributes ?? {}).map(([name, value]) => ({ name, value })),
     })),
     initializers: Object.entries(constants).map(([name, tensor]) => ({ ...tensor, name })),
-    inputs: Object.entries(inputs).map(float32Header),
-    outputs: Object.entries(outputs).map(float32Header),
+    inputs: Object.entries(inputs).map(header),
+    outputs: Object.entries(outputs).map(header),
   });
-}
-
-function float32Header([name, dims]: [string, readonly number[]]): NamedHeader {
-  return { name, dtype: 'float32', dims };
 }
 
 /** A float32 tensor of numbers that follow from the seed, between −2 and 2 in 2,048 steps, with some exact repetitions. */
@@ -54,6 +53,22 @@ export function noise(dims: readonly number[], seed: number): Tensor {
     values[i] = ((state >>> 8) % 4096) / 1024 - 2 + ((state >>> 20) % 97) * 1e-5;
   }
   return { dtype: 'float32', dims: [...dims], data: new Uint8Array(values.buffer) };
+}
+
+/** Elements of any type that follow from the seed; integers are small. */
+export function noiseOf({ dtype, dims }: { dtype: Dtype; dims: readonly number[] }, seed: number): Tensor {
+  const values = noise(dims, seed);
+  if (dtype === 'float32') return values;
+  const { size } = DTYPES[dtype];
+  const data = new Uint8Array((values.data.length / 4) * size);
+  const view = new DataView(data.buffer);
+  floats(values).forEach((value, i) => {
+    const integer = dtype === 'bool' ? Number(value > 0) : Math.round(value * 3);
+    if (size === 1) view.setInt8(i, dtype === 'uint8' ? Math.abs(integer) : integer);
+    else if (size === 4) view.setInt32(4 * i, integer, true);
+    else view.setBigInt64(8 * i, BigInt(integer), true);
+  });
+  return { dtype, dims: [...dims], data };
 }
 
 export function int64s(values: readonly number[]): Tensor {

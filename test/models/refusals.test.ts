@@ -20,7 +20,7 @@ const oneNode = (op: string, parts: Partial<SourceModel> & { inputNames?: string
 
 describe('an operator or a form of one outside the set', () => {
   it.each([
-    ['an unknown operator', oneNode('Erf'), /n0 \(Erf\).*outside the canonical set/],
+    ['an unknown operator', oneNode('Det'), /n0 \(Det\).*outside the canonical set/],
     ['an attribute nobody knows', oneNode('Relu', { attributes: { magic: 1 } }), /attribute magic/],
     ['weights that depend on the input', oneNode('Conv', { inputNames: ['x', 'x'] }), /weights/],
     ['one filter per group', oneNode('Conv', { inputNames: ['x', 'w'], attributes: { group: 2 }, constants: { w: noise([2, 1, 3, 3], 1) } }), /one filter per group/],
@@ -40,11 +40,11 @@ describe('an operator or a form of one outside the set', () => {
   });
 
   it('names node, operator and reason, and says what to do', () => {
-    expect(refusal(oneNode('Erf'))).toMatchObject({ facts: { node: 'n0', operator: 'Erf', reason: 'the operator is outside the canonical set' }, remedy: expect.stringContaining('docs/operators.md') });
+    expect(refusal(oneNode('Det'))).toMatchObject({ facts: { node: 'n0', operator: 'Det', reason: 'the operator is outside the canonical set' }, remedy: expect.stringContaining('docs/operators.md') });
   });
 
   it('does not matter where no output needs it', () => {
-    const nodes = [{ op: 'Erf', inputs: ['x'], output: 'unused' }, { op: 'Relu', inputs: ['x'], output: 'y' }];
+    const nodes = [{ op: 'Det', inputs: ['x'], output: 'unused' }, { op: 'Relu', inputs: ['x'], output: 'y' }];
     expect(compileModel(sourceModel({ inputs: { x: [3] }, outputs: { y: [3] }, nodes })).manifest.valueCount).toBe(2);
   });
 });

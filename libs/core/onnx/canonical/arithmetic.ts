@@ -1,14 +1,23 @@
 import { ALL_FACTS, isPositiveConstant, NO_FACTS, type Facts, type GraphBuilder, type Value } from '../graph.js';
 import { broadcastDims } from './broadcast.js';
+import { integersOf, isConstantWhere } from './constants.js';
 import { filled } from './tensors.js';
 
-export type Arithmetic = 'Add' | 'Sub' | 'Mul' | 'Div' | 'Max';
+export type Arithmetic = 'Add' | 'Sub' | 'Mul' | 'Div' | 'Max' | 'Min' | 'PRelu' | 'Mod';
 
-/** Element-wise float32 arithmetic with broadcasting. */
+/** Element-wise arithmetic with broadcasting, on float32, int32 or int64. */
 export function arithmetic(graph: GraphBuilder, operator: Arithmetic, [a, b]: readonly [Value, Value]): Value {
+  if (a.dtype !== 'float32' && (operator === 'Div' || operator === 'Mod')) refuseDivisors(b);
   const output = { dtype: a.dtype, dims: broadcastDims(a.dims, b.dims) };
   const onnx = { opType: operator, attributes: [], shapeInputs: [] };
   return graph.add({ operator, operands: [a, b], attributes: [], output, onnx }, FACTS[operator](a, b));
+}
+
+/** Dividing integers by 0, or the smallest one by −1, stops the process on some machines. */
+function refuseDivisors(divisor: Value): void {
+  if (divisor.kind !== 'constant' || integersOf(divisor.tensor).some((value) => value === 0n || value === -1n)) {
+    throw new RangeError('integers are divided by constants other than 0 and −1 only');
+  }
 }
 
 const both = (a: Value, b: Value, fact: keyof Facts): boolean => a.facts[fact] && b.facts[fact];
@@ -17,6 +26,7 @@ const both = (a: Value, b: Value, fact: keyof Facts): boolean => a.facts[fact] &
 const FACTS: Record<Arithmetic, (a: Value, b: Value) => Facts> = {
   Add: (a, b) => {
     const nonNegative = both(a, b, 'nonNegative');
+    if (isConstantWhere(b, (value) => Object.is(value, 0))) return { ...a.facts, neverNegativeZero: true };
     return { nonNegative, neverNegativeZero: a.facts.neverNegativeZero || b.facts.neverNegativeZero, neverNaN: nonNegative && both(a, b, 'neverNaN'), neverMinusInfinity: nonNegative };
   },
   Sub: (a, b) => ({ ...NO_FACTS, neverNegativeZero: a.facts.neverNegativeZero, neverNaN: isGuard(a, b) }),
@@ -28,6 +38,14 @@ const FACTS: Record<Arithmetic, (a: Value, b: Value) => Facts> = {
     neverNaN: both(a, b, 'neverNaN'),
     neverMinusInfinity: a.facts.neverMinusInfinity || b.facts.neverMinusInfinity,
   }),
+  Min: (a, b) => ({
+    nonNegative: both(a, b, 'nonNegative'),
+    neverNegativeZero: both(a, b, 'neverNegativeZero'),
+    neverNaN: both(a, b, 'neverNaN'),
+    neverMinusInfinity: both(a, b, 'neverMinusInfinity'),
+  }),
+  PRelu: () => NO_FACTS,
+  Mod: () => NO_FACTS,
 };
 
 function scaled(a: Value, b: Value): Facts {
@@ -40,7 +58,7 @@ function scaled(a: Value, b: Value): Facts {
  * MaxPool and ReduceMax give lane-dependent results on −0 and NaN without it.
  */
 export function withoutNaNAndNegativeZero(graph: GraphBuilder, x: Value): Value {
-  if (x.facts.neverNaN && x.facts.neverNegativeZero) return x;
+  if (x.dtype !== 'float32' || (x.facts.neverNaN && x.facts.neverNegativeZero)) return x;
   const positive = relu(graph, x);
   const negative = relu(graph, arithmetic(graph, 'Sub', [graph.sharedConstant('zero', () => filled([], 0)), x]));
   return arithmetic(graph, 'Sub', [positive, negative]);

@@ -1,42 +1,103 @@
+import { lowerCelu, lowerElu, lowerGelu, lowerHardSigmoid, lowerHardSwish, lowerMish, lowerReciprocal, lowerSelu, lowerSign, lowerSoftplus, lowerSoftsign, lowerSwish } from './activations.js';
 import { lowerConstant, lowerShape } from './constant.js';
 import { lowerConv } from './conv.js';
-import { lowerArithmetic, lowerExp, lowerMax, lowerRelu, lowerThresholdedRelu } from './elementwise.js';
+import { lowerArithmetic, lowerClip, lowerExp, lowerExtreme, lowerLeakyRelu, lowerMean, lowerMod, lowerPRelu, lowerRelu, lowerSigmoid, lowerSum, lowerThresholdedRelu, lowerUnary } from './elementwise.js';
+import { lowerCast, lowerComparison, lowerEqual, lowerIsNaN, lowerLogic, lowerNot, lowerWhere } from './logic.js';
 import { lowerConcat, lowerDropout, lowerFlatten, lowerIdentity, lowerReshape, lowerSlice, lowerSqueeze, lowerTranspose, lowerUnsqueeze } from './movement.js';
 import type { Lowering } from './node.js';
-import { lowerBatchNormalization } from './normalization.js';
+import { lowerBatchNormalization, lowerGroupNormalization, lowerInstanceNormalization, lowerLayerNormalization, lowerRMSNormalization } from './normalization.js';
 import { lowerAveragePool, lowerGlobalAveragePool, lowerMaxPool } from './pooling.js';
+import { lowerLog, lowerPow } from './power.js';
 import { lowerGemm, lowerMatMul } from './product.js';
-import { lowerReduceMax } from './reduction.js';
-import { lowerSoftmax } from './softmax.js';
+import { lowerPosition, lowerReduceExtreme, lowerReduceL1, lowerReduceL2, lowerReduceLogSum, lowerReduceLogSumExp, lowerReduceMean, lowerReduceSum, lowerReduceSumSquare } from './reduction.js';
+import { lowerLogSoftmax, lowerSoftmax } from './softmax.js';
 
 /** ONNX operators (default domain) that have a canonical form. */
 export const LOWERINGS: ReadonlyMap<string, Lowering> = new Map<string, Lowering>([
+  ['Abs', lowerUnary('Abs')],
   ['Add', lowerArithmetic('Add')],
+  ['And', lowerLogic('And')],
+  ['ArgMax', lowerPosition('ArgMax')],
+  ['ArgMin', lowerPosition('ArgMin')],
   ['AveragePool', lowerAveragePool],
   ['BatchNormalization', lowerBatchNormalization],
+  ['Cast', lowerCast],
+  ['Ceil', lowerUnary('Ceil')],
+  ['Celu', lowerCelu],
+  ['Clip', lowerClip],
   ['Concat', lowerConcat],
   ['Constant', lowerConstant],
   ['Conv', lowerConv],
   ['Div', lowerArithmetic('Div')],
   ['Dropout', lowerDropout],
+  ['Elu', lowerElu],
+  ['Equal', lowerEqual],
+  ['Erf', lowerUnary('Erf')],
   ['Exp', lowerExp],
   ['Flatten', lowerFlatten],
+  ['Floor', lowerUnary('Floor')],
+  ['Gelu', lowerGelu],
   ['Gemm', lowerGemm],
   ['GlobalAveragePool', lowerGlobalAveragePool],
+  ['Greater', lowerComparison('Less', true)],
+  ['GreaterOrEqual', lowerComparison('LessOrEqual', true)],
+  ['GroupNormalization', lowerGroupNormalization],
+  ['HardSigmoid', lowerHardSigmoid],
+  ['HardSwish', lowerHardSwish],
   ['Identity', lowerIdentity],
+  ['InstanceNormalization', lowerInstanceNormalization],
+  ['IsNaN', lowerIsNaN],
+  ['LayerNormalization', lowerLayerNormalization],
+  ['LeakyRelu', lowerLeakyRelu],
+  ['Less', lowerComparison('Less')],
+  ['LessOrEqual', lowerComparison('LessOrEqual')],
+  ['Log', lowerLog],
+  ['LogSoftmax', lowerLogSoftmax],
   ['MatMul', lowerMatMul],
-  ['Max', lowerMax],
+  ['Max', lowerExtreme('Max')],
   ['MaxPool', lowerMaxPool],
+  ['Mean', lowerMean],
+  ['Min', lowerExtreme('Min')],
+  ['Mish', lowerMish],
+  ['Mod', lowerMod],
   ['Mul', lowerArithmetic('Mul')],
-  ['ReduceMax', lowerReduceMax],
+  ['Neg', lowerUnary('Neg')],
+  ['Not', lowerNot],
+  ['Or', lowerLogic('Or')],
+  ['PRelu', lowerPRelu],
+  ['Pow', lowerPow],
+  ['RMSNormalization', lowerRMSNormalization],
+  ['Reciprocal', lowerReciprocal],
+  ['ReduceL1', lowerReduceL1],
+  ['ReduceL2', lowerReduceL2],
+  ['ReduceLogSum', lowerReduceLogSum],
+  ['ReduceLogSumExp', lowerReduceLogSumExp],
+  ['ReduceMax', lowerReduceExtreme(true)],
+  ['ReduceMean', lowerReduceMean],
+  ['ReduceMin', lowerReduceExtreme(false)],
+  ['ReduceSum', lowerReduceSum],
+  ['ReduceSumSquare', lowerReduceSumSquare],
   ['Relu', lowerRelu],
   ['Reshape', lowerReshape],
+  ['Round', lowerUnary('Round')],
+  ['Selu', lowerSelu],
   ['Shape', lowerShape],
+  ['Sigmoid', lowerSigmoid],
+  ['Sign', lowerSign],
+  ['SimplifiedLayerNormalization', lowerRMSNormalization],
   ['Slice', lowerSlice],
   ['Softmax', lowerSoftmax],
+  ['Softplus', lowerSoftplus],
+  ['Softsign', lowerSoftsign],
+  ['Sqrt', lowerUnary('Sqrt')],
   ['Squeeze', lowerSqueeze],
   ['Sub', lowerArithmetic('Sub')],
+  ['Sum', lowerSum],
+  ['Swish', lowerSwish],
+  ['Tanh', lowerUnary('Tanh')],
   ['ThresholdedRelu', lowerThresholdedRelu],
   ['Transpose', lowerTranspose],
   ['Unsqueeze', lowerUnsqueeze],
+  ['Where', lowerWhere],
+  ['Xor', lowerLogic('Xor')],
 ]);

@@ -1,13 +1,87 @@
-import { reduceMax } from '../canonical/reduction.js';
-import { reshape } from '../canonical/movement.js';
-import type { Lowering } from './node.js';
+import { arithmetic, exp } from '../canonical/arithmetic.js';
+import { scalar } from '../canonical/constants.js';
+import { naturalLogarithm } from '../canonical/logarithm.js';
+import { reshape, transpose } from '../canonical/movement.js';
+import { position, reduceMax, reduceMin, sumRows } from '../canonical/reduction.js';
+import { unary } from '../canonical/unary.js';
+import type { GraphBuilder, Value } from '../graph.js';
+import { numberInput } from './elementwise.js';
+import type { Lowering, NodeView } from './node.js';
 
-/** ReduceMax over the last axis. */
-export const lowerReduceMax: Lowering = (view) => {
+/** The axes to reduce, in order; all of them if the node names none. Empty if it asks for nothing to be done then. */
+function axesOf(view: NodeView, rank: number): number[] {
+  const named = view.constantInts(1) ?? view.ints('axes') ?? [];
+  if (named.length === 0) return view.int('noop_with_empty_axes', 0) === 0 ? Array.from({ length: rank }, (_, i) => i) : [];
+  view.int('noop_with_empty_axes', 0);
+  const axes = [...new Set(named.map((axis) => view.axis(axis, rank)))];
+  return axes.sort((a, b) => a - b);
+}
+
+/** The reduced value under the shape that the node gives: reduced axes with size 1, or gone. */
+function shaped(view: NodeView, reduced: Value, { dims, axes }: { dims: readonly number[]; axes: readonly number[] }): Value {
+  const kept = dims.map((size, axis) => (axes.includes(axis) ? 1 : size));
+  return reshape(view.graph, reduced, view.int('keepdims', 1) === 1 ? kept : kept.filter((_, axis) => !axes.includes(axis)));
+}
+
+/** Axis by axis, each staying with size 1. */
+export const lowerReduceExtreme = (largest: boolean): Lowering => (view) => {
+  const x = ['int8', 'uint8'].includes(view.input(0).dtype) ? view.input(0) : numberInput(view, 0);
+  const axes = axesOf(view, x.dims.length);
+  const reduced = axes.reduce((value, axis) => (largest ? reduceMax : reduceMin)(view.graph, value, axis), x);
+  return [shaped(view, reduced, { dims: x.dims, axes })];
+};
+
+export const lowerPosition = (operator: 'ArgMax' | 'ArgMin'): Lowering => (view) => {
+  const x = view.input(0);
+  if (!['float32', 'int32', 'int8', 'uint8'].includes(x.dtype)) view.refuse(`input 0 is ${x.dtype}, float32, int32, int8 and uint8 are supported`);
+  const axis = view.axis(view.int('axis', 0), x.dims.length);
+  const found = position(view.graph, operator, x, { axis, last: view.int('select_last_index', 0) !== 0 });
+  return [shaped(view, found, { dims: x.dims, axes: [axis] })];
+};
+
+/** Sums over the axes as a list of rows, one for each element that remains; the reduced axes are brought to the end. */
+function sumOver(graph: GraphBuilder, x: Value, axes: readonly number[]): Value {
+  const remaining = x.dims.flatMap((_, axis) => (axes.includes(axis) ? [] : [axis]));
+  const order = [...remaining, ...axes];
+  const turned = order.every((axis, i) => axis === i) ? x : transpose(graph, x, order);
+  const columns = sizeOf(x, axes);
+  return sumRows(graph, reshape(graph, turned, [sizeOf(x, remaining), columns]));
+}
+
+function sizeOf({ dims }: Value, axes: readonly number[]): number {
+  return axes.reduce((size, axis) => size * dims[axis]!, 1);
+}
+
+interface SumReduction {
+  before?(graph: GraphBuilder, x: Value): Value;
+  after?(graph: GraphBuilder, sum: Value, count: number): Value;
+}
+
+/** A sum of what `before` makes of the elements, finished by `after`. */
+const lowerSumReduction = ({ before = (_, x) => x, after = (_, sum) => sum }: SumReduction): Lowering => (view) => {
   const x = view.floatInput(0);
-  const rank = x.dims.length;
-  const axes = (view.constantInts(1) ?? view.ints('axes') ?? x.dims.map((_, i) => i)).map((axis) => view.axis(axis, rank));
-  if (axes.length !== 1 || axes[0] !== rank - 1) view.refuse(`axes [${axes}] are not supported, only the last one is`);
-  const reduced = reduceMax(view.graph, x);
-  return [view.int('keepdims', 1) === 1 ? reduced : reshape(view.graph, reduced, x.dims.slice(0, -1))];
+  const axes = axesOf(view, x.dims.length);
+  if (axes.length === 0) return [x];
+  const sum = sumOver(view.graph, before(view.graph, x), axes);
+  return [shaped(view, after(view.graph, sum, sizeOf(x, axes)), { dims: x.dims, axes })];
+};
+
+const squared = (graph: GraphBuilder, x: Value): Value => arithmetic(graph, 'Mul', [x, x]);
+
+export const lowerReduceSum = lowerSumReduction({});
+export const lowerReduceMean = lowerSumReduction({ after: (graph, sum, count) => arithmetic(graph, 'Div', [sum, scalar(graph, count)]) });
+export const lowerReduceSumSquare = lowerSumReduction({ before: squared });
+export const lowerReduceL1 = lowerSumReduction({ before: (graph, x) => unary(graph, 'Abs', x) });
+export const lowerReduceL2 = lowerSumReduction({ before: squared, after: (graph, sum) => unary(graph, 'Sqrt', sum) });
+export const lowerReduceLogSum = lowerSumReduction({ after: (graph, sum) => naturalLogarithm(graph, sum) });
+
+/** m + ln Σ e^(x − m), where m is the largest. */
+export const lowerReduceLogSumExp: Lowering = (view) => {
+  const x = view.floatInput(0);
+  const axes = axesOf(view, x.dims.length);
+  if (axes.length === 0) return [x];
+  const largest = axes.reduce((value, axis) => reduceMax(view.graph, value, axis), x);
+  const sum = sumOver(view.graph, exp(view.graph, arithmetic(view.graph, 'Sub', [x, largest])), axes);
+  const result = arithmetic(view.graph, 'Add', [reshape(view.graph, largest, sum.dims), naturalLogarithm(view.graph, sum)]);
+  return [shaped(view, result, { dims: x.dims, axes })];
 };

@@ -1,0 +1,58 @@
+import { DTYPES, type Dtype } from '#core/hashing';
+import { cast, not, predicate, where, type Predicate } from '../canonical/logic.js';
+import type { Value } from '../graph.js';
+import type { Lowering, NodeView } from './node.js';
+
+const COMPARED: readonly string[] = ['float32', 'int32', 'int64'];
+
+/** Both inputs in a type that is compared; narrow integers are widened. */
+function comparedInputs(view: NodeView, alsoBool: boolean): [Value, Value] {
+  const [a, b] = [view.input(0), view.input(1)];
+  if (a.dtype !== b.dtype) view.refuse(`its inputs are ${a.dtype} and ${b.dtype}, the same type is expected`);
+  if (COMPARED.includes(a.dtype) || (alsoBool && a.dtype === 'bool')) return [a, b];
+  if (a.dtype === 'bool') return view.refuse('bool is not compared by size');
+  return [cast(view.graph, a, 'int32'), cast(view.graph, b, 'int32')];
+}
+
+/** a > b is b < a. */
+export const lowerComparison = (operator: 'Less' | 'LessOrEqual', swapped = false): Lowering => (view) => {
+  const [a, b] = comparedInputs(view, false);
+  return [predicate(view.graph, operator, swapped ? [b, a] : [a, b])];
+};
+
+export const lowerEqual: Lowering = (view) => [predicate(view.graph, 'Equal', comparedInputs(view, true))];
+
+function boolInput(view: NodeView, index: number): Value {
+  const value = view.input(index);
+  return value.dtype === 'bool' ? value : view.refuse(`input ${index} is ${value.dtype}, bool is expected`);
+}
+
+export const lowerLogic = (operator: Predicate): Lowering => (view) => [predicate(view.graph, operator, [boolInput(view, 0), boolInput(view, 1)])];
+
+export const lowerNot: Lowering = (view) => [not(view.graph, boolInput(view, 0))];
+
+/** A choice element by element; of bools by logic, of int8 by way of int32, as the runtime chooses neither. */
+export const lowerWhere: Lowering = (view) => {
+  const { graph } = view;
+  const [condition, then, otherwise] = [boolInput(view, 0), view.input(1), view.input(2)];
+  if (then.dtype !== otherwise.dtype) view.refuse(`its branches are ${then.dtype} and ${otherwise.dtype}, the same type is expected`);
+  if (then.dtype === 'bool') {
+    const [yes, no] = [predicate(graph, 'And', [condition, then]), predicate(graph, 'And', [not(graph, condition), otherwise])];
+    return [predicate(graph, 'Or', [yes, no])];
+  }
+  if (then.dtype !== 'int8') return [where(graph, { condition, then, otherwise })];
+  return [cast(graph, where(graph, { condition, then: cast(graph, then, 'int32'), otherwise: cast(graph, otherwise, 'int32') }), 'int8')];
+};
+
+export const lowerCast: Lowering = (view) => {
+  const code = view.int('to', 0);
+  view.int('saturate', 1);
+  const dtype = (Object.keys(DTYPES) as Dtype[]).find((name) => DTYPES[name].code === code);
+  return [cast(view.graph, view.input(0), dtype ?? view.refuse(`attribute to is element type ${code}, which is not supported`))];
+};
+
+/** Only NaN differs from itself. */
+export const lowerIsNaN: Lowering = (view) => {
+  const x = view.floatInput(0);
+  return [not(view.graph, predicate(view.graph, 'Equal', [x, x]))];
+};
