@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { privateKeyToAccount } from 'viem/accounts';
+import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import type { Root, Tensor } from '#core/hashing';
 import type { ErrorCode } from '#core/protocol';
 import { buildRequest, signRequest, type SubmitOptions } from '#sdk';
@@ -32,7 +32,8 @@ const cases: [string, ErrorCode, () => Partial<SubmitOptions>][] = [
   ['an unknown model', 'MODEL_UNKNOWN', () => ({ model: `0x${'12'.repeat(32)}` })],
   ['a deadline that has passed', 'REQUEST_EXPIRED', () => ({ deadline: now() - 10n })],
   ['a fee below the price', 'FEE_TOO_LOW', () => ({ maxFee: 0n })],
-  ['more insurance than any stake covers', 'INSURED_VALUE_TOO_HIGH', () => ({ insuredValue: 10n ** 27n })],
+  ['a deadline too far away', 'REQUEST_EXPIRED', () => ({ deadline: now() + 10n ** 9n })],
+  ['a verification that is not offered', 'VERIFICATION_UNSUPPORTED', () => ({ verification: 'checked' })],
 ];
 
 describe('a request with', () => {
@@ -50,6 +51,12 @@ describe('a request with', () => {
     const request = buildRequest(account(), { ...options, modelId: model as Root, inputs: honest, now: now() });
     return world.assay.send(await signRequest(account(), world.assay.network, request), { inputs });
   }
+
+  it('no deposit behind it is refused', async () => {
+    const pauper = privateKeyToAccount(generatePrivateKey());
+    const request = buildRequest(pauper, { modelId, inputs: [DIGIT], now: now() });
+    await expect(world.assay.send(await signRequest(pauper, world.assay.network, request), { inputs: [DIGIT] })).rejects.toMatchObject({ code: 'DEPOSIT_TOO_LOW' });
+  });
 
   it('a signature by somebody else is refused', async () => {
     const request = buildRequest(account(), { modelId, inputs: [DIGIT], now: now() });
