@@ -12,6 +12,7 @@ import { Stakes } from './assignment/stakes.js';
 import { batchLedger } from './batching/batch-ledger.js';
 import { BatchProofs } from './batching/batch-proofs.js';
 import { Batcher } from './batching/batcher.js';
+import { modelCache, momentary, type ModelById } from './caches.js';
 import { DataServer } from './data/data-server.js';
 import { ModelPublisher } from './data/model-publisher.js';
 import { ModelsController } from './registration/models.controller.js';
@@ -29,6 +30,7 @@ export class CoordinatorModule {
     const provide = <T>(token: new (...args: never[]) => T, inject: readonly unknown[], make: (...parts: never[]) => T) => ({ provide: token, inject: [...inject] as never[], useFactory: make });
     const board = new PresenceBoard(world.clock.now);
     const proofs = new BatchProofs((seq) => world.storage.batches.leavesOf(seq));
+    const modelById = modelCache(world.storage.models);
     const publisher = new ModelPublisher(world.messaging.payloads, world.storage.artifacts);
     return {
       module: CoordinatorModule,
@@ -37,11 +39,11 @@ export class CoordinatorModule {
         { provide: APP_FILTER, useValue: new ErrorFilter(world.log) },
         { provide: PresenceBoard, useValue: board },
         provide(JobFeed, [], () => new JobFeed()),
-        provide(JobsService, [JobFeed], (feed: JobFeed) => makeJobsService(world, feed, proofs)),
+        provide(JobsService, [JobFeed], (feed: JobFeed) => makeJobsService(world, { feed, proofs, modelById })),
         provide(ModelsService, [], () => makeModelsService(world, publisher)),
         provide(NetworkStatusService, [], () => makeNetworkStatus(world, board)),
         provide(Batcher, [], () => makeBatcher(world)),
-        provide(Assigner, [Batcher], (batcher: Batcher) => makeAssigner(world, board, batcher)),
+        provide(Assigner, [Batcher], (batcher: Batcher) => makeAssigner(world, { board, batcher, modelById })),
         provide(ChainFollower, [], () => new ChainFollower({ chain: world.chain, storage: world.storage, now: world.clock.now, log: world.log })),
         provide(DataServer, [], () => new DataServer({ storage: world.storage, messaging: world.messaging, publisher })),
       ],
@@ -49,7 +51,7 @@ export class CoordinatorModule {
   }
 }
 
-function makeJobsService({ chain, storage, config, clock, stopping }: World, feed: JobFeed, { proofIn }: BatchProofs): JobsService {
+function makeJobsService({ chain, storage, config, clock, stopping }: World, { feed, proofs, modelById }: { feed: JobFeed; proofs: BatchProofs; modelById: ModelById }): JobsService {
   const { network } = chain;
   return new JobsService({
     acceptance: {
@@ -57,12 +59,13 @@ function makeJobsService({ chain, storage, config, clock, stopping }: World, fee
       price: config.ASSAY_JOB_PRICE,
       maxOpenJobs: config.ASSAY_MAX_OPEN_JOBS,
       jobs: storage.jobs,
-      modelById: (modelId) => storage.models.byId(modelId),
+      openJobs: momentary(() => storage.jobs.unanswered(), clock.now),
+      modelById,
       balanceOf: (submitter) => chain.vault.balanceOf(submitter),
       contractSigned: async (address, hash, signature) => (await chain.client.getCode({ address })) !== undefined && chain.client.verifyHash({ address, hash, signature }),
       now: clock.now,
     },
-    report: { network, storage, proofIn },
+    report: { network, storage, proofIn: proofs.proofIn },
     feed,
     stopping,
   });
@@ -81,7 +84,7 @@ function makeBatcher({ chain, storage, config, clock, log }: World): Batcher {
   return new Batcher({ batches: storage.batches, ledger, intervalMs: config.ASSAY_BATCH_INTERVAL_MS, maxClaims: config.ASSAY_BATCH_MAX, now: clock.now, log });
 }
 
-function makeAssigner(world: World, board: PresenceBoard, batcher: Batcher): Assigner {
+function makeAssigner(world: World, { board, batcher, modelById }: { board: PresenceBoard; batcher: Batcher; modelById: ModelById }): Assigner {
   const { chain, storage, config, clock, log } = world;
   const stakes = new Stakes({
     stakeOf: (executor) => chain.vault.stakeOf(executor),
@@ -95,9 +98,9 @@ function makeAssigner(world: World, board: PresenceBoard, batcher: Batcher): Ass
     coordinator: chain.account!,
     leaseMs: config.ASSAY_LEASE_MS,
     jobs: storage.jobs,
-    modelById: (modelId) => storage.models.byId(modelId),
+    modelById,
     inputsOf: (job) => storage.tensors.byRoots(job.inputs),
-    coverOf: (executor) => stakes.coverOf(executor),
+    stakes,
     ask: askOver(world),
     board,
     now: clock.now,

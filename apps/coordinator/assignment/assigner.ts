@@ -6,15 +6,16 @@ import type { Logger } from '#platform';
 import { checkClaim, type Answered } from './claim-check.js';
 import { chooseExecutor, type Candidate } from './executor-choice.js';
 import type { PresenceBoard } from './presence-board.js';
+import type { Stakes } from './stakes.js';
 
 export interface AssignerParts {
   readonly network: NetworkId;
   readonly coordinator: Address;
   readonly leaseMs: number;
-  readonly jobs: Pick<JobStore, 'waiting' | 'leasesExpired' | 'lease' | 'release' | 'answer' | 'fail' | 'expire'>;
+  readonly jobs: Pick<JobStore, 'waiting' | 'overdue' | 'leasesExpired' | 'lease' | 'release' | 'answer' | 'fail' | 'expire'>;
   readonly modelById: (modelId: Root) => Promise<ModelRecord | undefined>;
   readonly inputsOf: (job: JobRecord) => Promise<Tensor[]>;
-  readonly coverOf: (executor: Address) => Promise<bigint>;
+  readonly stakes: Pick<Stakes, 'coverOf' | 'spend'>;
   /** Gives the job to the executor and brings back what it answered, its outputs in hand. Throws what went wrong. */
   readonly ask: (executor: Address, job: Omit<Job, 'inputs'>, inputs: readonly Tensor[]) => Promise<Answered>;
   readonly board: PresenceBoard;
@@ -33,10 +34,13 @@ const LOOK_EVERY_MS = 250;
 /** An executor that did not answer, or had no room, is left alone for so long. */
 const PAUSE_MS = 1_000;
 const NO_ROOM_PAUSE_MS = 100;
-/** Waiting jobs looked at beyond those that there is room for: some may fit no executor. */
-const SKIPPED = 64;
-/** Jobs whose deadline passes while nobody has room are found this often. */
-const SWEEP_EVERY_MS = 1_000;
+/** Waiting jobs looked at beyond those that there is room for, at first and at most: some may fit no executor now. */
+const SKIPPED = 8;
+const MAX_SKIPPED = 1_024;
+/** At the end, so long for jobs that are out. */
+const STOP_WAIT_MS = 3_000;
+/** Leases that ran out, and deadlines that passed while nobody had room, are found this often. */
+const SWEEP_EVERY_MS = 500;
 
 /** Failures that say nothing about this executor and this job together: the same one may be asked again. */
 const MAY_ASK_AGAIN = new Set(['CAPACITY_EXHAUSTED', 'SHUTTING_DOWN']);
@@ -53,6 +57,7 @@ export class Assigner {
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
   private sweptAt = 0;
+  private skipped = SKIPPED;
 
   constructor(private readonly parts: AssignerParts) {}
 
@@ -79,24 +84,32 @@ export class Assigner {
       });
   }
 
-  /** Takes no new job and waits for those that are out, each at most for its lease. */
+  /** Takes no new job and waits a little for those that are out; the others lose their lease and go on with the next process. */
   async stop(): Promise<void> {
     this.stopped = true;
     clearInterval(this.timer);
     await this.looking;
-    await Promise.all([...this.out.values()].map(({ done }) => done));
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, STOP_WAIT_MS)));
+    await Promise.race([Promise.all([...this.out.values()].map(({ done }) => done)), patience]);
+    clearTimeout(timer);
   }
 
   private async look(): Promise<void> {
-    await this.takeBack();
+    if (this.sweepDue()) await this.sweep();
     const candidates = await this.candidates();
     const room = Math.min(MAX_OUT - this.out.size, candidates.reduce((sum, c) => sum + Math.max(0, c.capacity - c.busy), 0));
-    if (room === 0 && !this.sweepDue()) return;
-    const waiting = await this.parts.jobs.waiting(2 * room + SKIPPED);
+    if (room === 0) return;
+    const limit = room + this.skipped;
+    const waiting = await this.parts.jobs.waiting(limit);
+    const before = this.out.size;
     for (const job of waiting) {
-      if (this.out.size >= MAX_OUT || this.stopped) return;
+      if (this.out.size >= before + room || this.stopped) break;
       if (!this.out.has(job.jobId)) await this.give(job, candidates);
     }
+    // WHY: jobs that fit nobody must not hide the ones behind them, nor be read again and again when there are none.
+    const stuck = waiting.length === limit && this.out.size === before;
+    this.skipped = stuck ? Math.min(2 * this.skipped, MAX_SKIPPED) : SKIPPED;
   }
 
   private sweepDue(): boolean {
@@ -105,9 +118,10 @@ export class Assigner {
     return true;
   }
 
-  /** Leases that ran out without anybody here waiting for an answer: left by a process that died. */
-  private async takeBack(): Promise<void> {
+  /** Jobs too late for anybody, and leases that ran out without anybody here waiting for an answer: left by a process that died. */
+  private async sweep(): Promise<void> {
     const now = new Date(this.parts.now());
+    for (const job of await this.parts.jobs.overdue(now, 4 * MAX_OUT)) await this.isOver(job, now.getTime());
     for (const job of await this.parts.jobs.leasesExpired(now, 4 * MAX_OUT)) {
       if (!this.out.has(job.jobId) && job.executor) await this.parts.jobs.release(job.jobId, { executor: job.executor, askAgain: false, now });
     }
@@ -121,7 +135,7 @@ export class Assigner {
         const key = address.toLowerCase() as Address;
         const mine = [...this.out.values()].filter((out) => out.executor === key);
         const insured = mine.reduce((sum, out) => sum + out.insured, 0n);
-        const cover = await this.parts.coverOf(key).catch(() => -1n);
+        const cover = await this.parts.stakes.coverOf(key).catch(() => -1n);
         return { address: key, profile, models, capacity, busy: mine.length, cover: cover - insured };
       }),
     );
@@ -171,6 +185,7 @@ export class Assigner {
       const { digest, answered } = await this.asked(given);
       const stored = await jobs.answer(job.jobId, { digest, ...answered, now: new Date(this.parts.now()) });
       if (!stored) return log.warn({ event: 'answer.late', jobId: job.jobId, executor }, 'an answer came after its lease; it is not used');
+      this.parts.stakes.spend(executor, job.request.insuredValue);
       log.info({ event: 'job.answered', jobId: job.jobId, executor, digest }, 'job answered');
       this.parts.onAnswer();
     } catch (thrown) {

@@ -11,7 +11,13 @@ export interface StakeParts {
   readonly now: () => number;
 }
 
-/** How old what the chain said may be; the contract has the last word when the batch is posted. */
+interface Known {
+  readonly at: number;
+  readonly free: Promise<bigint>;
+  spent: bigint;
+}
+
+/** How old what chain and store said may be; the contract has the last word when the batch is posted. */
 const FRESH_MS = 2_000;
 const UNLIMITED = 2n ** 255n;
 
@@ -20,7 +26,7 @@ const UNLIMITED = 2n ** 255n;
  * already. The rule and its rounding are Batches.exposureLimit.
  */
 export class Stakes {
-  private readonly known = new Map<Address, { at: number; free: Promise<bigint> }>();
+  private readonly known = new Map<Address, Known>();
   private rate: Promise<bigint> | undefined;
 
   constructor(private readonly parts: StakeParts) {}
@@ -28,13 +34,18 @@ export class Stakes {
   async coverOf(executor: Address): Promise<bigint> {
     const entry = this.known.get(executor);
     const fresh = entry && this.parts.now() - entry.at < FRESH_MS ? entry : this.ask(executor);
-    const [onChain, promised] = await Promise.all([fresh.free, this.parts.promisedBy(executor)]);
-    return onChain - promised;
+    return (await fresh.free) - fresh.spent;
   }
 
-  private ask(executor: Address) {
-    const free = this.free(executor);
-    const entry = { at: this.parts.now(), free };
+  /** A claim was stored since the store was asked. */
+  spend(executor: Address, insuredValue: bigint): void {
+    const entry = this.known.get(executor);
+    if (entry) entry.spent += insuredValue;
+  }
+
+  private ask(executor: Address): Known {
+    const free = Promise.all([this.free(executor), this.parts.promisedBy(executor)]).then(([onChain, promised]) => onChain - promised);
+    const entry = { at: this.parts.now(), free, spent: 0n };
     this.known.set(executor, entry);
     free.catch(() => this.known.delete(executor));
     return entry;

@@ -15,7 +15,9 @@ export interface AcceptanceParts {
   readonly network: NetworkId;
   readonly price: bigint;
   readonly maxOpenJobs: number;
-  readonly jobs: Pick<JobStore, 'accept' | 'byId' | 'byNonce' | 'unanswered' | 'unchargedFees'>;
+  readonly jobs: Pick<JobStore, 'accept' | 'byNonce' | 'unchargedFees'>;
+  /** Jobs without an answer; may be a moment old. */
+  readonly openJobs: () => Promise<number>;
   readonly modelById: (modelId: Root) => Promise<ModelRecord | undefined>;
   readonly balanceOf: (submitter: Address) => Promise<bigint>;
   /** ERC-1271: what the submitter's contract says; false if there is no contract. */
@@ -35,9 +37,9 @@ export async function acceptJob(parts: AcceptanceParts, submission: Submission):
   const { request, signature } = submission;
   const jobId = jobIdOf(parts.network, request);
   await requireSignature(parts, { request, signature, jobId });
-  const known = await parts.jobs.byId(jobId);
-  if (known) return known;
-  await requireFreshNonce(parts, request);
+  const known = await parts.jobs.byNonce(request.submitter, request.nonce);
+  if (known?.jobId === jobId) return known;
+  if (known) throw new AssayError({ code: 'NONCE_REUSED', facts: { submitter: request.submitter, nonce: request.nonce, jobId: known.jobId } });
   requireTime(request, parts.now());
   requireSupported(request);
   const model = await parts.modelById(request.modelId);
@@ -53,11 +55,6 @@ async function requireSignature(parts: AcceptanceParts, { request, signature, jo
   if (await isSignedBy(request.submitter, jobId, signature)) return;
   if (await parts.contractSigned(request.submitter, jobId, signature)) return;
   throw new AssayError({ code: 'REQUEST_SIGNATURE_INVALID', facts: { submitter: request.submitter, digest: jobId, chainId: parts.network.chainId, disputes: parts.network.disputes } });
-}
-
-async function requireFreshNonce({ jobs }: AcceptanceParts, { submitter, nonce }: Request): Promise<void> {
-  const other = await jobs.byNonce(submitter, nonce);
-  if (other) throw new AssayError({ code: 'NONCE_REUSED', facts: { submitter, nonce, jobId: other.jobId } });
 }
 
 function requireTime({ deadline }: Request, nowMs: number): void {
@@ -78,7 +75,7 @@ async function requireFunds({ price, jobs, balanceOf }: AcceptanceParts, { submi
   throw new AssayError({ code: 'DEPOSIT_TOO_LOW', message: `the deposit of ${deposit} does not cover ${price} beside ${promised} already promised`, facts: { submitter, deposit, promised, price, missing: promised + price - deposit } });
 }
 
-async function requireRoom({ jobs, maxOpenJobs }: AcceptanceParts): Promise<void> {
-  const open = await jobs.unanswered();
+async function requireRoom({ openJobs, maxOpenJobs }: AcceptanceParts): Promise<void> {
+  const open = await openJobs();
   if (open >= maxOpenJobs) throw new AssayError({ code: 'QUEUE_FULL', facts: { open, limit: maxOpenJobs } });
 }

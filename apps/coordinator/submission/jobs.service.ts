@@ -1,6 +1,6 @@
 import { Observable } from 'rxjs';
 import type { Root } from '#core/hashing';
-import { AssayError, hasAnswer, isTerminal, type JobState } from '#core/protocol';
+import { AssayError, hasAnswer, isTerminal, jobIdOf, type JobState } from '#core/protocol';
 import type { JobParts } from '#io/rpc';
 import type { JobRecord } from '#io/storage';
 import { acceptJob, type AcceptanceParts, type Submission } from './acceptance.js';
@@ -27,8 +27,7 @@ export class JobsService {
   /** @throws AssayError as acceptJob; JOB_PENDING if the answer takes longer than `waitMs`; JOB_FAILED, REQUEST_EXPIRED */
   async submit(submission: Submission, waitMs: number): Promise<JobParts> {
     if (this.parts.stopping.aborted) throw new AssayError({ code: 'SHUTTING_DOWN' });
-    const { jobId, state } = await acceptJob(this.parts.acceptance, submission);
-    if (!isSettled(state)) await this.settled(jobId, waitMs);
+    const { jobId } = await this.settled(submission, Math.min(waitMs || USUAL_WAIT_MS, LONGEST_WAIT_MS));
     const job = await this.known(jobId);
     if (job.state === 'failed') throw new AssayError({ code: 'JOB_FAILED', message: job.failure?.message ?? 'no executor answered', facts: { jobId, failure: job.failure } });
     if (job.state === 'expired') throw new AssayError({ code: 'REQUEST_EXPIRED', message: job.failure?.message ?? 'the deadline passed', facts: { jobId } });
@@ -66,12 +65,17 @@ export class JobsService {
     });
   }
 
-  private async settled(jobId: Root, waitMs: number): Promise<void> {
-    const ms = Math.min(waitMs || USUAL_WAIT_MS, LONGEST_WAIT_MS);
+  /** WHY listening comes first: the job may be answered while its acceptance is still on its way back. */
+  private async settled(submission: Submission, ms: number): Promise<JobRecord> {
+    const jobId = jobIdOf(this.parts.acceptance.network, submission.request);
     const wait = this.parts.feed.reached(jobId, { isGood: isSettled, ms, signal: this.parts.stopping });
-    // WHY look again: the job may have been answered before anybody listened.
-    if (isSettled((await this.known(jobId)).state)) wait.cancel();
-    await wait.done;
+    try {
+      const job = await acceptJob(this.parts.acceptance, submission);
+      if (!isSettled(job.state)) await wait.done;
+      return job;
+    } finally {
+      wait.cancel();
+    }
   }
 
   private async known(jobId: Root): Promise<JobRecord> {

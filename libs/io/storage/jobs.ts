@@ -56,7 +56,7 @@ export class JobStore {
       return this.sameJob(job);
     }
     this.changes.publish([job.jobId], INITIAL_STATE);
-    return this.known(job.jobId);
+    return freshRecord(job, inputs);
   }
 
   async byId(jobId: Root): Promise<JobRecord | undefined> {
@@ -72,6 +72,13 @@ export class JobStore {
   /** Jobs that nobody works on, oldest first; overturned ones are among them. */
   async waiting(limit: number): Promise<JobRecord[]> {
     const rows = await this.prisma.job.findMany({ where: { state: { in: ['accepted', 'overturned'] } }, orderBy: { acceptedAt: 'asc' }, take: limit });
+    return rows.map(jobRecord);
+  }
+
+  /** Jobs that nobody works on and whose deadline has passed. */
+  async overdue(now: Date, limit: number): Promise<JobRecord[]> {
+    const deadline = { lte: BigInt(Math.floor(now.getTime() / 1000)) };
+    const rows = await this.prisma.job.findMany({ where: { state: { in: ['accepted', 'overturned'] }, deadline }, take: limit });
     return rows.map(jobRecord);
   }
 
@@ -154,12 +161,6 @@ export class JobStore {
     if (existing?.jobId === job.jobId) return existing;
     throw new AssayError({ code: 'NONCE_REUSED', facts: { submitter: job.request.submitter, nonce: job.request.nonce, jobId: existing?.jobId } });
   }
-
-  private async known(jobId: Root): Promise<JobRecord> {
-    const job = await this.byId(jobId);
-    if (!job) throw new AssayError({ code: 'INVARIANT_BROKEN', message: 'a job vanished after it was stored', facts: { jobId } });
-    return job;
-  }
 }
 
 /** The one place that writes `state` after the first: the condition comes from the lifecycle table. Returns how many jobs moved. */
@@ -171,6 +172,12 @@ export async function moveIn(
 ): Promise<number> {
   const { count } = await tx.job.updateMany({ where: { ...change.where, id: { in: [...jobIds] }, state: { in: statesBefore(to) } }, data: { ...change.data, state: to } });
   return count;
+}
+
+/** What a job just stored reads as: the same as byId would give, without asking. */
+function freshRecord({ jobId, request, signature, fee, now }: NewJob, inputs: readonly Root[]): JobRecord {
+  const nothing = { executor: undefined, leaseUntil: undefined, claimDigest: undefined, failure: undefined };
+  return { jobId, request, signature, fee, inputs, state: INITIAL_STATE, tried: [], acceptedAt: now, updatedAt: now, ...nothing };
 }
 
 /** Tensors are content: the same root again is the same row. */
