@@ -50,4 +50,5 @@ function checkTensor(tensor: Tensor, { name, dtype, dims }: NamedHeader): void {
   }
   const length = byteLength({ dtype, dims });
   if (tensor.data.length !== length) throw new AssayError({ code: 'TENSOR_DATA_MISMATCH', message: `Tensor ${name} has ${tensor.data.length} bytes, ${length} are expected.`, facts: { name, given: tensor.data.length, expected: length, elementSize: DTYPES[dtype].size } });
+  if (dtype === 'bool' && tensor.data.some((byte) => byte > 1)) throw new AssayError({ code: 'TENSOR_DATA_MISMATCH', message: `Tensor ${name} has a bool that is neither 0 nor 1.`, facts: { name } });
 }
