@@ -2,14 +2,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { compileModel } from '#core/onnx';
-import { PROFILES } from '#core/onnx';
+import { compileModel, PROFILES } from '#core/onnx';
 import { PROJECT_ROOT } from '#testing';
 import { readDigits } from '../../apps/cli/samples.js';
 import { startWorld, type World } from './world.js';
 
 const COUNT = 1_000;
 const IN_FLIGHT = 16;
+/** WHY little: what an executor insures at a time is bounded by its stake, and these come faster than batches become final. */
+const INSURED = 10n ** 16n;
 
 let world: World;
 beforeAll(async () => {
@@ -41,7 +42,7 @@ it(`${COUNT} digits come back byte for byte as ONNX Runtime alone computes them`
   const next = digits.entries();
   const worker = async () => {
     for (const [i, { tensor, label }] of next) {
-      const { outputs, executor } = await world.assay.submit({ model: modelId, inputs: [tensor] });
+      const { outputs, executor } = await world.assay.submit({ model: modelId, inputs: [tensor], insuredValue: INSURED });
       const expected = await plain(new Float32Array(tensor.data.slice().buffer), tensor.dims);
       expect(Buffer.from(outputs[0]!.data).equals(Buffer.from(expected)), `digit ${i}`).toBe(true);
       const scores = new Float32Array(expected.buffer);

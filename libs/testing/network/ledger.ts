@@ -13,7 +13,7 @@ export interface LocalRules {
 
 const UNIT = 10n ** 18n;
 /** What each account starts with in the vault: balance for fees and bonds, stake for executors' claims. */
-const STARTING = { submitter: 1_000n * UNIT, challenger: 100n * UNIT, executor: 0n, coordinator: 0n, stake: 100n * UNIT } as const;
+const STARTING = { submitter: 1_000n * UNIT, challenger: 100n * UNIT, executor: 0n, coordinator: 0n, stake: 1_000n * UNIT } as const;
 
 export interface LedgerOptions {
   readonly folder: NetworkFolder;
