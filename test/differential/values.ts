@@ -11,18 +11,23 @@ const SPECIAL = [
   0x00000000, 0x80000000, 0x00000001, 0x80000001, 0x007fffff, 0x807fffff, 0x00800000, 0x80800000, 0x00800001, 0x3f800000, 0xbf800000,
   0x3f7fffff, 0x3f800001, 0x3f000000, 0xbf000000, 0x33800000, 0x33800001, 0x34000000, 0x4b000000, 0x4b7fffff, 0x4b800000, 0xcb800000,
   0x5f000000, 0x7f000000, 0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000, 0x7fc00000, 0x42b17218, 0xc2cff1b5, 0x42b18d72,
+  // Where polynomials change or arguments are cut: Erf, Tanh, Sigmoid.
+  0x3f6c0000, 0xbf6c0001, 0x407b3333, 0xc07b3334, 0x41100000, 0xc1100001, 0x41900000, 0xc1900001,
 ];
 
 export interface FloatsOptions {
   readonly style?: Style;
   /** Leaves out NaN and −0, which some operators never see. */
   readonly tame?: boolean;
+  /** Leaves out −0 only. */
+  readonly positiveZeros?: boolean;
 }
 
 /** A float32 tensor of random elements. */
-export function floats(random: Random, dims: readonly number[], { style = random.pick(STYLES), tame = false }: FloatsOptions = {}): Tensor {
+export function floats(random: Random, dims: readonly number[], { style = random.pick(STYLES), tame = false, positiveZeros = false }: FloatsOptions = {}): Tensor {
   const words = Uint32Array.from({ length: elementCount(dims) }, () => word(random, style));
   if (tame) words.forEach((bits, i) => (words[i] = (bits & 0x7fffffff) > 0x7f800000 || bits === 0x80000000 ? 0x3fc00000 : bits));
+  if (positiveZeros) words.forEach((bits, i) => (words[i] = bits === 0x80000000 ? 0 : bits));
   return canonicalizeNaNs({ dtype: 'float32', dims, data: new Uint8Array(words.buffer) });
 }
 

@@ -53,8 +53,8 @@ export const cases: Record<string, CaseGenerator> = {
   Mod: binary('Mod', { dtypes: ['int32', 'int64'], divides: true }),
   PRelu: binary('PRelu'),
   // Unequal zeros are the compiler's business.
-  Max: binary('Max', { tame: true, dtypes: NUMBERS }),
-  Min: binary('Min', { tame: true, dtypes: NUMBERS }),
+  Max: binary('Max', { positiveZeros: true, dtypes: NUMBERS }),
+  Min: binary('Min', { positiveZeros: true, dtypes: NUMBERS }),
   Neg: unary('Neg'),
   Abs: unary('Abs'),
   Sqrt: unary('Sqrt'),
