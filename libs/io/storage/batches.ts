@@ -49,9 +49,11 @@ export class BatchStore {
     const row = await this.prisma.$transaction(async (tx) => {
       const { root, totals, charges, now } = batch;
       const created = await tx.batch.create({ data: { root, count: batch.leaves.length, totals: toJson(totals), charges: toJson(charges), state: 'fixed', fixedAt: now } });
-      for (const [leafIndex, digest] of batch.leaves.entries()) await tx.claim.update({ where: { digest, batchSeq: null }, data: { batchSeq: created.seq, leafIndex } });
+      // WHY raw: one statement for a thousand claims instead of a thousand.
+      const placed = await tx.$executeRaw`UPDATE "Claim" SET "batchSeq" = ${created.seq}, "leafIndex" = leaf.position - 1
+        FROM unnest(${[...batch.leaves]}::text[]) WITH ORDINALITY AS leaf(digest, position) WHERE "Claim"."digest" = leaf.digest AND "Claim"."batchSeq" IS NULL`;
       const moved = await moveIn(tx, jobIds, 'batched', { data: { updatedAt: now } });
-      if (moved !== batch.leaves.length) throw new AssayError({ code: 'STATE_CONFLICT', message: 'a claim moved while its batch was made', facts: { claims: batch.leaves.length, moved } });
+      if (moved !== batch.leaves.length || placed !== batch.leaves.length) throw new AssayError({ code: 'STATE_CONFLICT', message: 'a claim moved while its batch was made', facts: { claims: batch.leaves.length, placed, moved } });
       return created;
     });
     this.changes.publish(jobIds, 'batched');

@@ -32,6 +32,9 @@ export interface Storage {
   close(): Promise<void>;
 }
 
+/** WHY so patient: the embedded database does one transaction at a time, and a busy machine makes each of them slow. */
+const TRANSACTION = { maxWait: 30_000, timeout: 60_000 };
+
 /**
  * Opens the database, brings it to this version's schema, and gives the stores.
  * @throws AssayError DATABASE_UNREACHABLE, DATABASE_LOCKED or MIGRATION_FAILED
@@ -44,7 +47,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     await database.close();
     throw error;
   }
-  const prisma = new PrismaClient({ adapter: database.factory as SqlDriverAdapterFactory });
+  const prisma = new PrismaClient({ adapter: database.factory as SqlDriverAdapterFactory, transactionOptions: TRANSACTION });
   const changes = new JobChanges();
   return {
     jobs: new JobStore(prisma, changes),
