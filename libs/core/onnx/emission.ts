@@ -51,6 +51,7 @@ export function emitOnnx(graph: CanonicalGraph, parts: EmissionParts): Uint8Arra
   const file: OnnxFile = {
     irVersion: IR_VERSION,
     opset: OPSET,
+    otherDomains: [...new Set(nodes.flatMap(({ onnx }) => onnx.domain ?? []))].sort(),
     producer: 'assay',
     metadata: [[PROFILE_KEY, parts.profile]],
     graphName: 'canonical',
@@ -74,6 +75,7 @@ function writtenNode(node: NumberedNode, { graph, names, index }: { graph: Canon
   return {
     name: `${node.operator}_${index}`,
     opType: node.onnx.opType,
+    ...(node.onnx.domain && { domain: node.onnx.domain }),
     inputs: [...node.operands.map(operandName), ...node.onnx.shapeInputs.map((_, j) => shapeName(index, j))],
     output: names[index]!,
     attributes: node.onnx.attributes,

@@ -54,9 +54,11 @@ export interface CanonicalNode {
 
 export interface OnnxForm {
   readonly opType: string;
+  /** Left out for ONNX's own operators. */
+  readonly domain?: string;
   /** Sorted by name. */
   readonly attributes: readonly WrittenAttribute[];
-  /** Integer inputs that ONNX wants after the operands but that only restate the output's shape or an attribute. */
+  /** Inputs that ONNX wants after the operands but that only restate the output's shape or an attribute. */
   readonly shapeInputs: readonly Tensor[];
 }
 
@@ -90,10 +92,11 @@ export class GraphBuilder {
    * @throws AssayError MODEL_TOO_LARGE; RangeError if the operator finds that the parts do not fit together.
    */
   add(node: CanonicalNode, facts: Facts = NO_FACTS): Value {
-    this.checkOutput(node.output);
+    const constant = node.operands.every(({ kind }) => kind === 'constant');
+    this.checkOutput(node.output, constant);
     const descriptor = probe(node);
     operatorByName(node.operator).check(descriptor);
-    if (node.operands.every(({ kind }) => kind === 'constant')) return this.constant(this.fold(node, descriptor));
+    if (constant) return this.constant(this.fold(node, descriptor));
     this.traceBytes += byteLength(node.output);
     checkLimit(this.limits, 'traceBytes', this.traceBytes);
     this.nodes.push(node);
@@ -109,10 +112,11 @@ export class GraphBuilder {
     return evaluate(descriptor, tensors);
   }
 
-  private checkOutput(header: TensorHeader): void {
+  /** Constants may be empty: exported shape computations join and cut such. */
+  private checkOutput(header: TensorHeader, constant: boolean): void {
     if (header.dims.length > MAX_RANK) throw new RangeError(`its output has rank ${header.dims.length}, at most ${MAX_RANK} is supported`);
     checkLimit(this.limits, 'tensorBytes', elementCount(header.dims) * DTYPES[header.dtype].size);
-    if (elementCount(header.dims) === 0) throw new RangeError('its output is empty');
+    if (elementCount(header.dims) === 0 && !constant) throw new RangeError('its output is empty');
   }
 }
 

@@ -60,7 +60,7 @@ class Import {
   }
 
   private lower(node: OnnxNode): void {
-    const lowering = node.domain === '' || node.domain === 'ai.onnx' ? LOWERINGS.get(node.opType) : undefined;
+    const lowering = LOWERINGS.get(node.domain === '' || node.domain === 'ai.onnx' ? node.opType : `${node.domain}.${node.opType}`);
     if (!lowering) throw unsupported(node, 'the operator is outside the canonical set', 'See docs/operators.md for the operators that are supported.');
     const user = `Node ${node.name || node.opType}`;
     const inputs = node.inputs.map((name) => (name === '' ? undefined : this.resolve(name, user)));

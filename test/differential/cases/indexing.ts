@@ -75,8 +75,8 @@ function wordOf({ data }: Tensor): bigint {
 }
 
 const resize: CaseGenerator = (random) => {
-  const tensor = anything(random, sizes(random, 4, { most: 5 }), random.pick(['float32', 'int32', 'int8', 'uint8']));
-  const scales = [1, random.between(1, 3), random.between(1, 4), random.between(1, 5)];
+  const tensor = anything(random, sizes(random, random.between(1, 6), { most: 5 }), random.pick(['float32', 'int32', 'int8', 'uint8']));
+  const scales = tensor.dims.map(() => random.between(1, 4));
   return makeCase(random, {
     operator: 'Resize',
     operands: [{ tensor }],

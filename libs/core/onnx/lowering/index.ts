@@ -2,17 +2,20 @@ import { lowerCelu, lowerElu, lowerGelu, lowerHardSigmoid, lowerHardSwish, lower
 import { lowerConstant, lowerShape } from './constant.js';
 import { lowerConv } from './conv.js';
 import { lowerArithmetic, lowerClip, lowerExp, lowerExtreme, lowerLeakyRelu, lowerMean, lowerMod, lowerPRelu, lowerRelu, lowerSigmoid, lowerSum, lowerThresholdedRelu, lowerUnary } from './elementwise.js';
+import { lowerConstantOfShape, lowerEyeLike, lowerNonZero, lowerOneHot, lowerRange, lowerSize, lowerTrilu } from './generated.js';
+import { lowerCumSum, lowerExpand, lowerGather, lowerGatherElements, lowerPad, lowerSplit, lowerTile } from './indexing.js';
 import { lowerCast, lowerComparison, lowerEqual, lowerIsNaN, lowerLogic, lowerNot, lowerWhere } from './logic.js';
-import { lowerConcat, lowerDropout, lowerFlatten, lowerIdentity, lowerReshape, lowerSlice, lowerSqueeze, lowerTranspose, lowerUnsqueeze } from './movement.js';
+import { lowerConcat, lowerDepthToSpace, lowerDropout, lowerFlatten, lowerIdentity, lowerReshape, lowerSlice, lowerSpaceToDepth, lowerSqueeze, lowerTranspose, lowerUnsqueeze } from './movement.js';
 import type { Lowering } from './node.js';
 import { lowerBatchNormalization, lowerGroupNormalization, lowerInstanceNormalization, lowerLayerNormalization, lowerRMSNormalization } from './normalization.js';
 import { lowerAveragePool, lowerGlobalAveragePool, lowerMaxPool } from './pooling.js';
 import { lowerLog, lowerPow } from './power.js';
-import { lowerGemm, lowerMatMul } from './product.js';
+import { lowerFusedMatMul, lowerGemm, lowerMatMul } from './product.js';
 import { lowerPosition, lowerReduceExtreme, lowerReduceL1, lowerReduceL2, lowerReduceLogSum, lowerReduceLogSumExp, lowerReduceMean, lowerReduceSum, lowerReduceSumSquare } from './reduction.js';
+import { lowerResize } from './resize.js';
 import { lowerLogSoftmax, lowerSoftmax } from './softmax.js';
 
-/** ONNX operators (default domain) that have a canonical form. */
+/** ONNX operators that have a canonical form; those of other domains with the domain in front. */
 export const LOWERINGS: ReadonlyMap<string, Lowering> = new Map<string, Lowering>([
   ['Abs', lowerUnary('Abs')],
   ['Add', lowerArithmetic('Add')],
@@ -27,15 +30,22 @@ export const LOWERINGS: ReadonlyMap<string, Lowering> = new Map<string, Lowering
   ['Clip', lowerClip],
   ['Concat', lowerConcat],
   ['Constant', lowerConstant],
+  ['ConstantOfShape', lowerConstantOfShape],
   ['Conv', lowerConv],
+  ['CumSum', lowerCumSum],
+  ['DepthToSpace', lowerDepthToSpace],
   ['Div', lowerArithmetic('Div')],
   ['Dropout', lowerDropout],
   ['Elu', lowerElu],
   ['Equal', lowerEqual],
   ['Erf', lowerUnary('Erf')],
   ['Exp', lowerExp],
+  ['Expand', lowerExpand],
+  ['EyeLike', lowerEyeLike],
   ['Flatten', lowerFlatten],
   ['Floor', lowerUnary('Floor')],
+  ['Gather', lowerGather],
+  ['GatherElements', lowerGatherElements],
   ['Gelu', lowerGelu],
   ['Gemm', lowerGemm],
   ['GlobalAveragePool', lowerGlobalAveragePool],
@@ -62,11 +72,15 @@ export const LOWERINGS: ReadonlyMap<string, Lowering> = new Map<string, Lowering
   ['Mod', lowerMod],
   ['Mul', lowerArithmetic('Mul')],
   ['Neg', lowerUnary('Neg')],
+  ['NonZero', lowerNonZero],
   ['Not', lowerNot],
+  ['OneHot', lowerOneHot],
   ['Or', lowerLogic('Or')],
   ['PRelu', lowerPRelu],
+  ['Pad', lowerPad],
   ['Pow', lowerPow],
   ['RMSNormalization', lowerRMSNormalization],
+  ['Range', lowerRange],
   ['Reciprocal', lowerReciprocal],
   ['ReduceL1', lowerReduceL1],
   ['ReduceL2', lowerReduceL2],
@@ -79,16 +93,20 @@ export const LOWERINGS: ReadonlyMap<string, Lowering> = new Map<string, Lowering
   ['ReduceSumSquare', lowerReduceSumSquare],
   ['Relu', lowerRelu],
   ['Reshape', lowerReshape],
+  ['Resize', lowerResize],
   ['Round', lowerUnary('Round')],
   ['Selu', lowerSelu],
   ['Shape', lowerShape],
   ['Sigmoid', lowerSigmoid],
   ['Sign', lowerSign],
   ['SimplifiedLayerNormalization', lowerRMSNormalization],
+  ['Size', lowerSize],
   ['Slice', lowerSlice],
   ['Softmax', lowerSoftmax],
   ['Softplus', lowerSoftplus],
   ['Softsign', lowerSoftsign],
+  ['SpaceToDepth', lowerSpaceToDepth],
+  ['Split', lowerSplit],
   ['Sqrt', lowerUnary('Sqrt')],
   ['Squeeze', lowerSqueeze],
   ['Sub', lowerArithmetic('Sub')],
@@ -96,8 +114,12 @@ export const LOWERINGS: ReadonlyMap<string, Lowering> = new Map<string, Lowering
   ['Swish', lowerSwish],
   ['Tanh', lowerUnary('Tanh')],
   ['ThresholdedRelu', lowerThresholdedRelu],
+  ['Tile', lowerTile],
   ['Transpose', lowerTranspose],
+  ['Trilu', lowerTrilu],
   ['Unsqueeze', lowerUnsqueeze],
+  ['Upsample', lowerResize],
   ['Where', lowerWhere],
   ['Xor', lowerLogic('Xor')],
+  ['com.microsoft.FusedMatMul', lowerFusedMatMul],
 ]);

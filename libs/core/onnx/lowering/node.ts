@@ -1,8 +1,8 @@
-import type { Tensor } from '#core/hashing';
+import { DTYPES, elementCount, type Tensor, type TensorHeader } from '#core/hashing';
 import { unsupported, type GraphBuilder, type Value } from '../graph.js';
 import { decodeTensor } from '../proto/tensor.js';
 import type { OnnxAttribute, OnnxNode } from '../proto/model.js';
-import type { ModelLimits } from '../limits.js';
+import { checkLimit, type ModelLimits } from '../limits.js';
 import { ATTRIBUTE_TYPE } from '../proto/fields.js';
 
 export interface LoweredNode {
@@ -92,6 +92,12 @@ export class NodeView {
 
   floats(name: string): readonly number[] | undefined {
     return this.attribute(name, ATTRIBUTE_TYPE.floats)?.floats;
+  }
+
+  /** Refuses a constant above the limits before memory is spent on it. @throws AssayError MODEL_TOO_LARGE. */
+  checkConstant({ dtype, dims }: TensorHeader): void {
+    if (dims.some((size) => size < 0)) this.refuse(`shape [${dims}] is impossible`);
+    checkLimit(this.source.limits, 'tensorBytes', elementCount(dims) * DTYPES[dtype].size);
   }
 
   /** Axis counted from the end if negative; refuses one outside the rank (`inclusive`: the rank itself is allowed). */

@@ -6,6 +6,8 @@ import { ATTRIBUTE, ATTRIBUTE_TYPE, DIMENSION, GRAPH, MODEL, NODE, OPERATOR_SET,
 export interface OnnxFile {
   readonly irVersion: number;
   readonly opset: number;
+  /** Operator sets of other domains that the nodes use. */
+  readonly otherDomains?: readonly string[];
   readonly producer: string;
   readonly metadata: readonly (readonly [key: string, value: string])[];
   readonly graphName: string;
@@ -22,6 +24,8 @@ export interface NamedHeader extends TensorHeader {
 export interface WrittenNode {
   readonly name: string;
   readonly opType: string;
+  /** Left out for ONNX's own operators. */
+  readonly domain?: string;
   readonly inputs: readonly string[];
   readonly output: string;
   readonly attributes: readonly WrittenAttribute[];
@@ -43,6 +47,12 @@ export function writeModel(file: OnnxFile): Uint8Array {
     text(writer, OPERATOR_SET.domain, '');
     writer.tag(OPERATOR_SET.version, WireType.Varint).int64(file.opset);
   });
+  for (const domain of file.otherDomains ?? []) {
+    nested(writer, MODEL.opsetImport, () => {
+      text(writer, OPERATOR_SET.domain, domain);
+      writer.tag(OPERATOR_SET.version, WireType.Varint).int64(1);
+    });
+  }
   for (const [key, value] of file.metadata) {
     nested(writer, MODEL.metadata, () => {
       text(writer, STRING_ENTRY.key, key);
@@ -66,6 +76,7 @@ function writeNode(writer: BinaryWriter, node: WrittenNode): void {
   text(writer, NODE.name, node.name);
   text(writer, NODE.opType, node.opType);
   for (const attribute of node.attributes) nested(writer, NODE.attribute, () => writeAttribute(writer, attribute));
+  if (node.domain) text(writer, NODE.domain, node.domain);
 }
 
 function writeAttribute(writer: BinaryWriter, { name, value }: WrittenAttribute): void {
