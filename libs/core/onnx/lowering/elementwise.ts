@@ -1,6 +1,7 @@
 import { arithmetic, exp, relu, withoutNaNAndNegativeZero, type Arithmetic } from '../canonical/arithmetic.js';
 import { broadcastDims } from '../canonical/broadcast.js';
 import { floatsOf, isConstantWhere, scalar } from '../canonical/constants.js';
+import { predicate, where } from '../canonical/logic.js';
 import { sigmoid, unary, type Unary } from '../canonical/unary.js';
 import type { GraphBuilder, Value } from '../graph.js';
 import type { Lowering, NodeView } from './node.js';
@@ -56,10 +57,12 @@ export const lowerMean: Lowering = (view) => {
 
 export const lowerRelu: Lowering = (view) => [relu(view.graph, view.floatInput(0))];
 
-/** With threshold 0 the canonical form of Relu; with another one −0 becomes +0 and NaN too. */
+/** x where x > alpha, else +0; with alpha 0 the canonical form of Relu. */
 export const lowerThresholdedRelu: Lowering = (view) => {
-  if (view.float('alpha', 1) !== 0) view.refuse('only alpha 0 is supported');
-  return [relu(view.graph, view.floatInput(0))];
+  const [x, alpha] = [view.floatInput(0), view.float('alpha', 1)];
+  if (alpha === 0) return [relu(view.graph, x)];
+  const condition = predicate(view.graph, 'Less', [scalar(view.graph, alpha), x]);
+  return [where(view.graph, { condition, then: x, otherwise: scalar(view.graph, 0) })];
 };
 
 export const lowerExp: Lowering = (view) => [exp(view.graph, view.floatInput(0))];
