@@ -1,6 +1,7 @@
-import { afterAll } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { DTYPES, type Dtype } from '#core/hashing';
-import { int64s, noise, type Attributes, type SourceModel } from './building.js';
+import { compileModel } from '#core/onnx';
+import { int64s, noise, sourceModel, type Attributes, type SourceModel } from './building.js';
 import { describeConformance, type ConformanceCase } from './conformance.js';
 
 const f = (value: number): { float: number } => ({ float: value });
@@ -127,4 +128,23 @@ describeConformance([...FUNCTIONS, ...ACTIVATIONS, ...POWERS, ...REDUCTIONS, ...
 afterAll(() => {
   const inexact = measured.filter(([, difference]) => difference > 0).map(([name, difference]) => `${name}: ${difference.toExponential(1)}`);
   console.log(`differences from the source model, relative to the largest output or 1 (all others: 0)\n${inexact.join('\n')}`);
+});
+
+describe('refuses by name', () => {
+  it.each([
+    ['an integer divided by what is computed', typed('Div', ['int64', 'int64'], 'int64'), /constants other than 0 and −1/],
+    ['a remainder of floats', typed('Mod', ['float32', 'float32'], 'float32', { fmod: 1 }), /only integers/],
+    ['an exponent that is computed', typed('Pow', ['float32', 'float32'], 'float32'), /must be constant/],
+    ['an exponent of a third', one('Pow', { constants: { e: scalar(1 / 3) } }), /multiples of one half/],
+    ['bounds that are computed', typed('Clip', ['float32', 'float32', 'float32'], 'float32'), /constant float32 scalar/],
+    ['a cast to double', typed('Cast', ['float32'], 'float32', { to: 11 }), /element type 11/],
+    ['bools compared by size', typed('Less', ['bool', 'bool'], 'bool'), /not compared by size/],
+    ['logic on numbers', typed('And', ['int32', 'int32'], 'bool'), /bool is expected/],
+    ['two types in one operation', typed('Add', ['float32', 'int32'], 'float32'), /same type/],
+    ['sums of integers over an axis', typed('ReduceSum', ['int32'], 'int32'), /only float32/],
+    ['a slope that enlarges the input', one('PRelu', { constants: { slope: noise([2, 1, 1], 1) } }), /larger/],
+    ['groups that do not fit', { name: '', model: { inputs: { x: [2, 4] }, constants: { s: noise([4], 1) }, nodes: [{ op: 'GroupNormalization', inputs: ['x', 's', 's'], output: 'y', attributes: { num_groups: 3 } }], outputs: { y: [2, 4] } } }, /groups do not fit/],
+  ] as [string, ConformanceCase, RegExp][])('%s', (_, { model }, reason) => {
+    expect(() => compileModel(sourceModel(model))).toThrow(reason);
+  });
 });
