@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { commonVariables, hostPort, readConfig, variable, wholeNumber, type Environment } from '#platform';
 
-const amount = z.string().regex(/^\d{1,38}$/, 'is not a whole number of the token’s smallest unit').transform(BigInt);
+/** WHY not zero: a fee of nothing marks a job that is run again because its answer was overturned. */
+const price = z.string().regex(/^[1-9]\d{0,37}$/, 'is not a positive whole number of the token’s smallest unit').transform(BigInt);
 
 const schema = z.object({
   ...commonVariables,
@@ -15,7 +16,7 @@ const schema = z.object({
   ASSAY_LEASE_MS: variable(wholeNumber(100, 3_600_000).default(30_000), '30000'),
   ASSAY_MODEL_MAX_BYTES: variable(wholeNumber(1, 2 ** 30).default(256 * 2 ** 20), '268435456'),
   /** What a job costs, in the token's smallest unit. */
-  ASSAY_JOB_PRICE: variable(amount.default(10n ** 15n), '1000000000000000'),
+  ASSAY_JOB_PRICE: variable(price.default(10n ** 15n), '1000000000000000'),
   /** Jobs without an answer at once; further ones are refused. */
   ASSAY_MAX_OPEN_JOBS: variable(wholeNumber(1, 1_000_000).default(10_000), '10000'),
 });

@@ -57,6 +57,8 @@ describe('an honest executor', () => {
     expect(codeOf(await arena.send(HONEST, { ...job, signature: `0x${'11'.repeat(65)}` }, inputs))).toBe('REQUEST_SIGNATURE_INVALID');
     expect(codeOf(await arena.send(HONEST, job, picture(arena.model, 5)))).toBe('INPUT_ROOT_MISMATCH');
     expect(codeOf(await arena.send(HONEST, await arena.request(inputs, { deadline: 1n }), inputs))).toBe('REQUEST_EXPIRED');
+    // What is run again for nothing is owed however late.
+    expect(codeOf(await arena.send(HONEST, await arena.request(inputs, { deadline: 1n }), inputs, { fee: 0n }))).toBe('claimed');
     expect(codeOf(await arena.send(HONEST, await arena.request(inputs, { maxFee: 0n }), inputs))).toBe('FEE_TOO_LOW');
     const unknown = `0x${'ab'.repeat(32)}` as Root;
     expect(codeOf(await arena.send(HONEST, await arena.request(inputs, { modelId: unknown }), inputs))).not.toBe('claimed');

@@ -167,9 +167,8 @@ export class Assigner {
       await this.fail(job, new AssayError({ code: 'JOB_FAILED', message: `${job.tried.length} executors did not answer` }));
       return true;
     }
-    if (job.request.deadline * 1000n > BigInt(now)) return false;
-    if (job.state === 'overturned') await this.fail(job, new AssayError({ code: 'REQUEST_EXPIRED', message: 'the answer was overturned, and the deadline passed before another executor answered' }));
-    else await this.parts.jobs.expire(job.jobId, new Date(now));
+    if (isOwed(job) || job.request.deadline * 1000n > BigInt(now)) return false;
+    await this.parts.jobs.expire(job.jobId, new Date(now));
     return true;
   }
 
@@ -212,7 +211,12 @@ export class Assigner {
   }
 }
 
+/** An overturned job is run again for nothing, however long the dispute took. INVARIANT: every other job has a fee. */
+function isOwed(job: JobRecord): boolean {
+  return job.fee === 0n;
+}
+
 /** WHY not beyond the deadline: executors refuse what the submitter no longer wants. */
 function leaseEnd(job: JobRecord, now: number, leaseMs: number): number {
-  return Math.min(now + leaseMs, Number(job.request.deadline) * 1000);
+  return isOwed(job) ? now + leaseMs : Math.min(now + leaseMs, Number(job.request.deadline) * 1000);
 }

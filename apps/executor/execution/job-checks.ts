@@ -12,7 +12,8 @@ export async function checkJob(job: Job, { network, now }: { network: NetworkId;
   const { request } = job;
   const facts = { jobId: job.jobId };
   if (job.leaseUntil <= now) throw new AssayError({ code: 'LEASE_LOST', facts: { ...facts, leaseUntil: job.leaseUntil, now } });
-  if (request.deadline * 1000n <= BigInt(now)) throw new AssayError({ code: 'REQUEST_EXPIRED', facts: { ...facts, deadline: request.deadline, now } });
+  // WHY only paid work: running an overturned job again is owed to the submitter, however late.
+  if (job.fee > 0n && request.deadline * 1000n <= BigInt(now)) throw new AssayError({ code: 'REQUEST_EXPIRED', facts: { ...facts, deadline: request.deadline, now } });
   const digest = jobIdOf(network, request);
   if (digest !== job.jobId.toLowerCase()) throw new AssayError({ code: 'REQUEST_SIGNATURE_INVALID', message: 'the job id is not the digest of the request on this network', facts: { ...facts, digest } });
   if (job.fee > request.maxFee) throw new AssayError({ code: 'FEE_TOO_LOW', message: 'the fee is above what the submitter signed', facts: { ...facts, fee: job.fee, maxFee: request.maxFee } });

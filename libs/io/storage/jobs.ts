@@ -75,10 +75,10 @@ export class JobStore {
     return rows.map(jobRecord);
   }
 
-  /** Jobs that nobody works on and whose deadline has passed. */
+  /** Jobs that nobody works on and whose deadline has passed; one that is run again for nothing is owed however late. */
   async overdue(now: Date, limit: number): Promise<JobRecord[]> {
     const deadline = { lte: BigInt(Math.floor(now.getTime() / 1000)) };
-    const rows = await this.prisma.job.findMany({ where: { state: { in: ['accepted', 'overturned'] }, deadline }, take: limit });
+    const rows = await this.prisma.job.findMany({ where: { state: { in: ['accepted', 'overturned'] }, fee: { gt: 0 }, deadline }, take: limit });
     return rows.map(jobRecord);
   }
 

@@ -201,6 +201,8 @@ describe.each([
     expect(changes).toEqual([{ jobIds: [jobId], state: 'overturned' }]);
     expect(await storage.jobs.byId(jobId)).toMatchObject({ state: 'overturned', fee: 0n, tried: [executor], executor: undefined });
     expect((await storage.jobs.waiting(1000)).map((job) => job.jobId)).toContain(jobId);
+    const muchLater = new Date(T0.getTime() + 10 * 365 * 86_400_000);
+    expect((await storage.jobs.overdue(muchLater, 1000)).map((job) => job.jobId)).not.toContain(jobId);
     expect(await storage.jobs.lease(jobId, { executor: address(), until: later(30), now: T0 })).toBe(true);
   });
 
