@@ -1,15 +1,16 @@
 import { rm } from 'node:fs/promises';
 import { privateKeyToAccount } from 'viem/accounts';
-import { claimDigest, type ReceiptVerdict } from '#core/protocol';
+import { claimDigest } from '#core/protocol';
 import { connectChain, type Chain } from '#io/chain';
-import { connect, listDisputes, type Answered, type Assay, type Replay } from '#sdk';
+import { connect, listDisputes, type Assay } from '#sdk';
 import { startNetwork, type Fault, type Network } from '#testing';
 import type { SampleModel } from '../sample-models.js';
 import { sampleFile } from '../sample-models.js';
-import { ledgerText, readLedger, type Ledger } from './balances.js';
+import { ledgerText, readLedger } from './balances.js';
 import { Cast } from './cast.js';
 import { ChainWatch, type Seen } from './chain-watch.js';
 import { documentOf, type DemoDocument } from './document.js';
+import { LIAR, type Evidence, type Told } from './evidence.js';
 import { sideBySide } from './picture.js';
 import { PICTURE_WIDTH, questionsFor, Yardstick, type Question } from './questions.js';
 import { short, Story } from './story.js';
@@ -24,28 +25,6 @@ export interface DemoOptions {
   readonly progress: (line: string) => void;
 }
 
-/** One question with what came of it. */
-export interface Told {
-  readonly question: Question;
-  readonly answer: Answered;
-  readonly ms: number;
-  readonly right: boolean;
-  /** After the disputes: the answer that stands. */
-  standing?: { readonly text: string; readonly executor: string; readonly right: boolean };
-}
-
-export interface Evidence {
-  readonly told: readonly Told[];
-  readonly before: Ledger;
-  readonly after: Ledger;
-  readonly seen: readonly Seen[];
-  readonly disputes: Awaited<ReturnType<typeof listDisputes>>;
-  readonly receipts: readonly { readonly jobId: string; readonly verdict: ReceiptVerdict; readonly replay: Replay }[];
-  readonly timings: Record<string, number>;
-}
-
-export const LIAR = 'executor-2';
-export const HONEST = 'executor-1';
 const QUESTIONS: Record<SampleModel, number> = { mnist: 6, squeezenet: 3 };
 /** Rounds of questions until the liar got one: it takes its share of the jobs, not every second one. */
 const MAX_ROUNDS = 5;

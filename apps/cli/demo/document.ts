@@ -1,7 +1,7 @@
 import type { DisputeRecord } from '#sdk';
 import type { Balance, Ledger } from './balances.js';
 import type { Cast } from './cast.js';
-import { HONEST, LIAR, type Evidence, type Told } from './demo.js';
+import { HONEST, LIAR, type Evidence, type Told } from './evidence.js';
 import type { Yardstick } from './questions.js';
 
 interface Context {
