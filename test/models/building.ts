@@ -20,6 +20,8 @@ export interface SourceNode {
   readonly op: string;
   readonly inputs: readonly string[];
   readonly output: string;
+  readonly furtherOutputs?: readonly string[];
+  readonly domain?: string;
   readonly attributes?: Attributes;
 }
 
@@ -28,6 +30,7 @@ export function sourceModel({ opset = 17, nodes, inputs, constants = {}, outputs
   return writeModel({
     irVersion: 8,
     opset,
+    otherDomains: [...new Set(nodes.flatMap(({ domain }) => domain ?? []))],
     producer: 'test',
     metadata: [],
     graphName: 'test',
@@ -36,6 +39,8 @@ export function sourceModel({ opset = 17, nodes, inputs, constants = {}, outputs
       opType: node.op,
       inputs: node.inputs,
       output: node.output,
+      ...(node.furtherOutputs && { furtherOutputs: node.furtherOutputs }),
+      ...(node.domain && { domain: node.domain }),
       attributes: Object.entries(node.attributes ?? {}).map(([name, value]) => ({ name, value })),
     })),
     initializers: Object.entries(constants).map(([name, tensor]) => ({ ...tensor, name })),

@@ -22,10 +22,15 @@ describe('an operator or a form of one outside the set', () => {
   it.each([
     ['an unknown operator', oneNode('Det'), /n0 \(Det\).*outside the canonical set/],
     ['an attribute nobody knows', oneNode('Relu', { attributes: { magic: 1 } }), /attribute magic/],
-    ['weights that depend on the input', oneNode('Conv', { inputNames: ['x', 'x'] }), /weights/],
-    ['one filter per group', oneNode('Conv', { inputNames: ['x', 'w'], attributes: { group: 2 }, constants: { w: noise([2, 1, 3, 3], 1) } }), /one filter per group/],
-    ['a single output position', oneNode('Conv', { inputNames: ['x', 'w'], constants: { w: noise([4, 2, 8, 8], 1) } }), /single output position/],
-    ['a product of two inputs', oneNode('MatMul', { inputNames: ['x', 'x'] }), /constant matrix/],
+    ['a convolution over three axes', oneNode('Conv', { inputs: { x: [1, 2, 8, 8, 8] }, inputNames: ['x', 'w'], constants: { w: noise([4, 2, 3, 3, 3], 1) } }), /one or two spatial axes/],
+    ['weights that do not fit', oneNode('Conv', { inputNames: ['x', 'w'], constants: { w: noise([4, 3, 3, 3], 1) } }), /do not fit input/],
+    ['a window over nothing but padding', oneNode('Conv', { inputNames: ['x', 'w'], attributes: { pads: [9, 0, 0, 0], strides: [20, 9] }, constants: { w: noise([4, 2, 1, 1], 1) } }), /nothing but padding/],
+    ['a spread beyond a whole step', oneNode('ConvTranspose', { inputNames: ['x', 'w'], attributes: { output_padding: [1, 0] }, constants: { w: noise([2, 2, 3, 3], 1) } }), /whole step/],
+    ['a product whose sides do not match', oneNode('MatMul', { inputs: { x: [3, 4] }, inputNames: ['x', 'x'] }), /do not match/],
+    ['a constant index outside its axis', oneNode('Gather', { inputNames: ['x', 'i'], attributes: { axis: 2 }, constants: { i: int64s([3, 8]) } }), /outside −8 to 7/],
+    ['places that depend on the input', oneNode('NonZero'), /would the shape/],
+    ['a mirror larger than what it mirrors', oneNode('Pad', { inputNames: ['x', 'p'], attributes: { mode: 'reflect' }, constants: { p: int64s([0, 0, 8, 0, 0, 0, 0, 0]) } }), /beyond the mirrored/],
+    ['a smooth reduction', oneNode('Resize', { opset: 18, inputNames: ['x', '', 's'], attributes: { antialias: 1, mode: 'linear' }, constants: { s: noise([4], 1) } }), /antialias/],
     ['shapes that do not broadcast', oneNode('Add', { inputNames: ['x', 'c'], constants: { c: noise([3], 1) } }), /broadcast/],
     ['a reshape to another size', oneNode('Reshape', { inputNames: ['x', 's'], constants: { s: int64s([5, 5]) } }), /cannot become/],
     ['a window that does not fit', oneNode('MaxPool', { attributes: { kernel_shape: [9, 9] } }), /does not fit/],
@@ -114,9 +119,10 @@ describe('limits', () => {
   });
 
   it('on folding', () => {
-    const gemm = oneNode('Gemm', { inputs: { x: [2, 30] }, inputNames: ['x', 'w'], constants: { w: noise([20, 30], 1) }, attributes: { transB: 1 } });
-    expect(refusal(gemm, { limits: { foldSteps: 599 } })).toMatchObject({ code: 'MODEL_TOO_LARGE', facts: { limit: 'foldSteps', actual: 600 } });
-    expect(compileModel(gemm, { limits: { foldSteps: 600 } }).report.lowered).toEqual({ Gemm: ['MatMul'] });
+    const nodes = [{ op: 'Exp', inputs: ['w'], output: 'e' }, { op: 'MatMul', inputs: ['x', 'e'], output: 'y' }];
+    const product = sourceModel({ inputs: { x: [2, 30] }, constants: { w: noise([30, 20], 1) }, outputs: { y: [2, 20] }, nodes });
+    expect(refusal(product, { limits: { foldSteps: 599 } })).toMatchObject({ code: 'MODEL_TOO_LARGE', facts: { limit: 'foldSteps', actual: 600 } });
+    expect(compileModel(product, { limits: { foldSteps: 600 } }).report.lowered).toEqual({ Exp: [] });
   });
 
   it('on dimensions that nothing could hold, before memory is spent', () => {

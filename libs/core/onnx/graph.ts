@@ -1,6 +1,7 @@
 import { byteLength, DTYPES, elementCount, elementWord, MAX_RANK, type Tensor, type TensorHeader } from '#core/hashing';
 import { evaluateElement, operatorByName, type Descriptor } from '#core/numerics';
 import { AssayError } from '#core/protocol';
+import { copied } from './folding.js';
 import { checkLimit, type ModelLimits } from './limits.js';
 import type { WrittenAttribute } from './proto/write.js';
 
@@ -71,6 +72,7 @@ export class GraphBuilder {
   private readonly shared = new Map<string, ConstantValue>();
   private traceBytes = 0;
   private foldSteps = 0;
+  private foldBytes = 0;
 
   constructor(private readonly limits: ModelLimits) {}
 
@@ -107,9 +109,18 @@ export class GraphBuilder {
   private fold(node: CanonicalNode, descriptor: Descriptor): Tensor {
     const tensors = node.operands.map((operand) => (operand as ConstantValue).tensor);
     if (node.operator === 'Reshape') return { ...node.output, data: tensors[0]!.data };
+    this.reserve(byteLength(node.output));
+    const copy = copied(descriptor, tensors);
+    if (copy) return copy;
     this.foldSteps += elementCount(node.output.dims) * operatorByName(node.operator).steps(descriptor);
     checkLimit(this.limits, 'foldSteps', this.foldSteps);
     return evaluate(descriptor, tensors);
+  }
+
+  /** Counts bytes of a constant that is about to be made. @throws AssayError MODEL_TOO_LARGE if all of them are too many. */
+  reserve(bytes: number): void {
+    this.foldBytes += bytes;
+    checkLimit(this.limits, 'foldBytes', this.foldBytes);
   }
 
   /** Constants may be empty: exported shape computations join and cut such. */

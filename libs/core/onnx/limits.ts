@@ -15,6 +15,8 @@ export interface ModelLimits {
   readonly traceBytes: number;
   /** Micro-steps for folding constants: about a microsecond each. */
   readonly foldSteps: number;
+  /** Bytes of all constants made by folding together; a file may make three times its own size at least. */
+  readonly foldBytes: number;
 }
 
 export const DEFAULT_LIMITS: ModelLimits = {
@@ -27,6 +29,7 @@ export const DEFAULT_LIMITS: ModelLimits = {
   tensorBytes: 2 ** 30,
   traceBytes: 8 * 2 ** 30,
   foldSteps: 2 ** 23,
+  foldBytes: 256 * 2 ** 20,
 };
 
 /** Throws MODEL_TOO_LARGE if `actual` is above the named limit. */

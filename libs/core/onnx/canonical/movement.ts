@@ -45,7 +45,9 @@ export interface SliceBounds {
   readonly steps: readonly number[];
 }
 
+/** The elements within the bounds; x itself where that is all of them. */
 export function slice(graph: GraphBuilder, x: Value, { starts, sizes, steps }: SliceBounds): Value {
+  if (sizes.every((size, axis) => size === x.dims[axis])) return x;
   const ends = starts.map((start, i) => start + (sizes[i]! - 1) * steps[i]! + 1);
   const axes = starts.map((_, i) => i);
   const onnx = { opType: 'Slice', attributes: [], shapeInputs: [starts, ends, axes, steps].map(int64List) };

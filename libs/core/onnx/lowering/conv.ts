@@ -1,18 +1,47 @@
+import { convTranspose } from '../canonical/conv-transpose.js';
 import { conv } from '../canonical/conv.js';
-import type { Lowering } from './node.js';
+import { reshape } from '../canonical/movement.js';
+import type { Value } from '../graph.js';
+import type { Lowering, NodeView } from './node.js';
+import { readSpread } from './spread.js';
 import { readWindow } from './window.js';
 
+/** Over one spatial axis as over two of which the first has size 1. */
 export const lowerConv: Lowering = (view) => {
-  const [x, weights] = [view.floatInput(0), view.floatInput(1)];
-  if (weights.dims.length !== 4) view.refuse(`its weights have shape [${weights.dims}], only two spatial axes are supported`);
-  if (weights.kind !== 'constant') view.refuse('its weights depend on the model’s inputs, they must be constant');
-  const groups = view.int('group', 1);
+  const { x, weights, bias, groups } = convInputs(view);
   const window = readWindow(view, x.dims, weights.dims.slice(2));
-  if (window.kernel.some((size, i) => size !== weights.dims[i + 2])) view.refuse(`kernel_shape [${window.kernel}] differs from the weights [${weights.dims}]`);
-  if (groups < 1 || weights.dims[0]! % groups !== 0 || weights.dims[1]! * groups !== x.dims[1]) {
-    view.refuse(`weights [${weights.dims}] in ${groups} groups do not fit input [${x.dims}]`);
-  }
-  const bias = view.optionalInput(2) && view.floatInput(2);
-  if (bias && (bias.dims.length !== 1 || bias.dims[0] !== weights.dims[0])) view.refuse(`its bias has shape [${bias.dims}]`);
-  return [conv(view.graph, { x, weights, groups, ...window, ...(bias && { bias }) })];
+  if (weights.dims[0]! % groups !== 0 || weights.dims[1]! * groups !== x.dims[1]) view.refuse(`weights [${weights.dims}] in ${groups} groups do not fit input [${x.dims}]`);
+  checkBias(view, bias, weights.dims[0]!);
+  if (window.kernel.join() !== planar(view, weights).dims.slice(2).join()) view.refuse(`kernel_shape [${window.kernel}] differs from the weights [${weights.dims}]`);
+  const result = conv(view.graph, { x: planar(view, x), weights: planar(view, weights), groups, ...window, ...(bias && { bias }) });
+  return [likeInput(view, result, x)];
 };
+
+export const lowerConvTranspose: Lowering = (view) => {
+  const { x, weights, bias, groups } = convInputs(view);
+  if (weights.dims[0] !== x.dims[1] || x.dims[1]! % groups !== 0) view.refuse(`weights [${weights.dims}] in ${groups} groups do not fit input [${x.dims}]`);
+  checkBias(view, bias, weights.dims[1]! * groups);
+  const spread = readSpread(view, x.dims, weights.dims.slice(2));
+  const result = convTranspose(view.graph, { x: planar(view, x), weights: planar(view, weights), groups, ...spread, ...(bias && { bias }) });
+  return [likeInput(view, result, x)];
+};
+
+function convInputs(view: NodeView): { x: Value; weights: Value; bias: Value | undefined; groups: number } {
+  const [x, weights] = [view.floatInput(0), view.floatInput(1)];
+  if (weights.dims.length !== x.dims.length || x.dims.length < 3 || x.dims.length > 4) view.refuse(`its input has shape [${x.dims}] and its weights [${weights.dims}], only one or two spatial axes are supported`);
+  const groups = view.int('group', 1);
+  if (groups < 1) view.refuse(`attribute group is ${groups}`);
+  return { x, weights, bias: view.optionalInput(2) && view.floatInput(2), groups };
+}
+
+function checkBias(view: NodeView, bias: Value | undefined, filters: number): void {
+  if (bias && (bias.dims.length !== 1 || bias.dims[0] !== filters)) view.refuse(`its bias has shape [${bias.dims}], [${filters}] is expected`);
+}
+
+function planar(view: NodeView, x: Value): Value {
+  return x.dims.length === 4 ? x : reshape(view.graph, x, [x.dims[0]!, x.dims[1]!, 1, x.dims[2]!]);
+}
+
+function likeInput(view: NodeView, result: Value, { dims }: Value): Value {
+  return dims.length === 4 ? result : reshape(view.graph, result, [result.dims[0]!, result.dims[1]!, result.dims[3]!]);
+}

@@ -1,6 +1,6 @@
 import { lowerCelu, lowerElu, lowerGelu, lowerHardSigmoid, lowerHardSwish, lowerMish, lowerReciprocal, lowerSelu, lowerSign, lowerSoftplus, lowerSoftsign, lowerSwish } from './activations.js';
 import { lowerConstant, lowerShape } from './constant.js';
-import { lowerConv } from './conv.js';
+import { lowerConv, lowerConvTranspose } from './conv.js';
 import { lowerArithmetic, lowerClip, lowerExp, lowerExtreme, lowerLeakyRelu, lowerMean, lowerMod, lowerPRelu, lowerRelu, lowerSigmoid, lowerSum, lowerThresholdedRelu, lowerUnary } from './elementwise.js';
 import { lowerConstantOfShape, lowerEyeLike, lowerNonZero, lowerOneHot, lowerRange, lowerSize, lowerTrilu } from './generated.js';
 import { lowerCumSum, lowerExpand, lowerGather, lowerGatherElements, lowerPad, lowerSplit, lowerTile } from './indexing.js';
@@ -32,6 +32,7 @@ export const LOWERINGS: ReadonlyMap<string, Lowering> = new Map<string, Lowering
   ['Constant', lowerConstant],
   ['ConstantOfShape', lowerConstantOfShape],
   ['Conv', lowerConv],
+  ['ConvTranspose', lowerConvTranspose],
   ['CumSum', lowerCumSum],
   ['DepthToSpace', lowerDepthToSpace],
   ['Div', lowerArithmetic('Div')],

@@ -97,7 +97,9 @@ export class NodeView {
   /** Refuses a constant above the limits before memory is spent on it. @throws AssayError MODEL_TOO_LARGE. */
   checkConstant({ dtype, dims }: TensorHeader): void {
     if (dims.some((size) => size < 0)) this.refuse(`shape [${dims}] is impossible`);
-    checkLimit(this.source.limits, 'tensorBytes', elementCount(dims) * DTYPES[dtype].size);
+    const bytes = elementCount(dims) * DTYPES[dtype].size;
+    checkLimit(this.source.limits, 'tensorBytes', bytes);
+    this.graph.reserve(bytes);
   }
 
   /** Axis counted from the end if negative; refuses one outside the rank (`inclusive`: the rank itself is allowed). */

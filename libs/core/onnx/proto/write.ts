@@ -28,6 +28,8 @@ export interface WrittenNode {
   readonly domain?: string;
   readonly inputs: readonly string[];
   readonly output: string;
+  /** After the first one. */
+  readonly furtherOutputs?: readonly string[];
   readonly attributes: readonly WrittenAttribute[];
 }
 
@@ -72,7 +74,7 @@ function writeGraph(writer: BinaryWriter, file: OnnxFile): void {
 
 function writeNode(writer: BinaryWriter, node: WrittenNode): void {
   for (const input of node.inputs) text(writer, NODE.input, input);
-  text(writer, NODE.output, node.output);
+  for (const output of [node.output, ...(node.furtherOutputs ?? [])]) text(writer, NODE.output, output);
   text(writer, NODE.name, node.name);
   text(writer, NODE.opType, node.opType);
   for (const attribute of node.attributes) nested(writer, NODE.attribute, () => writeAttribute(writer, attribute));
