@@ -1,7 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { InvalidArgumentError, type Command } from 'commander';
-import { compileModel, type CanonicalModel } from '#core/onnx';
+import { compileModel, hasExternalData, type CanonicalModel } from '#core/onnx';
 import { AssayError } from '#core/protocol';
+import { dataBeside } from '#io/inference';
 import { withAssay, withPlace, type PlaceOptions } from '../place.js';
 import type { Perform } from '../program.js';
 import { isSampleModel, sampleFile } from '../sample-models.js';
@@ -31,7 +32,7 @@ export function addModel(program: Command, perform: Perform): void {
     .addHelpText('after', '\nExamples:\n  assay model compile model.onnx --dim batch=1 --out canonical.onnx\n  assay model compile mnist --json')
     .action((file: string, options: CompileOptions, command: Command) =>
       perform(command, async (terminal) => {
-        const compiled = compileModel(await readModel(file), { dims: options.dim });
+        const compiled = await compileFile(file, options.dim);
         if (options.out) await writeFile(options.out, compiled.onnx);
         const document = { ...summary(compiled), ...(options.out ? { file: options.out } : {}) };
         terminal.result(document, compiledText(compiled, options.out));
@@ -45,7 +46,7 @@ export function addModel(program: Command, perform: Perform): void {
     .action((file: string, options: AddOptions, command: Command) =>
       perform(command, (terminal) =>
         withAssay(options, async (assay) => {
-          const added = await assay.register({ name: options.name ?? labelOf(file), file: await readModel(file), dims: options.dim });
+          const added = await assay.register({ name: options.name ?? labelOf(file), ...(await readToRegister(file, options.dim)) });
           terminal.result(added, `${added.modelId}  ${added.names.join(', ')}  (${added.bytes} bytes)`);
         }),
       ),
@@ -61,6 +62,18 @@ export function addModel(program: Command, perform: Perform): void {
         }),
       ),
     );
+}
+
+async function compileFile(file: string, dims: Dims): Promise<CanonicalModel> {
+  const bytes = await readModel(file);
+  return compileModel(bytes, { dims, ...(isSampleModel(file) ? {} : { external: dataBeside(file) }) });
+}
+
+/** The file as it is; one whose data lies beside it is compiled here, as only here the other files are. */
+async function readToRegister(file: string, dims: Dims): Promise<{ file: Uint8Array; dims: Dims }> {
+  const bytes = await readModel(file);
+  if (isSampleModel(file) || !hasExternalData(bytes)) return { file: bytes, dims };
+  return { file: (await compileFile(file, dims)).onnx, dims: {} };
 }
 
 async function readModel(file: string): Promise<Uint8Array> {

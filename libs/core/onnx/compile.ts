@@ -1,8 +1,9 @@
 import type { Tensor } from '#core/hashing';
 import { AssayError } from '#core/protocol';
 import { emitOnnx, PROFILE_KEY, valueNames } from './emission.js';
-import { importModel } from './import.js';
-import { DEFAULT_LIMITS, type ModelLimits } from './limits.js';
+import { externalReader, type ExternalData } from './external.js';
+import { importModel, type ImportOptions } from './import.js';
+import { checkLimit, DEFAULT_LIMITS, type ModelLimits } from './limits.js';
 import { manifestOf, type ModelManifest } from './manifest.js';
 import { numberGraph, type CanonicalGraph } from './numbering.js';
 import { DEFAULT_PROFILE, PROFILES, type Profile } from './profile.js';
@@ -28,6 +29,8 @@ export interface CompileOptions {
   readonly dims?: Readonly<Record<string, number>>;
   readonly profile?: Profile;
   readonly limits?: Partial<ModelLimits>;
+  /** Reads data of tensors that lie in files beside the model; without it such a model is refused. */
+  readonly external?: ExternalData;
 }
 
 /**
@@ -38,7 +41,15 @@ export interface CompileOptions {
  */
 export function compileModel(bytes: Uint8Array, options: CompileOptions = {}): CanonicalModel {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  return compile(readModel(bytes, limits), { dims: options.dims ?? {}, limits, profile: options.profile ?? DEFAULT_PROFILE });
+  const source = readModel(bytes, limits);
+  const external = options.external && externalReader(options.external, { limits, modelBytes: bytes.length });
+  return compile(source, { dims: options.dims ?? {}, limits, profile: options.profile ?? DEFAULT_PROFILE, ...(external && { external }) });
+}
+
+/** True if data of the model's tensors lies in other files. @throws AssayError MODEL_UNPARSABLE, MODEL_TOO_LARGE. */
+export function hasExternalData(bytes: Uint8Array, options: { limits?: Partial<ModelLimits> } = {}): boolean {
+  const { graph } = readModel(bytes, { ...DEFAULT_LIMITS, ...options.limits });
+  return [...graph.initializers.values()].some(({ external }) => external !== undefined);
 }
 
 /**
@@ -53,9 +64,10 @@ export function loadCanonical(bytes: Uint8Array, options: { limits?: Partial<Mod
   return model;
 }
 
-function compile(source: OnnxModel, { dims, limits, profile }: { dims: Readonly<Record<string, number>>; limits: ModelLimits; profile: Profile }): CanonicalModel {
-  const lowered = importModel(source, { dims, limits });
+function compile(source: OnnxModel, { profile, ...options }: ImportOptions & { profile: Profile }): CanonicalModel {
+  const lowered = importModel(source, options);
   const graph = numberGraph(lowered);
+  checkLimit(options.limits, 'bytes', graph.initializers.reduce((sum, { data }) => sum + data.length, 0));
   const manifest = manifestOf(graph, profile);
   return {
     onnx: emitOnnx(graph, { profile: profile.id }),

@@ -117,7 +117,7 @@ export class GraphBuilder {
     return evaluate(descriptor, tensors);
   }
 
-  /** Counts bytes of a constant that is about to be made. @throws AssayError MODEL_TOO_LARGE if all of them are too many. */
+  /** Counts bytes of a constant that is about to be made; a negative number makes room. @throws AssayError MODEL_TOO_LARGE if all of them are too many. */
   reserve(bytes: number): void {
     this.foldBytes += bytes;
     checkLimit(this.limits, 'foldBytes', this.foldBytes);

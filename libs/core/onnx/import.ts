@@ -3,19 +3,20 @@ import { AssayError } from '#core/protocol';
 import { copy } from './canonical/movement.js';
 import { RESERVED_NAME } from './emission.js';
 import { GraphBuilder, NO_FACTS, unsupported, type InputValue, type NodeValue, type Value } from './graph.js';
-import type { ModelLimits } from './limits.js';
 import { checkLimit } from './limits.js';
 import { LOWERINGS } from './lowering/index.js';
 import { NodeView } from './lowering/node.js';
 import type { LoweredGraph } from './numbering.js';
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo } from './proto/model.js';
-import { decodeTensor, dtypeOf } from './proto/tensor.js';
+import { decodeTensor, dtypeOf, type Decoding } from './proto/tensor.js';
+
+/** How many bytes of constants may be made for each byte that the file holds, besides what any file may make. */
+const FOLDED_PER_BYTE = 3;
 
 const OPSETS = { first: 7, last: 24 } as const;
 
-export interface ImportOptions {
+export interface ImportOptions extends Decoding {
   readonly dims: Readonly<Record<string, number>>;
-  readonly limits: ModelLimits;
 }
 
 /** Lowers a source model to canonical nodes. @throws AssayError MODEL_* naming node, operator and reason. */
@@ -54,7 +55,8 @@ class Import {
     if (known) return known;
     const initializer = this.source.initializers.get(name);
     if (!initializer) throw invalidGraph(`${user} uses ${name}, which nothing before it makes.`, { name, user });
-    const value = this.builder.constant(decodeTensor(initializer, this.options.limits));
+    const value = this.builder.constant(decodeTensor(initializer, this.options));
+    this.builder.reserve(-FOLDED_PER_BYTE * value.tensor.data.length);
     this.values.set(name, value);
     return value;
   }

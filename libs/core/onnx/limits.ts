@@ -2,6 +2,7 @@ import { AssayError } from '#core/protocol';
 
 /** What a model may be at most. A file beyond any of these is refused before memory is spent on it. */
 export interface ModelLimits {
+  /** The file, with all data that lies beside it. */
   readonly bytes: number;
   readonly nodes: number;
   readonly initializers: number;
@@ -15,18 +16,21 @@ export interface ModelLimits {
   readonly traceBytes: number;
   /** Micro-steps for folding constants: about a microsecond each. */
   readonly foldSteps: number;
-  /** Bytes of all constants made by folding together; a file may make three times its own size at least. */
+  /** Bytes of all constants made by folding together, besides three times those of the file's own. */
   readonly foldBytes: number;
 }
 
+/** A protobuf message has at most 2 GiB, and the canonical file is one. */
+const LARGEST_FILE = 2 ** 31 - 1;
+
 export const DEFAULT_LIMITS: ModelLimits = {
-  bytes: 512 * 2 ** 20,
+  bytes: LARGEST_FILE,
   nodes: 20_000,
   initializers: 20_000,
   signature: 64,
   nameLength: 512,
   listLength: 4_096,
-  tensorBytes: 2 ** 30,
+  tensorBytes: LARGEST_FILE,
   traceBytes: 8 * 2 ** 30,
   foldSteps: 2 ** 23,
   foldBytes: 256 * 2 ** 20,

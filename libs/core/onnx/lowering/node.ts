@@ -87,7 +87,7 @@ export class NodeView {
 
   tensor(name: string): Tensor | undefined {
     const tensor = this.attribute(name, ATTRIBUTE_TYPE.tensor)?.tensor;
-    return tensor && decodeTensor(tensor, this.source.limits);
+    return tensor && decodeTensor(tensor, { limits: this.source.limits });
   }
 
   floats(name: string): readonly number[] | undefined {

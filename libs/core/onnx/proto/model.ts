@@ -43,8 +43,15 @@ export interface OnnxTensor {
   readonly floats: readonly Uint8Array[];
   /** int32_data or int64_data as varints, likewise. */
   readonly varints: readonly Uint8Array[];
-  /** The data lies in another file, or only a segment is here. */
-  readonly elsewhere: boolean;
+  /** Where the data lies if it is in another file. */
+  readonly external?: ExternalLocation;
+}
+
+/** A part of a file beside the model; without a length all from the offset on. */
+export interface ExternalLocation {
+  readonly location: string;
+  readonly offset: bigint;
+  readonly length?: bigint;
 }
 
 /** A graph input or output. Each dimension is a size, a symbol, or unknown. */

@@ -2,7 +2,7 @@ import { AssayError } from '#core/protocol';
 import { checkLimit, type ModelLimits } from '../limits.js';
 import { ATTRIBUTE, DIMENSION, GRAPH, MODEL, NODE, OPERATOR_SET, SHAPE, STRING_ENTRY, TENSOR, TENSOR_TYPE, TYPE, VALUE_INFO } from './fields.js';
 import { readBytes, readFloat, readFloats, readInt, readInts, readMessage, readText, readVarints } from './message.js';
-import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, OnnxValueInfo } from './model.js';
+import type { ExternalLocation, OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, OnnxValueInfo } from './model.js';
 
 /**
  * Reads an ONNX file without copying its data. Bounded by `limits`; descends only into messages it knows.
@@ -135,9 +135,10 @@ function floatsOf(bytes: Uint8Array, limits: ModelLimits): number[] {
 }
 
 function onnxTensor(bytes: Uint8Array, limits: ModelLimits): OnnxTensor {
-  const tensor = { name: '', dims: [] as bigint[], dataType: 0, floats: [] as Uint8Array[], varints: [] as Uint8Array[], elsewhere: false };
+  const tensor = { name: '', dims: [] as bigint[], dataType: 0, floats: [] as Uint8Array[], varints: [] as Uint8Array[] };
+  const entries = new Map<string, string>();
   let raw: Uint8Array | undefined;
-  const elsewhere = (): void => void (tensor.elsewhere = true);
+  let outside = false;
   readMessage(bytes, {
     [TENSOR.dims]: (r, w) => readInts(r, w, { into: tensor.dims, limit: 16 }),
     [TENSOR.dataType]: (r, w) => (tensor.dataType = Number(readInt(r, w))),
@@ -146,11 +147,28 @@ function onnxTensor(bytes: Uint8Array, limits: ModelLimits): OnnxTensor {
     [TENSOR.floatData]: (r, w) => checkLimit(limits, 'listLength', tensor.floats.push(readFloats(r, w))),
     [TENSOR.int32Data]: (r, w) => checkLimit(limits, 'listLength', tensor.varints.push(readVarints(r, w))),
     [TENSOR.int64Data]: (r, w) => checkLimit(limits, 'listLength', tensor.varints.push(readVarints(r, w))),
-    [TENSOR.segment]: (r, w) => (readBytes(r, w), elsewhere()),
-    [TENSOR.externalData]: (r, w) => (readBytes(r, w), elsewhere()),
-    [TENSOR.dataLocation]: (r, w) => void (readInt(r, w) !== 0n && elsewhere()),
+    [TENSOR.segment]: () => {
+      throw new RangeError('a tensor is split into segments, which are not supported');
+    },
+    [TENSOR.externalData]: (r, w) => {
+      const [key, value] = stringEntry(readBytes(r, w));
+      checkLimit(limits, 'listLength', entries.set(key, name(value, limits)).size);
+    },
+    [TENSOR.dataLocation]: (r, w) => void (outside = readInt(r, w) !== 0n),
   });
-  return { ...tensor, ...(raw && { raw }) };
+  if (!outside && entries.size === 0) return { ...tensor, ...(raw && { raw }) };
+  return { ...tensor, external: externalLocation(tensor.name, entries) };
+}
+
+function externalLocation(tensor: string, entries: ReadonlyMap<string, string>): ExternalLocation {
+  const whole = (key: string): bigint | undefined => {
+    const value = entries.get(key);
+    if (value === undefined) return undefined;
+    if (!/^[0-9]{1,15}$/.test(value)) throw new RangeError(`tensor ${quoted(tensor)} has the impossible ${key} ${quoted(value)}`);
+    return BigInt(value);
+  };
+  const length = whole('length');
+  return { location: entries.get('location') ?? '', offset: whole('offset') ?? 0n, ...(length !== undefined && { length }) };
 }
 
 function valueInfo(bytes: Uint8Array, limits: ModelLimits): OnnxValueInfo {

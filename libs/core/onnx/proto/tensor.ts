@@ -2,27 +2,34 @@ import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { canonicalizeNaNs, DTYPES, MAX_RANK, type Dtype, type Tensor } from '#core/hashing';
 import { AssayError } from '#core/protocol';
 import type { ModelLimits } from '../limits.js';
-import type { OnnxTensor } from './model.js';
+import type { ExternalLocation, OnnxTensor } from './model.js';
 
 /** The dtype with this TensorProto.DataType code, or undefined. */
 export function dtypeOf(code: number): Dtype | undefined {
   return (Object.keys(DTYPES) as Dtype[]).find((name) => DTYPES[name].code === code);
 }
 
+/** What tensors are decoded with. */
+export interface Decoding {
+  readonly limits: ModelLimits;
+  /** Reads data that lies beside the model; without it such a tensor is refused. */
+  readonly external?: (tensor: string, from: ExternalLocation, length: number) => Uint8Array;
+}
+
 /**
  * A tensor of the file in canonical bytes (a fresh, aligned copy; NaNs as 0x7fc00000, bool as 0 or 1).
  * @throws AssayError MODEL_DTYPE_UNSUPPORTED, MODEL_TOO_LARGE, MODEL_GRAPH_INVALID, MODEL_UNPARSABLE (data in another file).
  */
-export function decodeTensor(source: OnnxTensor, limits: ModelLimits): Tensor {
+export function decodeTensor(source: OnnxTensor, { limits, external }: Decoding): Tensor {
   const facts = { tensor: source.name };
   const dtype = dtypeOf(source.dataType);
   if (!dtype) throw new AssayError({ code: 'MODEL_DTYPE_UNSUPPORTED', message: `Tensor ${source.name} has element type code ${source.dataType}.`, facts: { ...facts, dataType: source.dataType } });
-  if (source.elsewhere) {
-    throw new AssayError({ code: 'MODEL_UNPARSABLE', message: `The data of tensor ${source.name} lies outside the file.`, facts, remedy: 'Save the model with all weights inside the .onnx file.' });
-  }
   const dims = checkedDims(source, DTYPES[dtype].size, limits);
   const length = dims.reduce((a, b) => a * b, 1) * DTYPES[dtype].size;
-  const data = dataBytes(source, { dtype, length });
+  if (source.external && !external) {
+    throw new AssayError({ code: 'MODEL_UNPARSABLE', message: `The data of tensor ${source.name} lies outside the file.`, facts, remedy: 'Save the model with all weights inside the .onnx file, or compile it where the other file lies beside it.' });
+  }
+  const data = source.external ? external!(source.name, source.external, length) : dataBytes(source, { dtype, length });
   if (data?.length !== length) {
     throw new AssayError({ code: 'MODEL_GRAPH_INVALID', message: `Tensor ${source.name} has ${data?.length ?? 'other'} bytes of data where its shape needs ${length}.`, facts: { ...facts, dims, dtype } });
   }

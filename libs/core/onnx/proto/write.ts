@@ -39,37 +39,64 @@ export interface WrittenAttribute {
   readonly value: number | readonly number[] | { readonly float: number } | string;
 }
 
-/** Encodes a file; deterministic: fields in ascending order, no defaults left to a library. */
+/**
+ * Encodes a file; deterministic: fields in ascending order, no defaults left to a library. The initializers' bytes are
+ * copied once, into the result.
+ */
 export function writeModel(file: OnnxFile): Uint8Array {
-  const writer = new BinaryWriter();
-  writer.tag(MODEL.irVersion, WireType.Varint).int64(file.irVersion);
-  text(writer, MODEL.producerName, file.producer);
-  nested(writer, MODEL.graph, () => writeGraph(writer, file));
-  nested(writer, MODEL.opsetImport, () => {
-    text(writer, OPERATOR_SET.domain, '');
-    writer.tag(OPERATOR_SET.version, WireType.Varint).int64(file.opset);
-  });
-  for (const domain of file.otherDomains ?? []) {
-    nested(writer, MODEL.opsetImport, () => {
-      text(writer, OPERATOR_SET.domain, domain);
-      writer.tag(OPERATOR_SET.version, WireType.Varint).int64(1);
+  const graph = graphParts(file);
+  const head = new BinaryWriter().tag(MODEL.irVersion, WireType.Varint).int64(file.irVersion);
+  text(head, MODEL.producerName, file.producer);
+  head.tag(MODEL.graph, WireType.LengthDelimited).uint32(lengthOf(graph));
+  const tail = new BinaryWriter();
+  for (const [domain, version] of [['', file.opset] as const, ...(file.otherDomains ?? []).map((name) => [name, 1] as const)]) {
+    nested(tail, MODEL.opsetImport, () => {
+      text(tail, OPERATOR_SET.domain, domain);
+      tail.tag(OPERATOR_SET.version, WireType.Varint).int64(version);
     });
   }
   for (const [key, value] of file.metadata) {
-    nested(writer, MODEL.metadata, () => {
-      text(writer, STRING_ENTRY.key, key);
-      text(writer, STRING_ENTRY.value, value);
+    nested(tail, MODEL.metadata, () => {
+      text(tail, STRING_ENTRY.key, key);
+      text(tail, STRING_ENTRY.value, value);
     });
   }
-  return writer.finish();
+  return joined([head.finish(), ...graph, tail.finish()]);
 }
 
-function writeGraph(writer: BinaryWriter, file: OnnxFile): void {
-  for (const node of file.nodes) nested(writer, GRAPH.node, () => writeNode(writer, node));
-  text(writer, GRAPH.name, file.graphName);
-  for (const tensor of file.initializers) nested(writer, GRAPH.initializer, () => writeTensor(writer, tensor));
-  for (const input of file.inputs) nested(writer, GRAPH.input, () => writeValueInfo(writer, input));
-  for (const output of file.outputs) nested(writer, GRAPH.output, () => writeValueInfo(writer, output));
+/** The graph's fields in pieces, to be written after one another. */
+function graphParts(file: OnnxFile): Uint8Array[] {
+  const head = new BinaryWriter();
+  for (const node of file.nodes) nested(head, GRAPH.node, () => writeNode(head, node));
+  text(head, GRAPH.name, file.graphName);
+  const tail = new BinaryWriter();
+  for (const input of file.inputs) nested(tail, GRAPH.input, () => writeValueInfo(tail, input));
+  for (const output of file.outputs) nested(tail, GRAPH.output, () => writeValueInfo(tail, output));
+  return [head.finish(), ...file.initializers.flatMap(initializerParts), tail.finish()];
+}
+
+function initializerParts(tensor: Tensor & { readonly name: string }): Uint8Array[] {
+  const fields = new BinaryWriter();
+  for (const dim of tensor.dims) fields.tag(TENSOR.dims, WireType.Varint).int64(dim);
+  fields.tag(TENSOR.dataType, WireType.Varint).int32(DTYPES[tensor.dtype].code);
+  text(fields, TENSOR.name, tensor.name);
+  fields.tag(TENSOR.rawData, WireType.LengthDelimited).uint32(tensor.data.length);
+  const parts = [fields.finish(), tensor.data];
+  return [new BinaryWriter().tag(GRAPH.initializer, WireType.LengthDelimited).uint32(lengthOf(parts)).finish(), ...parts];
+}
+
+function lengthOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0);
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(lengthOf(parts));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 function writeNode(writer: BinaryWriter, node: WrittenNode): void {
@@ -95,13 +122,6 @@ function writeAttribute(writer: BinaryWriter, { name, value }: WrittenAttribute)
     type = ATTRIBUTE_TYPE.float;
   } else for (const item of value) writer.tag(ATTRIBUTE.ints, WireType.Varint).int64(item);
   writer.tag(ATTRIBUTE.type, WireType.Varint).int32(type);
-}
-
-function writeTensor(writer: BinaryWriter, tensor: Tensor & { readonly name: string }): void {
-  for (const dim of tensor.dims) writer.tag(TENSOR.dims, WireType.Varint).int64(dim);
-  writer.tag(TENSOR.dataType, WireType.Varint).int32(DTYPES[tensor.dtype].code);
-  text(writer, TENSOR.name, tensor.name);
-  writer.tag(TENSOR.rawData, WireType.LengthDelimited).bytes(tensor.data);
 }
 
 function writeValueInfo(writer: BinaryWriter, { name, dtype, dims }: NamedHeader): void {
