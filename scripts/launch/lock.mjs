@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LaunchError, STATE } from './place.mjs';
 
-const FILE = join(STATE, 'lock');
 const PATIENCE_MS = 15 * 60_000;
 
 /** Runs `work` while no other launcher of this checkout prepares anything. */
-export async function withLock(work) {
-  await acquire();
-  const release = () => rmSync(FILE, { force: true });
+export async function withLock(work, folder = STATE) {
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, 'lock');
+  await acquire(file);
+  const release = () => rmSync(file, { force: true });
   process.once('exit', release);
   try {
     return await work();
@@ -19,22 +20,21 @@ export async function withLock(work) {
   }
 }
 
-async function acquire() {
-  mkdirSync(STATE, { recursive: true });
+async function acquire(file) {
   let announced = false;
   for (const giveUp = Date.now() + PATIENCE_MS; Date.now() < giveUp; await sleep(250)) {
-    if (take()) return;
-    const holder = holderOf();
-    if (holder !== undefined && !alive(holder)) rmSync(FILE, { force: true });
+    if (take(file)) return;
+    const holder = holderOf(file);
+    if (holder !== undefined && !alive(holder)) rmSync(file, { force: true });
     else if (!announced) process.stderr.write(`another assay (process ${holder}) is preparing this folder, waiting for it\n`);
     announced = true;
   }
-  throw new LaunchError(`another assay still holds ${FILE} after ${PATIENCE_MS / 60_000} minutes: end it or remove the file`);
+  throw new LaunchError(`another assay still holds ${file} after ${PATIENCE_MS / 60_000} minutes: end it or remove the file`);
 }
 
-function take() {
+function take(file) {
   try {
-    writeFileSync(FILE, String(process.pid), { flag: 'wx' });
+    writeFileSync(file, String(process.pid), { flag: 'wx' });
     return true;
   } catch (error) {
     if (error.code === 'EEXIST') return false;
@@ -43,9 +43,9 @@ function take() {
 }
 
 /** The holder's process id; undefined while it is just being written or just gone. */
-function holderOf() {
+function holderOf(file) {
   try {
-    return Number(readFileSync(FILE, 'utf8')) || undefined;
+    return Number(readFileSync(file, 'utf8')) || undefined;
   } catch {
     return undefined;
   }

@@ -90,7 +90,7 @@ function labelOf(file: string): string {
 
 function collectDim(text: string, dims: Dims): Dims {
   const [, name, size] = /^(.+)=(\d{1,10})$/.exec(text) ?? [];
-  if (!name || Number(size) < 1) throw new InvalidArgumentError(`"${text}" is not name=size`);
+  if (!name) throw new InvalidArgumentError(`"${text}" is not name=size`);
   return { ...dims, [name]: Number(size) };
 }
 
