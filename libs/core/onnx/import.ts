@@ -1,7 +1,7 @@
 import { MAX_RANK } from '#core/hashing';
 import { AssayError } from '#core/protocol';
 import { copy } from './canonical/movement.js';
-import { RESERVED_NAME } from './emission.js';
+import { PROFILE_KEY, RESERVED_NAME } from './emission.js';
 import { GraphBuilder, NO_FACTS, unsupported, type InputValue, type NodeValue, type Value } from './graph.js';
 import { checkLimit } from './limits.js';
 import { LOWERINGS } from './lowering/index.js';
@@ -39,7 +39,7 @@ class Import {
   }
 
   run(): LoweredGraph {
-    const inputs = bindInputs(this.source, this.options);
+    const inputs = bindInputs(this.model, this.options);
     for (const input of inputs) this.define(input.name, input);
     for (const node of neededNodes(this.source)) this.lower(node);
     return { inputs: inputs.map(({ name, dtype, dims }) => ({ name, dtype, dims })), outputs: this.outputs(), nodes: this.builder.nodes, lowered: this.lowered };
@@ -126,16 +126,18 @@ function neededNodes(graph: OnnxGraph): OnnxNode[] {
   return graph.nodes.filter((node) => needed.has(node));
 }
 
-function bindInputs(graph: OnnxGraph, { dims, limits }: ImportOptions): (InputValue & { name: string })[] {
+function bindInputs({ graph, metadata }: OnnxModel, { dims, limits }: ImportOptions): (InputValue & { name: string })[] {
   const infos = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
   checkLimit(limits, 'signature', infos.length);
   const unbound: string[] = [];
   const asked = new Set<string>();
+  // Some exporters write 0 for a size they do not know; a canonical file means it.
+  const least = metadata.has(PROFILE_KEY) ? 0n : 1n;
   const inputs = infos.map((info, index) => {
     refuseName(info.name);
     const dtype = dtypeOf(info.dataType);
     if (!dtype) throw new AssayError({ code: 'MODEL_DTYPE_UNSUPPORTED', message: `Input ${info.name} has element type code ${info.dataType}.`, facts: { input: info.name, dataType: info.dataType } });
-    return { kind: 'input' as const, index, name: info.name, dtype, dims: bindDims(info, { dims, unbound, asked }), facts: NO_FACTS };
+    return { kind: 'input' as const, index, name: info.name, dtype, dims: bindDims(info, { dims, unbound, asked, least }), facts: NO_FACTS };
   });
   if (unbound.length > 0) throw unboundDims(unbound);
   const unknown = Object.keys(dims).filter((name) => !asked.has(name));
@@ -144,16 +146,23 @@ function bindInputs(graph: OnnxGraph, { dims, limits }: ImportOptions): (InputVa
   return inputs;
 }
 
-/** Sizes of one input: as in the file, or bound by symbol, or by `input.axis` where the file gives no symbol. */
-function bindDims(info: OnnxValueInfo, { dims, unbound, asked }: { dims: Readonly<Record<string, number>>; unbound: string[]; asked: Set<string> }): number[] {
+interface Binding {
+  readonly dims: Readonly<Record<string, number>>;
+  readonly unbound: string[];
+  readonly asked: Set<string>;
+  readonly least: bigint;
+}
+
+/** Sizes of one input: as in the file, or bound by symbol, or by `input.axis` where the file gives no symbol. Empty caches have size 0. */
+function bindDims(info: OnnxValueInfo, { dims, unbound, asked, least }: Binding): number[] {
   if (!info.dims) throw invalidGraph(`Input ${info.name} has no shape.`, { input: info.name });
   if (info.dims.length > MAX_RANK) throw invalidGraph(`Input ${info.name} has rank ${info.dims.length}, at most ${MAX_RANK} is supported.`, { input: info.name });
   return info.dims.map((dim, axis) => {
-    if (typeof dim === 'bigint' && dim > 0n) return Number(dim);
+    if (typeof dim === 'bigint' && dim >= least) return Number(dim);
     const symbol = typeof dim === 'string' && dim !== '' ? dim : `${info.name}.${axis}`;
     asked.add(symbol);
     const size = Object.hasOwn(dims, symbol) ? dims[symbol] : undefined;
-    if (size !== undefined && Number.isInteger(size) && size > 0 && size < 2 ** 31) return size;
+    if (size !== undefined && Number.isInteger(size) && size >= 0 && size < 2 ** 31) return size;
     if (!unbound.includes(symbol)) unbound.push(symbol);
     return 1;
   });
