@@ -1,7 +1,7 @@
 import { DTYPES, elementCount, elementWord, type Dtype, type Tensor } from '#core/hashing';
 import { integersOf, scalar } from '../canonical/constants.js';
 import { clamped, expand, gather } from '../canonical/indexing.js';
-import { where } from '../canonical/logic.js';
+import { predicate, where } from '../canonical/logic.js';
 import { transpose } from '../canonical/movement.js';
 import { int64List } from '../canonical/tensors.js';
 import type { ConstantValue, Value } from '../graph.js';
@@ -139,8 +139,9 @@ export const lowerTrilu: Lowering = (view) => {
   view.checkConstant({ dtype: 'bool', dims: [rows, columns] });
   const kept = Uint8Array.from({ length: rows * columns }, (_, i) => ((i % columns) - Math.floor(i / columns) >= offset ? 1 : 0));
   const mask: Tensor = { dtype: 'bool', dims: [rows, columns], data: kept };
-  const zero: Value = x.dtype === 'float32' ? scalar(view.graph, 0) : view.graph.constant({ dtype: x.dtype, dims: [], data: new Uint8Array(DTYPES[x.dtype].size) });
   const condition = view.graph.constant(upper ? mask : below(mask, offset));
+  if (x.dtype === 'bool') return [predicate(view.graph, 'And', [x, condition])];
+  const zero: Value = x.dtype === 'float32' ? scalar(view.graph, 0) : view.graph.constant({ dtype: x.dtype, dims: [], data: new Uint8Array(DTYPES[x.dtype].size) });
   return [where(view.graph, { condition, then: x, otherwise: zero })];
 };
 
