@@ -1,17 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import sharp from 'sharp';
 import type { Tensor } from '#core/hashing';
 import { AssayError } from '#core/protocol';
-
-/** The repository's folder, from the sources as well as from the build. */
-const ROOT = (() => {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'data', 'digits')) && folder !== dirname(folder)) folder = dirname(folder);
-  return folder;
-})();
+import { PROJECT_ROOT } from '#testing';
 
 const IMAGE_SIZE = 28;
 
@@ -23,8 +16,8 @@ export interface LabelledDigit {
 
 /** The first `count` MNIST test digits (IDX format: magic and sizes as big-endian uint32, then bytes). */
 export function readDigits(count: number): LabelledDigit[] {
-  const images = gunzipSync(readFileSync(join(ROOT, 'data/digits/images-idx3-ubyte.gz')));
-  const labels = gunzipSync(readFileSync(join(ROOT, 'data/digits/labels-idx1-ubyte.gz')));
+  const images = gunzipSync(readFileSync(join(PROJECT_ROOT, 'data/digits/images-idx3-ubyte.gz')));
+  const labels = gunzipSync(readFileSync(join(PROJECT_ROOT, 'data/digits/labels-idx1-ubyte.gz')));
   const available = labels.readUInt32BE(4);
   if (count < 0 || count > available) throw new RangeError(`${count} digits were asked for, ${available} are there`);
   const pixels = IMAGE_SIZE * IMAGE_SIZE;
@@ -59,12 +52,12 @@ async function readPixels(path: string): Promise<Buffer> {
 
 /** Names of the 1,000 ImageNet classes by index. */
 export function imagenetClasses(): string[] {
-  return readFileSync(join(ROOT, 'data/photos/imagenet_classes.txt'), 'utf8').trimEnd().split('\n');
+  return readFileSync(join(PROJECT_ROOT, 'data/photos/imagenet_classes.txt'), 'utf8').trimEnd().split('\n');
 }
 
-export const MNIST_FILE = join(ROOT, 'models/mnist/model.onnx');
-export const SQUEEZENET_FILE = join(ROOT, 'models/squeezenet/model.onnx');
-export const KITTEN_FILE = join(ROOT, 'data/photos/kitten_224.png');
+export const MNIST_FILE = join(PROJECT_ROOT, 'models/mnist/model.onnx');
+export const SQUEEZENET_FILE = join(PROJECT_ROOT, 'models/squeezenet/model.onnx');
+export const KITTEN_FILE = join(PROJECT_ROOT, 'data/photos/kitten_224.png');
 
 function float32(dims: readonly number[], values: Float32Array): Tensor {
   return { dtype: 'float32', dims, data: new Uint8Array(values.buffer) };

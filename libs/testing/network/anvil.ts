@@ -2,11 +2,10 @@ import { createRequire } from 'node:module';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { AssayError } from '#core/protocol';
+import { LOCAL_CHAIN_ID } from '#io/chain';
 import { PROJECT_ROOT } from '../place.js';
 import { startChild, type Child, type ChildOptions } from './child.js';
 import { answers, freePort } from './ports.js';
-
-export const LOCAL_CHAIN_ID = 31337;
 
 export interface AnvilOptions {
   readonly port: number;

@@ -5,7 +5,7 @@ import { bytesToHex, type Hex } from 'viem';
 import { english, generateMnemonic, mnemonicToAccount, type HDAccount } from 'viem/accounts';
 import { z } from 'zod';
 import { AssayError } from '#core/protocol';
-import { LOCAL_CHAIN_ID } from './anvil.js';
+import { LOCAL_CHAIN_ID } from '#io/chain';
 
 /** Accounts of the local network by position; a name keeps its position for ever, so that a resumed network finds its money. */
 const POSITIONS = { deployer: 0, coordinator: 1, submitter: 2 } as const;

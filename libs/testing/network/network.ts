@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Deployment } from '#io/chain';
 import { PROJECT_ROOT } from '../place.js';
@@ -172,9 +171,4 @@ class Starter {
 async function allOf(work: readonly Promise<void>[]): Promise<void> {
   const failed = (await Promise.allSettled(work)).find((outcome) => outcome.status === 'rejected');
   if (failed) throw failed.reason;
-}
-
-/** Reads the deployment of the network in a folder. */
-export function deploymentIn(folder: NetworkFolder): Deployment {
-  return JSON.parse(readFileSync(folder.deployment, 'utf8')) as Deployment;
 }
