@@ -11,6 +11,7 @@ import { lowerBatchNormalization, lowerGroupNormalization, lowerInstanceNormaliz
 import { lowerAveragePool, lowerGlobalAveragePool, lowerMaxPool } from './pooling.js';
 import { lowerLog, lowerPow } from './power.js';
 import { lowerFusedMatMul, lowerGemm, lowerMatMul } from './product.js';
+import { lowerGRU, lowerLSTM, lowerRNN } from './recurrent.js';
 import { lowerPosition, lowerReduceExtreme, lowerReduceL1, lowerReduceL2, lowerReduceLogSum, lowerReduceLogSumExp, lowerReduceMean, lowerReduceSum, lowerReduceSumSquare } from './reduction.js';
 import { lowerResize } from './resize.js';
 import { lowerLogSoftmax, lowerSoftmax } from './softmax.js';
@@ -45,6 +46,7 @@ export const LOWERINGS: ReadonlyMap<string, Lowering> = new Map<string, Lowering
   ['EyeLike', lowerEyeLike],
   ['Flatten', lowerFlatten],
   ['Floor', lowerUnary('Floor')],
+  ['GRU', lowerGRU],
   ['Gather', lowerGather],
   ['GatherElements', lowerGatherElements],
   ['Gelu', lowerGelu],
@@ -58,6 +60,7 @@ export const LOWERINGS: ReadonlyMap<string, Lowering> = new Map<string, Lowering
   ['Identity', lowerIdentity],
   ['InstanceNormalization', lowerInstanceNormalization],
   ['IsNaN', lowerIsNaN],
+  ['LSTM', lowerLSTM],
   ['LayerNormalization', lowerLayerNormalization],
   ['LeakyRelu', lowerLeakyRelu],
   ['Less', lowerComparison('Less')],
@@ -80,6 +83,7 @@ export const LOWERINGS: ReadonlyMap<string, Lowering> = new Map<string, Lowering
   ['PRelu', lowerPRelu],
   ['Pad', lowerPad],
   ['Pow', lowerPow],
+  ['RNN', lowerRNN],
   ['RMSNormalization', lowerRMSNormalization],
   ['Range', lowerRange],
   ['Reciprocal', lowerReciprocal],

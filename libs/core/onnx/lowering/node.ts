@@ -85,6 +85,10 @@ export class NodeView {
     return this.attribute(name, ATTRIBUTE_TYPE.string)?.text ?? fallback;
   }
 
+  texts(name: string): readonly string[] | undefined {
+    return this.attribute(name, ATTRIBUTE_TYPE.strings)?.texts;
+  }
+
   tensor(name: string): Tensor | undefined {
     const tensor = this.attribute(name, ATTRIBUTE_TYPE.tensor)?.tensor;
     return tensor && decodeTensor(tensor, { limits: this.source.limits });

@@ -32,6 +32,7 @@ export interface OnnxAttribute {
   readonly tensor?: OnnxTensor;
   readonly floats?: readonly number[];
   readonly ints?: readonly bigint[];
+  readonly texts?: readonly string[];
 }
 
 export interface OnnxTensor {

@@ -110,6 +110,7 @@ function attribute(bytes: Uint8Array, limits: ModelLimits): [string, OnnxAttribu
   const value: { -readonly [K in keyof OnnxAttribute]: OnnxAttribute[K] } = { type: 0 };
   const ints: bigint[] = [];
   const floats: number[] = [];
+  const texts: string[] = [];
   readMessage(bytes, {
     [ATTRIBUTE.name]: (r, w) => (key = name(readText(r, w), limits)),
     [ATTRIBUTE.type]: (r, w) => (value.type = Number(readInt(r, w))),
@@ -117,6 +118,7 @@ function attribute(bytes: Uint8Array, limits: ModelLimits): [string, OnnxAttribu
     [ATTRIBUTE.i]: (r, w) => (value.int = readInt(r, w)),
     [ATTRIBUTE.s]: (r, w) => (value.text = name(readText(r, w), limits)),
     [ATTRIBUTE.t]: (r, w) => (value.tensor = onnxTensor(readBytes(r, w), limits)),
+    [ATTRIBUTE.strings]: (r, w) => checkLimit(limits, 'listLength', texts.push(name(readText(r, w), limits))),
     [ATTRIBUTE.ints]: (r, w) => readInts(r, w, { into: ints, limit: limits.listLength }),
     [ATTRIBUTE.floats]: (r, w) => {
       floats.push(...floatsOf(readFloats(r, w), limits));
@@ -125,6 +127,7 @@ function attribute(bytes: Uint8Array, limits: ModelLimits): [string, OnnxAttribu
   });
   if (ints.length > 0) value.ints = ints;
   if (floats.length > 0) value.floats = floats;
+  if (texts.length > 0) value.texts = texts;
   return [key, value];
 }
 
