@@ -137,6 +137,18 @@ const SPLITS: ConformanceCase[] = [
   },
 ];
 
+const BEST: ConformanceCase[] = [{}, { largest: 0 }, { axis: 0 }].map((attributes: { largest?: number; axis?: number }) => ({
+  name: `TopK ${JSON.stringify(attributes)}`,
+  tolerance: 1e-12,
+  model: {
+    inputs: { x: [6, 9] },
+    dtypes: { places: 'int64' },
+    constants: { k: int64s([3]) },
+    nodes: [{ op: 'TopK', inputs: ['x', 'k'], output: 'best', furtherOutputs: ['places'], attributes: { sorted: 1, ...attributes } }],
+    outputs: { best: attributes.axis === 0 ? [3, 9] : [6, 3], places: attributes.axis === 0 ? [3, 9] : [6, 3] },
+  },
+}));
+
 /** Whatever only shapes decide is gone after compiling. */
 const shaped = (name: string, nodes: SourceModel['nodes'], y: number[], constants: SourceModel['constants'] = {}): ConformanceCase => ({ name, tolerance: 1e-12, model: { inputs: { x: [2, 3, 4] }, constants, nodes, outputs: { y } } });
 const SHAPES: ConformanceCase[] = [
@@ -188,4 +200,4 @@ const SHAPES: ConformanceCase[] = [
   ),
 ];
 
-describeConformance([...COPIES, ...PADS, ...RESIZES, ...SUMS, ...INDICES, ...SPLITS, ...SHAPES]);
+describeConformance([...COPIES, ...PADS, ...RESIZES, ...SUMS, ...INDICES, ...SPLITS, ...BEST, ...SHAPES]);

@@ -48,11 +48,18 @@ const smallest: Rule = (node, look) => {
   return least && [smaller(least[0], most[0]), most[1]];
 };
 
+/** All operands may show. */
+const joined: Rule = ({ operands }, look) => {
+  const ranges = operands.map(look);
+  return ranges.reduce((all, range) => all && range && [smaller(all[0], range[0]), larger(all[1], range[1])]);
+};
+
 const position: Rule = ({ operands, attributes }) => [0n, BigInt(operands[0]!.dims[Number(attributes[0])]!) - 1n];
 
 /** Operators whose elements' range follows from that of their operands. */
 const RANGES: Readonly<Record<string, Rule>> = {
   ...Object.fromEntries(['Reshape', 'Transpose', 'Slice', 'Expand', 'Tile', 'Gather', 'GatherElements'].map((name) => [name, moved])),
+  Concat: joined,
   Max: extreme(larger),
   Min: smallest,
   ArgMax: position,

@@ -15,6 +15,7 @@ import { lowerGRU, lowerLSTM, lowerRNN } from './recurrent.js';
 import { lowerPosition, lowerReduceExtreme, lowerReduceL1, lowerReduceL2, lowerReduceLogSum, lowerReduceLogSumExp, lowerReduceMean, lowerReduceSum, lowerReduceSumSquare } from './reduction.js';
 import { lowerResize } from './resize.js';
 import { lowerLogSoftmax, lowerSoftmax } from './softmax.js';
+import { lowerTopK } from './topk.js';
 
 /** ONNX operators that have a canonical form; those of other domains with the domain in front. */
 export const LOWERINGS: ReadonlyMap<string, Lowering> = new Map<string, Lowering>([
@@ -120,6 +121,7 @@ export const LOWERINGS: ReadonlyMap<string, Lowering> = new Map<string, Lowering
   ['Tanh', lowerUnary('Tanh')],
   ['ThresholdedRelu', lowerThresholdedRelu],
   ['Tile', lowerTile],
+  ['TopK', lowerTopK],
   ['Transpose', lowerTranspose],
   ['Trilu', lowerTrilu],
   ['Unsqueeze', lowerUnsqueeze],
