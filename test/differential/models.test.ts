@@ -28,7 +28,7 @@ interface Question {
   readonly expected: bigint;
 }
 
-test.each(['mnist', 'squeezenet'] as const)('%s: the runtime, the reference and the contract agree at every node', async (name) => {
+test.each(['mnist', 'squeezenet', 'fraud', 'go1-policy', 'stories260K'] as const)('%s: the runtime, the reference and the contract agree at every node', async (name) => {
   const random = seededRandom(SEED);
   const session = await openModel(name);
   const trace = await honestTrace(session, randomPicture(session, random));

@@ -8,15 +8,20 @@ import { tensorOf, Trace } from '#core/trace';
 import { openSession, type InferenceSession } from '#io/inference';
 import { PROJECT_ROOT, type Random } from '#testing';
 
+/** Models of this repository, and sizes for what they leave open. */
+const MODELS = { mnist: {}, squeezenet: {}, fraud: { unk__6: 3 }, 'go1-policy': {}, stories260K: { T: 12 } } as const satisfies Record<string, Record<string, number>>;
+export type ModelName = keyof typeof MODELS;
+
 /** A model of this repository, ready to run. */
-export async function openModel(name: 'mnist' | 'squeezenet'): Promise<InferenceSession> {
+export async function openModel(name: ModelName): Promise<InferenceSession> {
   const file = readFileSync(join(PROJECT_ROOT, 'models', name, 'model.onnx'));
-  return openSession(loadCanonical(compileModel(file).onnx));
+  return openSession(loadCanonical(compileModel(file, { dims: MODELS[name] }).onnx));
 }
 
-/** Inputs like pictures: every element a whole number from 0 to 255. */
+/** Inputs like pictures: every element a whole number from 0 to 255; integers are token numbers, some of them outside. */
 export function randomPicture({ model }: InferenceSession, random: Random): Tensor[] {
-  return model.manifest.signature.inputs.map(({ dims }) => {
+  return model.manifest.signature.inputs.map(({ dtype, dims }) => {
+    if (dtype === 'int64') return { dtype, dims, data: new Uint8Array(BigInt64Array.from({ length: elementCount(dims) }, () => BigInt(random.between(-20, 540))).buffer) };
     const pixels = Float32Array.from({ length: elementCount(dims) }, () => random.between(0, 256));
     return tensorOf({ dtype: 'float32', dims }, [...new Uint32Array(pixels.buffer)].map(BigInt));
   });
