@@ -4,7 +4,7 @@ import { mover, winner } from '#core/dispute';
 import { GameBook, type OwnGame } from './book.js';
 import type { Report } from './events.js';
 import type { ChainView, GameFeed, GameHappening, MoveSender, RequestSource, TraceSource } from './ports.js';
-import { respond } from './responder.js';
+import { respond, type Next } from './responder.js';
 import { Scheduler } from './scheduler.js';
 
 export interface PlayerOptions {
@@ -52,7 +52,17 @@ class ChainPlayer implements Player {
   constructor(private readonly options: PlayerOptions) {
     this.book = new GameBook(options.account);
     const { millis, concurrency } = options;
-    this.scheduler = new Scheduler({ work: (game) => respond(game, options), millis, ...(concurrency === undefined ? {} : { concurrency }) });
+    this.scheduler = new Scheduler({ work: (game) => this.respond(game), millis, ...(concurrency === undefined ? {} : { concurrency }) });
+  }
+
+  /** What goes wrong before a move is sent (a trace, a read of the chain) is said, and tried again. */
+  private async respond(game: OwnGame): Promise<Next> {
+    try {
+      return await respond(game, this.options);
+    } catch (error) {
+      this.options.report({ kind: 'failed', gameId: game.gameId, role: game.role, move: 'decide', again: 'later', error });
+      return { when: 'later' };
+    }
   }
 
   start(): void {
