@@ -149,6 +149,12 @@ const BEST: ConformanceCase[] = [{}, { largest: 0 }, { axis: 0 }].map((attribute
   },
 }));
 
+const POOLS: ConformanceCase[] = [
+  one('MaxPool', [[1, 3, 20], [1, 3, 9]], { attributes: { kernel_shape: [3], strides: [2] } }),
+  one('AveragePool', [[2, 3, 21], [2, 3, 11]], { attributes: { kernel_shape: [3], strides: [2], pads: [1, 1] } }),
+  one('AveragePool', [[1, 3, 12], [1, 3, 1]], { attributes: { kernel_shape: [12] } }),
+].map((pool) => ({ ...pool, tolerance: 1e-6 }));
+
 /** Whatever only shapes decide is gone after compiling. */
 const shaped = (name: string, nodes: SourceModel['nodes'], y: number[], constants: SourceModel['constants'] = {}): ConformanceCase => ({ name, tolerance: 1e-12, model: { inputs: { x: [2, 3, 4] }, constants, nodes, outputs: { y } } });
 const SHAPES: ConformanceCase[] = [
@@ -200,4 +206,4 @@ const SHAPES: ConformanceCase[] = [
   ),
 ];
 
-describeConformance([...COPIES, ...PADS, ...RESIZES, ...SUMS, ...INDICES, ...SPLITS, ...BEST, ...SHAPES]);
+describeConformance([...COPIES, ...PADS, ...RESIZES, ...SUMS, ...INDICES, ...SPLITS, ...BEST, ...POOLS, ...SHAPES]);

@@ -1,8 +1,8 @@
 import { convTranspose } from '../canonical/conv-transpose.js';
 import { conv } from '../canonical/conv.js';
-import { reshape } from '../canonical/movement.js';
 import type { Value } from '../graph.js';
 import type { Lowering, NodeView } from './node.js';
+import { likeInput, planar } from './planar.js';
 import { readSpread } from './spread.js';
 import { readWindow } from './window.js';
 
@@ -36,12 +36,4 @@ function convInputs(view: NodeView): { x: Value; weights: Value; bias: Value | u
 
 function checkBias(view: NodeView, bias: Value | undefined, filters: number): void {
   if (bias && (bias.dims.length !== 1 || bias.dims[0] !== filters)) view.refuse(`its bias has shape [${bias.dims}], [${filters}] is expected`);
-}
-
-function planar(view: NodeView, x: Value): Value {
-  return x.dims.length === 4 ? x : reshape(view.graph, x, [x.dims[0]!, x.dims[1]!, 1, x.dims[2]!]);
-}
-
-function likeInput(view: NodeView, result: Value, { dims }: Value): Value {
-  return dims.length === 4 ? result : reshape(view.graph, result, [result.dims[0]!, result.dims[1]!, result.dims[3]!]);
 }
