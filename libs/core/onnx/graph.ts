@@ -125,6 +125,7 @@ export class GraphBuilder {
 
   /** Constants may be empty: exported shape computations join and cut such. */
   private checkOutput(header: TensorHeader, constant: boolean): void {
+    if (header.dims.some((size) => !Number.isInteger(size) || size < 0 || size >= 2 ** 32)) throw new RangeError(`its output would have the impossible shape [${header.dims}]`);
     if (header.dims.length > MAX_RANK) throw new RangeError(`its output has rank ${header.dims.length}, at most ${MAX_RANK} is supported`);
     checkLimit(this.limits, 'tensorBytes', elementCount(header.dims) * DTYPES[header.dtype].size);
     if (elementCount(header.dims) === 0 && !constant) throw new RangeError('its output is empty');
