@@ -68,6 +68,8 @@ const RESIZES: ConformanceCase[] = [
   ]),
   scaled([2, 2.6], [8, 15], { mode: 'linear' }),
   scaled([0.6, 0.5], [2, 3], { mode: 'nearest' }),
+  one('Resize', [[1, 2, 1, 4], [1, 2, 1, 8]], { attributes: { mode: 'nearest', coordinate_transformation_mode: 'asymmetric' }, constants: { none: float32s([]), s: float32s([1, 1, 1.5, 2]) } }),
+  one('Resize', [[1, 2, 1, 4], [1, 2, 1, 4]], { attributes: { mode: 'nearest' }, constants: { none: float32s([]), s: float32s([1, 1, 1.5, 1]) } }),
   scaled([1.5, 2], [6, 12], { mode: 'nearest' }, 10),
   scaled([0.6, 0.5], [2, 3], { mode: 'nearest' }, 10),
   scaled([2, 2], [8, 12], { mode: 'linear' }, 10),

@@ -67,7 +67,8 @@ function scalesOf(view: NodeView): number[] {
 
 /** Whole multiples of the nearest element below in one node, anything else by constant places, axis by axis. */
 function nearest(graph: GraphBuilder, x: Value, { axes, sampling }: { axes: readonly ResizedAxis[]; sampling: Sampling }): Value {
-  const placed = axes.map((resized) => ({ ...resized, places: placesOf(x, resized, sampling) }));
+  const moves = ({ axis, size, places }: { axis: number; size: number; places: readonly number[] }): boolean => size !== x.dims[axis] || places.some((place, i) => place !== i);
+  const placed = axes.map((resized) => ({ ...resized, places: placesOf(x, resized, sampling) })).filter(moves);
   const repeating = placed.every(({ axis, size, places }) => size % x.dims[axis]! === 0 && places.every((place, i) => place === Math.floor(i / (size / x.dims[axis]!))));
   if (placed.length > 0 && repeating && ENLARGED.includes(x.dtype)) return enlarge(graph, x, x.dims.map((from, axis) => (placed.find((one) => one.axis === axis)?.size ?? from) / from));
   return placed.reduce((value, { axis, places }) => gatherAt(graph, value, { places, axis }), x);
