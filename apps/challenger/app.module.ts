@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { parseGwei } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import type { Root } from '#core/hashing';
 import { DEFAULT_LIMITS } from '#core/onnx';
@@ -74,7 +75,7 @@ function inventory(setting: ChallengerSetting): Provider[] {
 
 async function openChain(config: ChallengerConfig, log: Logger): Promise<Chain> {
   const deployment = await readDeployment(config.ASSAY_DEPLOYMENT);
-  const connect = () => connectChain({ rpcUrl: config.ASSAY_RPC_URL, deployment, privateKey: config.ASSAY_PRIVATE_KEY });
+  const connect = () => connectChain({ rpcUrl: config.ASSAY_RPC_URL, deployment, privateKey: config.ASSAY_PRIVATE_KEY, feeCap: parseGwei(String(config.ASSAY_FEE_CAP_GWEI)) });
   return connectWithRetry(connect, { ...CONNECTING, what: 'chain', code: 'CHAIN_UNREACHABLE', log });
 }
 

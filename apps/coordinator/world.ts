@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseGwei } from 'viem';
 import { AssayError } from '#core/protocol';
 import { addressOf, connectChain, readDeployment, type Chain } from '#io/chain';
 import { connectMessaging, type Messaging } from '#io/messaging';
@@ -34,7 +35,7 @@ export async function openWorld({ config, log, shutdown, stopping }: OpenWorldOp
   const deployment = await readDeployment(config.ASSAY_DEPLOYMENT);
   const storage = await openStorage({ database: databaseOf(config), migrations: migrationsFolder(), artifacts: join(config.ASSAY_DATA_DIR, 'models') });
   shutdown.onShutdown('database', () => storage.close());
-  const chain = await connectWithRetry(() => connectChain({ rpcUrl: config.ASSAY_RPC_URL, deployment, privateKey: config.ASSAY_PRIVATE_KEY }), { ...RETRY, what: 'chain', code: 'CHAIN_UNREACHABLE', log });
+  const chain = await connectWithRetry(() => connectChain({ rpcUrl: config.ASSAY_RPC_URL, deployment, privateKey: config.ASSAY_PRIVATE_KEY, feeCap: parseGwei(String(config.ASSAY_FEE_CAP_GWEI)) }), { ...RETRY, what: 'chain', code: 'CHAIN_UNREACHABLE', log });
   const broker = { url: config.ASSAY_NATS_URL, seed: config.ASSAY_NATS_SEED, role: 'coordinator', address: addressOf(config.ASSAY_PRIVATE_KEY), log } as const;
   const messaging = await connectWithRetry(() => connectMessaging(broker), { ...RETRY, what: 'broker', code: 'BROKER_UNREACHABLE', log });
   shutdown.onShutdown('broker', () => messaging.close());

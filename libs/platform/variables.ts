@@ -5,6 +5,10 @@ import { variable } from './config.js';
 const url = (protocols: string[]) =>
   z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), `is not a URL that starts with ${protocols.join(' or ')}//`);
 
+const rpcUrl = url(['http:', 'https:']);
+/** One RPC endpoint, or up to eight separated by commas, the preferred one first. */
+const rpcUrls = z.string().refine((text) => text.split(',').length <= 8 && text.split(',').every((one) => rpcUrl.safeParse(one.trim()).success), 'is not a list of URLs that start with http:// or https://');
+
 /** host:port as a listener takes it; port 0 lets the system choose. */
 export const hostPort = z
   .string()
@@ -27,7 +31,9 @@ const privateKey = z.custom<Hex>((v) => typeof v === 'string' && isHex(v) && v.l
 
 /** What every process of the network reads; spread into the app's own schema. */
 export const commonVariables = {
-  ASSAY_RPC_URL: variable(url(['http:', 'https:', 'ws:', 'wss:']), 'http://127.0.0.1:8545'),
+  ASSAY_RPC_URL: variable(rpcUrls, 'http://127.0.0.1:8545'),
+  /** Highest maxFeePerGas offered for a transaction; while the base fee is above it, nothing is sent. */
+  ASSAY_FEE_CAP_GWEI: variable(wholeNumber(1, 1_000_000).default(500), '500'),
   ASSAY_NATS_URL: variable(url(['nats:', 'tls:']), 'nats://127.0.0.1:4222'),
   ASSAY_NATS_SEED: variable(natsSeed, 'SUAM… (58 characters, from `nk -gen user`)'),
   ASSAY_DEPLOYMENT: variable(z.string().min(1), './deployment.json'),

@@ -4,6 +4,7 @@ export * from './network/keys.js';
 export * from './network/nats.js';
 export * from './network/nats-server.js';
 export * from './network/ports.js';
+export * from './network/rpc-proxy.js';
 export * from './network/supervisor.js';
 export * from './place.js';
 export * from './postgres.js';

@@ -1,9 +1,10 @@
-import { createPublicClient, defineChain, http, type Address, type Hex, type PublicClient } from 'viem';
+import { createPublicClient, defineChain, type Address, type Hex, type PublicClient } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import type { Root } from '#core/hashing';
 import { AssayError, type NetworkId } from '#core/protocol';
 import { batchesCalls, contractAt, disputesCalls, tokenCalls, vaultCalls } from './calls.js';
 import type { Deployment } from './deployment.js';
+import { endpoints, endpointUrls } from './endpoints.js';
 import { eventPages, type EventPage } from './events.js';
 import { batchesAbi, disputesAbi, vaultAbi } from './generated/abis.js';
 import { chainError } from './revert.js';
@@ -14,12 +15,23 @@ import { tokenAbi } from './token.js';
 export const LOCAL_CHAIN_ID = 31337;
 
 export interface ChainOptions {
+  /** One endpoint, or several separated by commas: the first that is well is used. */
   readonly rpcUrl: string;
   readonly deployment: Deployment;
   /** Without it the connection can only read. */
   readonly privateKey?: Hex;
   readonly gasCap?: bigint;
+  /** Highest maxFeePerGas offered, in wei; see SenderOptions. */
+  readonly feeCap?: bigint;
+  /** Milliseconds until an unmined transaction is sent again with a higher fee. */
+  readonly bumpAfterMs?: number;
   readonly pollMs?: number;
+  /** Milliseconds until a request to an endpoint counts as lost. */
+  readonly timeoutMs?: number;
+  /** Milliseconds between looks at the heads of endpoints not in use. */
+  readonly probeMs?: number;
+  /** Blocks from the head on within which a reorganisation re-reads no more than it undid. */
+  readonly finalityDepth?: bigint;
 }
 
 export interface StreamOptions {
@@ -56,33 +68,41 @@ export async function connectChain(options: ChainOptions) {
     beacon: (batchId: bigint) => beaconOf(client, batches, batchId),
     /** Events of Vault, Batches and Disputes; see eventPages. */
     events: (stream: StreamOptions): AsyncGenerator<EventPage, void, void> =>
-      eventPages({ ...stream, client, pollMs, addresses: [deployment.vault, deployment.batches, deployment.disputes] }),
+      eventPages({
+        ...stream,
+        client,
+        pollMs,
+        addresses: [deployment.vault, deployment.batches, deployment.disputes],
+        ...(options.finalityDepth === undefined ? {} : { finalityDepth: options.finalityDepth }),
+        onRewind: () => sender?.reorganised(),
+      }),
   };
 }
 
 function clients(options: ChainOptions, pollMs: number) {
+  const urls = endpointUrls(options.rpcUrl);
   const chain = defineChain({
     id: options.deployment.chainId,
     name: 'Assay',
     nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 },
-    rpcUrls: { default: { http: [options.rpcUrl] } },
+    rpcUrls: { default: { http: urls } },
   });
-  const transport = http(options.rpcUrl, { batch: true, timeout: 15_000, retryCount: 2 });
+  const { timeoutMs, probeMs, gasCap, feeCap, bumpAfterMs } = options;
+  const transport = endpoints({ urls, chainId: chain.id, ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(probeMs === undefined ? {} : { probeMs }) });
   const client: PublicClient = createPublicClient({ chain, transport, pollingInterval: pollMs, cacheTime: 0 });
   if (!options.privateKey) return { client, sender: undefined };
   const account = privateKeyToAccount(options.privateKey);
-  const sender = new TransactionSender({ client, account, chainId: chain.id, ...(options.gasCap === undefined ? {} : { gasCap: options.gasCap }) });
+  const limits = { ...(gasCap === undefined ? {} : { gasCap }), ...(feeCap === undefined ? {} : { feeCap }), ...(bumpAfterMs === undefined ? {} : { bumpAfterMs }) };
+  const sender = new TransactionSender({ client, account, chainId: chain.id, ...limits });
   return { client, sender };
 }
 
 async function requireChain(client: PublicClient, { rpcUrl, deployment }: ChainOptions): Promise<void> {
-  const chainId = await client.getChainId().catch((error: unknown) => {
+  // The endpoints prove their chain id before they are asked this.
+  const code = await client.getCode({ address: deployment.disputes }).catch((error: unknown) => {
     throw chainError(error, `Connecting to ${rpcUrl}`);
   });
-  const facts = { rpcUrl, expected: deployment.chainId, found: chainId };
-  if (chainId !== deployment.chainId) throw new AssayError({ code: 'CHAIN_MISMATCH', message: `${rpcUrl} is chain ${chainId}, the deployment is on ${deployment.chainId}.`, facts });
-  const code = await client.getCode({ address: deployment.disputes });
-  if (!code) throw new AssayError({ code: 'CHAIN_MISMATCH', message: `There is no contract at ${deployment.disputes} on ${rpcUrl}.`, facts: { ...facts, disputes: deployment.disputes } });
+  if (!code) throw new AssayError({ code: 'CHAIN_MISMATCH', message: `There is no contract at ${deployment.disputes} on ${rpcUrl}.`, facts: { rpcUrl, expected: deployment.chainId, disputes: deployment.disputes } });
 }
 
 async function chainTime(client: PublicClient): Promise<bigint> {

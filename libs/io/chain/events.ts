@@ -1,11 +1,17 @@
 import { parseEventLogs, type Address, type Hex, type Log, type ParseEventLogsReturnType, type PublicClient } from 'viem';
+import { AssayError } from '#core/protocol';
+import { isTooLargeQuery, switchesOf } from './endpoints.js';
 import { batchesAbi, disputesAbi, vaultAbi } from './generated/abis.js';
 import { chainError } from './revert.js';
 
 /** Blocks asked for at once; endpoints refuse larger ranges. */
 export const MAX_BLOCK_RANGE = 2_000n;
-/** Blocks whose hashes are remembered; a reorganisation deeper than this re-reads from the oldest of them. */
-const REMEMBERED_BLOCKS = 64;
+const PAGES_UNTIL_WIDER = 8;
+/**
+ * Blocks from the head on that count as not yet final. Pages end at this depth, and hashes of pages within it are
+ * remembered, so that a reorganisation re-reads what it undid. A deeper one re-reads from the start: slow, never wrong.
+ */
+export const FINALITY_DEPTH = 64n;
 
 const EVENTS = [...batchesAbi, ...disputesAbi, ...vaultAbi].filter((item) => item.type === 'event') as EventItem[];
 type EventItem = Extract<(typeof batchesAbi)[number] | (typeof disputesAbi)[number] | (typeof vaultAbi)[number], { type: 'event' }>;
@@ -30,6 +36,9 @@ export interface EventStreamOptions {
   readonly fromBlock: bigint;
   readonly pollMs: number;
   readonly signal: AbortSignal;
+  readonly finalityDepth?: bigint;
+  /** Told whenever blocks already read turned out void. */
+  readonly onRewind?: () => void;
   /** Told about every failed look at the chain; the stream goes on with a longer pause. */
   readonly onError?: (error: unknown) => void;
 }
@@ -47,6 +56,7 @@ export async function* eventPages(options: EventStreamOptions): AsyncGenerator<E
       page = await reader.next();
       failures = 0;
     } catch (error) {
+      if (error instanceof RangeRefused) continue;
       failures++;
       options.onError?.(chainError(error, 'eth_getLogs'));
     }
@@ -55,8 +65,16 @@ export async function* eventPages(options: EventStreamOptions): AsyncGenerator<E
   }
 }
 
+/** The endpoint wants a smaller range; the reader has halved it. */
+class RangeRefused extends Error {}
+
 class PageReader {
   private next_: bigint;
+  private range = MAX_BLOCK_RANGE;
+  /** Pages read since the range last changed. */
+  private smooth = 0;
+  /** A rewind that no page has told of yet. */
+  private untold = false;
   private readonly hashes = new Map<bigint, Hex>();
 
   constructor(private readonly options: EventStreamOptions) {
@@ -67,20 +85,61 @@ class PageReader {
   async next(): Promise<EventPage | undefined> {
     const { client } = this.options;
     const head = await client.getBlockNumber({ cacheTime: 0 });
-    const rewound = await this.rewind(head);
+    // WHY kept until told: the read behind it may fail, and whoever follows must hear of it all the same.
+    this.untold = (await this.rewind(head)) || this.untold;
     const from = this.next_;
-    if (from > head) return rewound ? { from, to: head, head, rewound, events: [] } : undefined;
-    const to = from + MAX_BLOCK_RANGE - 1n < head ? from + MAX_BLOCK_RANGE - 1n : head;
-    const block = await client.getBlock({ blockNumber: to });
-    const logs = await client.getLogs({ address: [...this.options.addresses], fromBlock: from, toBlock: to });
-    this.remember(to, block.hash);
+    const rewound = this.untold;
+    if (from > head) {
+      this.untold = false;
+      return rewound ? { from, to: head, head, rewound, events: [] } : undefined;
+    }
+    const to = this.endOf(from, head);
+    const { hash, logs } = await this.read(from, to);
+    this.remember(to, head, hash);
     this.next_ = to + 1n;
+    this.untold = false;
+    this.widen();
     return { from, to, head, rewound, events: parseEvents(logs) };
   }
 
-  private remember(number: bigint, hash: Hex): void {
+  /** WHY a page ends where finality begins: the blocks after it can then be voided without it. */
+  private endOf(from: bigint, head: bigint): bigint {
+    const final = head - this.depth;
+    const wanted = from + this.range - 1n;
+    const bounded = wanted < head ? wanted : head;
+    return from <= final && final < bounded ? final : bounded;
+  }
+
+  private async read(from: bigint, to: bigint): Promise<{ hash: Hex; logs: Log[] }> {
+    const { client, addresses } = this.options;
+    const switches = switchesOf(client.transport);
+    try {
+      // WHY first the hash: if a reorganisation comes between the two, the next look finds another hash and reads again.
+      const { hash } = await client.getBlock({ blockNumber: to });
+      const logs = await client.getLogs({ address: [...addresses], fromBlock: from, toBlock: to });
+      // SAFETY: another endpoint may not have the block yet, and gives no logs for it instead of an error.
+      if (switchesOf(client.transport) !== switches) throw new AssayError({ code: 'CHAIN_UNREACHABLE', message: 'Another endpoint took over while a page was read.' });
+      return { hash, logs };
+    } catch (error) {
+      if (!isTooLargeQuery(error) || to === from) throw error;
+      this.range = (to - from + 1n) / 2n;
+      this.smooth = 0;
+      throw new RangeRefused();
+    }
+  }
+
+  /** Where many events lie together a range is too large that fits elsewhere. */
+  private widen(): void {
+    if (++this.smooth < PAGES_UNTIL_WIDER || this.range >= MAX_BLOCK_RANGE) return;
+    this.range *= 2n;
+    this.smooth = 0;
+  }
+
+  private remember(number: bigint, head: bigint, hash: Hex): void {
     this.hashes.set(number, hash);
-    if (this.hashes.size > REMEMBERED_BLOCKS) this.hashes.delete(this.hashes.keys().next().value!);
+    // The newest final one stays: it is where a reorganisation of everything after it steps back to.
+    const final = [...this.hashes.keys()].filter((n) => n <= head - this.depth);
+    for (const old of final.slice(0, -1)) this.hashes.delete(old);
   }
 
   /** Forgets blocks that are no longer on the chain and moves back behind the newest one that is. */
@@ -94,7 +153,12 @@ class PageReader {
     if (!rewound) return false;
     const newest = [...this.hashes.keys()].at(-1);
     this.next_ = newest === undefined ? this.options.fromBlock : newest + 1n;
+    this.options.onRewind?.();
     return true;
+  }
+
+  private get depth(): bigint {
+    return this.options.finalityDepth ?? FINALITY_DEPTH;
   }
 
   private async hashAt(blockNumber: bigint): Promise<Hex | null> {

@@ -2,6 +2,7 @@ export * from './calls.js';
 export * from './connection.js';
 export * from './deploy.js';
 export * from './deployment.js';
+export * from './endpoints.js';
 export * from './events.js';
 export * from './games.js';
 export * from './generated/abis.js';

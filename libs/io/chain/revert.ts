@@ -34,6 +34,8 @@ export function decodeRevert(data: Hex): Revert {
 /** An AssayError for anything a chain call can throw: refused by a contract, or the chain out of reach. */
 export function chainError(error: unknown, call: string): AssayError {
   if (error instanceof AssayError) return error;
+  const inner = error instanceof BaseError ? error.walk((e) => e instanceof AssayError) : null;
+  if (inner instanceof AssayError) return inner;
   const revert = revertOf(error);
   if (revert) return revertedError(revert, call, error);
   const reason = error instanceof BaseError ? error.shortMessage : String(error);

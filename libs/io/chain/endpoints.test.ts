@@ -1,0 +1,167 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createTestClient, http, publicActions, type Hex } from 'viem';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startAnvil, startRpcProxy, type RpcProxy, type RunningAnvil } from '#testing';
+import { connectChain, deployContracts, endpointUrls, LOCAL_PARAMETERS, type Chain, type ChainOptions, type Deployment } from './index.js';
+
+const KEY: Hex = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80';
+
+let anvil: RunningAnvil;
+let deployment: Deployment;
+let proxies: [RpcProxy, RpcProxy];
+const node = () => createTestClient({ mode: 'anvil', transport: http(anvil.rpcUrl) }).extend(publicActions);
+
+beforeAll(async () => {
+  anvil = await startAnvil({ logFile: join(mkdtempSync(join(tmpdir(), 'assay-endpoints-')), 'anvil.log') });
+  deployment = await deployContracts({ rpcUrl: anvil.rpcUrl, privateKey: KEY, parameters: LOCAL_PARAMETERS });
+  proxies = [await startRpcProxy(anvil.rpcUrl), await startRpcProxy(anvil.rpcUrl)];
+}, 60_000);
+afterAll(async () => {
+  for (const proxy of proxies ?? []) await proxy.stop();
+  await anvil?.stop();
+});
+beforeEach(() => {
+  for (const { behaviour, calls } of proxies) {
+    for (const fault of Object.keys(behaviour)) delete behaviour[fault as keyof typeof behaviour];
+    calls.clear();
+  }
+});
+
+/** A connection through both proxies, the first preferred. */
+function connect(options: Partial<ChainOptions> = {}): Promise<Chain> {
+  return connectChain({ rpcUrl: proxies.map((p) => p.rpcUrl).join(', '), deployment, privateKey: KEY, pollMs: 50, timeoutMs: 1_000, probeMs: 100, ...options });
+}
+
+const asked = (proxy: RpcProxy) => [...proxy.calls.values()].reduce((sum, n) => sum + n, 0);
+
+describe('several endpoints', () => {
+  it('are read from a list', () => {
+    expect(endpointUrls('http://a, http://b,')).toEqual(['http://a', 'http://b']);
+    expect(() => endpointUrls(' , ')).toThrow();
+  });
+
+  it('uses the first that is well, and only that for reading', async () => {
+    const chain = await connect({ probeMs: 1e9 });
+    await chain.blockNumber();
+    proxies[1].calls.clear();
+    for (let i = 0; i < 5; i++) await chain.blockNumber();
+    expect(asked(proxies[1])).toBe(0);
+  });
+
+  it.each([
+    ['429', { status: 429 }],
+    ['503', { status: 503 }],
+    ['a cut connection', { cut: true }],
+    ['silence', { delayMs: 3_000 }],
+    ['another chain', { chainId: 1 }],
+  ])('goes on with the second at %s, and comes back to the first', async (_, fault) => {
+    Object.assign(proxies[0].behaviour, fault);
+    const chain = await connect();
+    for (let i = 0; i < 3; i++) expect(await chain.blockNumber()).toBeGreaterThan(0n);
+    await chain.token.mint(chain.account!, 1n);
+    const before = asked(proxies[0]);
+    await chain.vault.balanceOf(chain.account!);
+    expect(asked(proxies[0]), 'an endpoint at rest is not asked').toBe(before);
+
+    for (const name of Object.keys(fault)) delete proxies[0].behaviour[name as keyof typeof fault];
+    await expect.poll(async () => (await chain.vault.balanceOf(chain.account!), asked(proxies[0])), { timeout: 20_000 }).toBeGreaterThan(before + 1);
+  }, 60_000);
+
+  it('refuses when every endpoint is another chain, and says which', async () => {
+    for (const { behaviour } of proxies) behaviour.chainId = 5;
+    await expect(connect()).rejects.toMatchObject({ code: 'CHAIN_MISMATCH', facts: { expected: 31337, found: 5 } });
+  });
+
+  it('leaves an endpoint whose head stands still', async () => {
+    const chain = await connect();
+    proxies[0].behaviour.frozenAt = await chain.blockNumber();
+    await node().mine({ blocks: 20 });
+    const real = await node().getBlockNumber();
+    await expect.poll(() => chain.blockNumber(), { timeout: 20_000 }).toBeGreaterThanOrEqual(real);
+  }, 30_000);
+
+  it('does not believe a head that has no block', async () => {
+    const chain = await connect();
+    await chain.blockNumber();
+    proxies[0].behaviour.ahead = 1_000n;
+    for (let i = 0; i < 5; i++) expect(await chain.blockNumber()).toBeLessThanOrEqual(await node().getBlockNumber());
+  });
+
+  it('follows the chain when it really went back', async () => {
+    const chain = await connect();
+    const id = await node().snapshot();
+    await node().mine({ blocks: 30 });
+    const high = await chain.blockNumber();
+    await node().revert({ id });
+    await expect.poll(() => chain.blockNumber(), { timeout: 20_000 }).toBeLessThan(high - 10n);
+  }, 30_000);
+
+  it('gives a transaction to all, so that none can hold it back, and sends none twice when an answer is lost', async () => {
+    const chain = await connect();
+    proxies[0].behaviour.dropTransactions = true;
+    const before = await chain.client.getTransactionCount({ address: chain.account! });
+    await chain.token.mint(chain.account!, 1n);
+    proxies[0].behaviour.dropTransactions = false;
+    proxies[1].behaviour.swallowAnswers = true;
+    await chain.token.mint(chain.account!, 1n);
+    expect(await node().getTransactionCount({ address: chain.account! })).toBe(before + 2);
+  }, 30_000);
+
+  it('sends once when the only endpoint takes the transaction and loses its answer', async () => {
+    const chain = await connect({ rpcUrl: proxies[0].rpcUrl, bumpAfterMs: 500 });
+    await chain.token.mint(chain.account!, 1n);
+    const before = await node().getTransactionCount({ address: chain.account! });
+    const sending = chain.token.mint(chain.account!, 1n);
+    while (!proxies[0].calls.has('eth_sendRawTransaction')) await new Promise((resolve) => setTimeout(resolve, 1));
+    proxies[0].behaviour.swallowAnswers = true;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    proxies[0].behaviour.swallowAnswers = false;
+    await sending;
+    expect(await node().getTransactionCount({ address: chain.account! })).toBe(before + 1);
+  }, 30_000);
+});
+
+describe('the event stream behind bad endpoints', () => {
+  it('asks for smaller ranges where large ones are refused', async () => {
+    const chain = await connect();
+    await node().mine({ blocks: 300 });
+    const { block } = await chain.token.mint(chain.account!, 1n);
+    for (const { behaviour } of proxies) behaviour.maxRange = 40n;
+    const stop = new AbortController();
+    const errors: unknown[] = [];
+    let next = 0n;
+    for await (const page of chain.events({ fromBlock: 0n, signal: stop.signal, onError: (e) => errors.push(e) })) {
+      expect(page.from, 'nothing left out').toBe(next);
+      expect(page.to - page.from).toBeLessThan(40n);
+      next = page.to + 1n;
+      if (page.to >= block) stop.abort();
+    }
+    expect(errors).toEqual([]);
+  }, 30_000);
+
+  it('loses and repeats nothing while endpoints come and go', async () => {
+    const chain = await connect();
+    await chain.token.mint(chain.account!, 1_000n);
+    const from = (await chain.blockNumber()) + 1n;
+    const stop = new AbortController();
+    const seen: bigint[] = [];
+    const reading = (async () => {
+      for await (const page of chain.events({ fromBlock: from, signal: stop.signal })) {
+        if (page.rewound) throw new Error(`a rewind to ${page.from} without a reorganisation`);
+        for (const event of page.events) if (event.eventName === 'Deposited') seen.push(event.args.amount);
+        if (seen.length >= 12) stop.abort();
+      }
+    })();
+    const sender = await connectChain({ rpcUrl: anvil.rpcUrl, deployment, privateKey: KEY });
+    for (let i = 1; i <= 12; i++) {
+      Object.assign(proxies[i % 2]!.behaviour, [{ status: 503 }, { cut: true }, { status: 429 }][i % 3]);
+      for (const fault of ['status', 'cut'] as const) delete proxies[(i + 1) % 2]!.behaviour[fault];
+      await sender.vault.deposit(chain.account!, BigInt(i));
+    }
+    for (const { behaviour } of proxies) for (const fault of ['status', 'cut'] as const) delete behaviour[fault];
+    await reading;
+    expect(seen).toEqual(Array.from({ length: 12 }, (_, i) => BigInt(i + 1)));
+  }, 60_000);
+});
