@@ -69,3 +69,25 @@ function writeInteger(view: DataView, { at, size, value }: { at: number; size: 1
   else if (size === 4) view.setUint32(at, Number(BigInt.asUintN(32, value)), true);
   else view.setBigUint64(at, BigInt.asUintN(64, value), true);
 }
+
+/** Kinds of values that operators treat in ways of their own. `overflow` is a result beyond the largest float, of finite operands. */
+export type ValueKind = 'zero' | 'negative zero' | 'subnormal' | 'infinity' | 'NaN' | 'tie' | 'least or largest integer' | 'overflow';
+
+/** Special kind of an element; a tie lies halfway between two integers. */
+export function kindOf(word: bigint, dtype: Dtype): ValueKind | undefined {
+  if (word === 0n) return 'zero';
+  if (dtype !== 'float32') return isEnd(word, dtype) ? 'least or largest integer' : undefined;
+  const bits = Number(word);
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude === 0) return 'negative zero';
+  if (magnitude < 0x00800000) return 'subnormal';
+  if (magnitude >= 0x7f800000) return magnitude === 0x7f800000 ? 'infinity' : 'NaN';
+  return Math.abs(new Float32Array(Uint32Array.of(bits).buffer)[0]!) % 1 === 0.5 ? 'tie' : undefined;
+}
+
+function isEnd(word: bigint, dtype: Exclude<Dtype, 'float32'>): boolean {
+  if (dtype === 'bool') return false;
+  const bits = BigInt(8 * DTYPES[dtype].size);
+  const low = BigInt.asUintN(Number(bits), word);
+  return dtype === 'uint8' ? low === 0xffn : low === 1n << (bits - 1n) || low === (1n << (bits - 1n)) - 1n;
+}

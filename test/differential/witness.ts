@@ -32,8 +32,10 @@ const roomFor = (c: Case): number => 2 * c.tensors.length + 1;
 /** A trace, an inputs list and a weights list in which the case's operands lie where its descriptor says; other leaves are made up. */
 export class Witness {
   private readonly trees: Record<OperandKind, MerkleTree>;
+  private readonly dataTrees: readonly MerkleTree[];
 
   constructor(private readonly subject: Case) {
+    this.dataTrees = subject.tensors.map(tensorTree);
     this.trees = { input: this.treeOf('input'), initializer: this.treeOf('initializer'), value: this.treeOf('value') };
   }
 
@@ -65,7 +67,7 @@ export class Witness {
   private open({ slot, element }: OperandElement): Opening {
     const { kind, index } = this.subject.descriptor.operands[slot]!;
     const tensor = this.subject.tensors[slot]!;
-    const data = tensorTree(tensor);
+    const data = this.dataTrees[slot]!;
     const chunk = Math.floor(element / (32 / DTYPES[tensor.dtype].size));
     return { chunk: data.node(0, chunk), listLength: roomFor(this.subject), siblings: [...data.siblings(chunk), ...this.trees[kind].siblings(index)] };
   }
