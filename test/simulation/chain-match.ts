@@ -1,5 +1,6 @@
-import { expect } from 'vitest';
-import { expiresAt, hashGame, isOver, mover, play, secondsLeft, winner, type Move, type Reveal, type Role } from '#core/dispute';
+import { deepStrictEqual, notDeepStrictEqual, strictEqual } from 'node:assert';
+import type { Claim } from '#core/protocol';
+import { expiresAt, hashGame, isOver, mover, play, secondsLeft, winner, type Game, type Move, type Reveal, type Role } from '#core/dispute';
 import type { TraceReader } from '#core/trace';
 import type { Sent } from '#io/chain';
 import type { Random } from '#testing';
@@ -20,6 +21,8 @@ export interface ChainResult {
   readonly refused: readonly { by: Role; refusal: string }[];
   readonly moves: readonly { by: Role; kind: string; sent: Sent }[];
   readonly gameId: `0x${string}`;
+  readonly game: Game;
+  readonly claim: Claim;
 }
 
 /** Plays a match on the real contracts, and beside it by the rules in TypeScript: after every move both have the same state. */
@@ -42,13 +45,13 @@ export async function playOnChain({ arena, random, honest, ...players }: ChainMa
       if (!('game' in played)) throw new Error(`the chain took a move that the rules refuse with ${played.refusal}: ${(action as Move).kind}`);
       game = played.game;
       moves.push({ by, kind: (action as Move).kind, sent: tried });
-      expect(gameIn(tried)).toEqual(game);
+      deepStrictEqual(gameIn(tried), game);
       const nodes = action.kind === 'revealSteps' ? action.states : 'nodes' in action ? action.nodes : undefined;
       if (nodes) reveals.push({ nodes, game });
     } else {
       if (tried) {
         refused.push({ by, refusal: tried.refusal });
-        expect(play(arena.rules, { game, move: action as Move, by, now })).toEqual({ refusal: tried.refusal });
+        deepStrictEqual(play(arena.rules, { game, move: action as Move, by, now }), { refusal: tried.refusal });
       }
       const other = by === 'executor' ? 'challenger' : 'executor';
       await arena.pass(expiresAt(game) + 1n - now);
@@ -59,8 +62,8 @@ export async function playOnChain({ arena, random, honest, ...players }: ChainMa
       game = ended.game;
       moves.push({ by: other, kind: 'expire', sent });
     }
-    expect(game).not.toEqual(before);
-    expect(await arena.executor.disputes.stateOf(gameId)).toBe(hashGame(game));
+    notDeepStrictEqual(game, before);
+    strictEqual(await arena.executor.disputes.stateOf(gameId), hashGame(game));
   }
-  return { winner: winner(game)!, refused, moves, gameId };
+  return { winner: winner(game)!, refused, moves, gameId, game, claim };
 }

@@ -11,6 +11,7 @@ import { PROJECT_ROOT, type Random } from '#testing';
 /** Models of this repository, and sizes for what they leave open. */
 const MODELS = { mnist: {}, squeezenet: {}, fraud: { unk__6: 3 }, 'go1-policy': {}, stories260K: { T: 12 } } as const satisfies Record<string, Record<string, number>>;
 export type ModelName = keyof typeof MODELS;
+export const MODEL_NAMES = Object.keys(MODELS) as ModelName[];
 
 /** A model of this repository, ready to run. */
 export async function openModel(name: ModelName): Promise<InferenceSession> {
