@@ -105,14 +105,14 @@ library BatchProduct {
             uint256 left = d.attribute(1) == 1 ? k * rows + row : row * length + k;
             uint256 right = d.attribute(2) == 1 ? column * length + k : k * columns + column;
             return Reads.pair(
-                _stackIndex(matrix, output, d.operandHeader(0)) * rows * length + left,
-                _stackIndex(matrix, output, d.operandHeader(1)) * length * columns + right
+                stackIndex(matrix, output, d.operandHeader(0)) * rows * length + left,
+                stackIndex(matrix, output, d.operandHeader(1)) * length * columns + right
             );
         }
     }
 
     /// Number of the matrix in `from` that broadcasting reads for matrix number `index` of `to`.
-    function _stackIndex(uint256 index, bytes32 to, bytes32 from) private pure returns (uint256 source) {
+    function stackIndex(uint256 index, bytes32 to, bytes32 from) internal pure returns (uint256 source) {
         unchecked {
             uint256 matrices = 1;
             uint256 axisTo = Shapes.rank(to) - 2;

@@ -57,27 +57,41 @@ library Convolution {
 
     /// Input element (none in the padding) and weight of product k.
     function _productReads(bytes calldata d, uint256 element, uint256 k) private pure returns (Read[] memory) {
+        (bool inside, uint256 input, uint256 weight) = placesOf(d, WEIGHTS, element, k);
+        return inside ? Reads.pair(input, weight) : Reads.one(WEIGHTS, weight);
+    }
+
+    /// Indices of the input element, unless it lies in the padding, and of the weight that product k takes. Integer
+    /// convolutions have input and attributes 0 to 8 in the same place, and the weights in another.
+    function placesOf(bytes calldata d, uint256 weightsSlot, uint256 element, uint256 k)
+        internal
+        pure
+        returns (bool inside, uint256 place, uint256 weight)
+    {
         unchecked {
-            bytes32 weights = d.operandHeader(WEIGHTS);
+            bytes32 weights = d.operandHeader(weightsSlot);
             (uint256 image, uint256 filter, uint256 y, uint256 x) = Window.outputAt(d.outputHeader(), element);
-            uint256 weight = filter * Shapes.stride(weights, 0) + k;
+            weight = filter * Shapes.stride(weights, 0) + k;
 
             bytes32 input = d.operandHeader(INPUT);
-            (bool inside, uint256 offset) = _offset(d, (y << 128) | x, k % Shapes.stride(weights, 1));
-            if (!inside) return Reads.one(WEIGHTS, weight);
+            uint256 offset;
+            (inside, offset) = _offset(d, Shapes.size(weights, 3), (y << 128) | x, k % Shapes.stride(weights, 1));
 
             uint256 channels = Shapes.size(weights, 1);
             uint256 group = filter / (Shapes.size(weights, 0) / d.attribute(GROUPS));
             uint256 plane = image * Shapes.size(input, 1) + group * channels + k / Shapes.stride(weights, 1);
-            return Reads.pair(plane * Shapes.stride(input, 1) + offset, weight);
+            place = plane * Shapes.stride(input, 1) + offset;
         }
     }
 
     /// Offset in the input's plane under one tap.
-    function _offset(bytes calldata d, uint256 output, uint256 tap) private pure returns (bool, uint256) {
+    function _offset(bytes calldata d, uint256 kernelWidth, uint256 output, uint256 tap)
+        private
+        pure
+        returns (bool, uint256)
+    {
         unchecked {
             bytes32 input = d.operandHeader(INPUT);
-            uint256 kernelWidth = Shapes.size(d.operandHeader(WEIGHTS), 3);
             Window.Axis memory vertical = Window.Axis(d.attribute(0), d.attribute(2), d.attribute(6));
             Window.Axis memory horizontal = Window.Axis(d.attribute(1), d.attribute(3), d.attribute(7));
             (bool insideRows, uint256 row) =

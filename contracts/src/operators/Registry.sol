@@ -9,11 +9,13 @@ import {Elementwise} from "./Elementwise.sol";
 import {Extension} from "./Extension.sol";
 import {Extremes} from "./Extremes.sol";
 import {Indexing} from "./Indexing.sol";
+import {IntegerProduct} from "./IntegerProduct.sol";
 import {Logic} from "./Logic.sol";
 import {MatrixProduct} from "./MatrixProduct.sol";
 import {Movement} from "./Movement.sol";
 import {Operator} from "./Operator.sol";
 import {Pooling} from "./Pooling.sol";
+import {Quantization} from "./Quantization.sol";
 import {TransposedConvolution} from "./TransposedConvolution.sol";
 
 /// Every operator by its code, in families of 32 codes with a contract each (Steps.sol).
@@ -48,6 +50,8 @@ library Registry {
         if (code == 26) return Operator(Elementwise.steps, Elementwise.same, Elementwise.round);
         if (code == 27) return Operator(Elementwise.steps, Elementwise.same, Logic.not);
         if (code == 28) return Operator(Elementwise.steps, Elementwise.same, Logic.cast);
+        if (code == 29) return Operator(Elementwise.steps, Quantization.reads, Quantization.quantize);
+        if (code == 30) return Operator(Elementwise.steps, Quantization.reads, Quantization.dequantize);
 
         revert IStepVerifier.UnknownOperator(code);
     }
@@ -59,6 +63,10 @@ library Registry {
         if (code == 34) return Operator(BatchProduct.steps, BatchProduct.reads, BatchProduct.apply_);
         if (code == 35) return Operator(BatchProduct.gemmSteps, BatchProduct.gemmReads, BatchProduct.applyGemm);
         if (code == 36) return Operator(TransposedConvolution.steps, TransposedConvolution.reads, TransposedConvolution.apply_);
+        if (code == 37) return Operator(IntegerProduct.matrixSteps, IntegerProduct.matrixReads, IntegerProduct.applyMatrix);
+        if (code == 38) return Operator(IntegerProduct.windowSteps, IntegerProduct.windowReads, IntegerProduct.applyWindow);
+        if (code == 39) return Operator(IntegerProduct.matrixSteps, IntegerProduct.matrixReads, IntegerProduct.applyMatrix);
+        if (code == 40) return Operator(IntegerProduct.windowSteps, IntegerProduct.windowReads, IntegerProduct.applyWindow);
         if (code == 48) return Operator(Pooling.maxSteps, Pooling.maxReads, Pooling.applyMax);
         if (code == 49) return Operator(Pooling.averageSteps, Pooling.averageReads, Pooling.applyAverage);
         if (code == 50) return Operator(Extremes.steps, Extremes.reads, Extremes.applyMax);

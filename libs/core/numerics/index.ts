@@ -10,6 +10,7 @@ export { cumSumAttributes, type CumSumAttributes } from './operators/cumulative.
 export { padAttributes, type PadAttributes, type PadMode } from './operators/extension.js';
 export { gatherAttributes, type GatherAttributes } from './operators/indexing.js';
 export { gemmAttributes, type GemmAttributes } from './operators/gemm.js';
+export { integerConvAttributes, type IntegerConvAttributes } from './operators/integer-products.js';
 export { matMulAttributes, type MatMulAttributes } from './operators/matmul.js';
 export {
   concatAttributes,
@@ -25,5 +26,6 @@ export {
   type AveragePoolAttributes,
   type MaxPoolAttributes,
 } from './operators/pooling.js';
+export { quantizeAttributes, type QuantizeAttributes } from './operators/quantize.js';
 export * from './registry.js';
 export { windowOutput, type Window } from './window.js';

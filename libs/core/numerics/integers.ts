@@ -16,6 +16,20 @@ export function wordOf(value: bigint, dtype: Dtype): bigint {
   return BigInt.asUintN(bitsOf(dtype), value);
 }
 
+/** Smallest and largest integer of a type. */
+const RANGES = {
+  uint8: [0n, 255n],
+  int8: [-128n, 127n],
+  int32: [-(2n ** 31n), 2n ** 31n - 1n],
+  int64: [-(2n ** 63n), 2n ** 63n - 1n],
+} as const satisfies Partial<Record<Dtype, readonly [bigint, bigint]>>;
+
+/** The word of the integer of the type that is nearest to `value`. */
+export function saturatedWord(value: bigint, dtype: keyof typeof RANGES): bigint {
+  const [least, most] = RANGES[dtype];
+  return wordOf(value < least ? least : value > most ? most : value, dtype);
+}
+
 /** Quotient rounded towards zero; by zero it is zero. */
 export function integerQuotient(a: bigint, b: bigint): bigint {
   return b === 0n ? 0n : a / b;

@@ -10,9 +10,11 @@ import { cast } from './operators/cast.js';
 import { abs, add, ceil, div, erf, exp, floor, max, min, mod, mul, neg, pRelu, relu, round, sigmoid, sqrt, sub, tanh } from './operators/elementwise.js';
 import { argMax, argMin, reduceMax, reduceMin } from './operators/extremes.js';
 import { and, equal, less, lessOrEqual, not, or, where, xor } from './operators/logic.js';
+import { convInteger, matMulInteger, qLinearConv, qLinearMatMul } from './operators/integer-products.js';
 import { matMul } from './operators/matmul.js';
 import { concat, reshape, slice, transpose } from './operators/movement.js';
 import { averagePool, maxPool } from './operators/pooling.js';
+import { dequantizeLinear, quantizeLinear } from './operators/quantize.js';
 
 /** Code of the outputs entry, the last of every graph; it is no operator. */
 export const OUTPUTS_CODE = 0;
@@ -27,8 +29,10 @@ export const OPERATORS: readonly Operator[] = [
   ...[pRelu, mod, cast],
   ...[neg, abs, sqrt, exp, relu],
   ...[tanh, sigmoid, erf, floor, ceil, round],
+  ...[quantizeLinear, dequantizeLinear],
   ...[conv, matMul],
   ...[batchMatMul, gemm, convTranspose],
+  ...[matMulInteger, convInteger, qLinearMatMul, qLinearConv],
   ...[maxPool, averagePool],
   ...[reduceMax, reduceMin, argMax, argMin],
   ...[reshape, transpose, concat, slice],

@@ -1,26 +1,16 @@
 import type { Dtype } from '#core/hashing';
 import { expect, operand } from '../checks.js';
 import { f32FromI64, f32ToI64Truncated } from '../float32.js';
-import { integerOf, wordOf } from '../integers.js';
+import { integerOf, saturatedWord, wordOf } from '../integers.js';
 import type { Operator } from '../operator.js';
 import { sameDims } from '../shapes.js';
 
 const MAGNITUDE = 0x7fffffffn;
 
-/** Smallest and largest integer of a type. */
-const RANGES = {
-  uint8: [0n, 255n],
-  int8: [-128n, 127n],
-  int32: [-(2n ** 31n), 2n ** 31n - 1n],
-  int64: [-(2n ** 63n), 2n ** 63n - 1n],
-} as const satisfies Partial<Record<Dtype, readonly [bigint, bigint]>>;
-
 function castFloat(word: bigint, to: Dtype): bigint {
   if (to === 'float32') return word;
   if (to === 'bool') return (word & MAGNITUDE) === 0n ? 0n : 1n;
-  const [least, most] = RANGES[to];
-  const integral = f32ToI64Truncated(Number(word));
-  return wordOf(integral < least ? least : integral > most ? most : integral, to);
+  return saturatedWord(f32ToI64Truncated(Number(word)), to);
 }
 
 function castInteger(value: bigint, to: Dtype): bigint {

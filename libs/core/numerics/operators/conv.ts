@@ -1,9 +1,9 @@
 import { attribute, checkedAttribute, checkForm, expect, operand } from '../checks.js';
 import type { Descriptor } from '../descriptor.js';
 import { F32_ZERO, f32Add } from '../float32.js';
-import type { OperandElement, Operator, StepAt } from '../operator.js';
+import type { Operator } from '../operator.js';
 import { blockSteps, foldInto, multiplyInto, stageAt, totalOf, type Blocks } from '../reduction.js';
-import { coordinatesOf, sameDims } from '../shapes.js';
+import { coordinatesOf, elementCount, sameDims } from '../shapes.js';
 import { tapOffset, windowOutput, type Window } from '../window.js';
 
 export interface ConvAttributes extends Omit<Window, 'kernel'> {
@@ -20,9 +20,10 @@ export function convAttributes({ strides, pads, dilations, groups, block }: Conv
 
 const [INPUT, WEIGHTS, BIAS] = [0, 1, 2];
 
-function windowOf(d: Descriptor): Window {
+/** Attributes 0 to 8 and the weights' shape; integer convolutions have them in the same place. */
+function windowOf(d: Descriptor, weightsSlot: number): Window {
   const a = (at: number): number => attribute(d, at);
-  const [, , kernelHeight, kernelWidth] = operand(d, WEIGHTS).dims;
+  const [, , kernelHeight, kernelWidth] = operand(d, weightsSlot).dims;
   return { kernel: [kernelHeight!, kernelWidth!], strides: [a(0), a(1)], pads: [a(2), a(3), a(4), a(5)], dilations: [a(6), a(7)] };
 }
 
@@ -43,15 +44,8 @@ export const conv: Operator = {
 
   check(d) {
     checkForm(d, { operands: [2, 3], attributes: COUNT, dtype: 'float32' });
-    const [input, weights] = [operand(d, INPUT).dims, operand(d, WEIGHTS).dims];
-    expect(input.length === 4 && weights.length === 4, 'input and weights have four dimensions');
-    for (let at = 0; at < COUNT; at++) checkedAttribute(d, at, at >= 2 && at <= 5 ? 0 : 1);
-    const groups = groupsOf(d);
-    expect(weights[0]! % groups === 0 && input[1] === weights[1]! * groups, 'channels do not fit the groups');
-    expect(blocksOf(d).length >= 1, 'weights are empty');
-    const [height, width] = windowOutput(input[2]!, input[3]!, windowOf(d));
-    expect(sameDims(d.output.dims, [input[0]!, weights[0]!, height, width]), 'output has another shape than the convolution');
-    expect(d.operands.length === 2 || sameDims(operand(d, BIAS).dims, [weights[0]!]), 'bias does not have one element per filter');
+    checkConvolution(d, WEIGHTS);
+    expect(d.operands.length === 2 || sameDims(operand(d, BIAS).dims, [d.output.dims[1]!]), 'bias does not have one element per filter');
   },
 
   steps: (d) => blockSteps(blocksOf(d)) + (d.operands.length - BIAS),
@@ -59,7 +53,9 @@ export const conv: Operator = {
   operands(d, at) {
     const stage = stageAt(blocksOf(d), at.step);
     if (stage === 'done') return [{ slot: BIAS, element: coordinatesOf(at.element, d.output.dims)[1]! }];
-    return 'fold' in stage ? [] : productOperands(d, at, stage.product);
+    if ('fold' in stage) return [];
+    const { input, weight } = placesOf(d, WEIGHTS, { element: at.element, product: stage.product });
+    return [...(input === undefined ? [] : [{ slot: INPUT, element: input }]), { slot: WEIGHTS, element: weight }];
   },
 
   apply(d, at, state, words) {
@@ -71,16 +67,28 @@ export const conv: Operator = {
   },
 };
 
-/** The input element (left out in the padding) and the weight of product k. */
-function productOperands(d: Descriptor, { element }: StepAt, k: number): OperandElement[] {
+/** Throws RangeError unless input (operand 0), weights, attributes and output fit together. */
+export function checkConvolution(d: Descriptor, weightsSlot: number): void {
+  const [input, weights] = [operand(d, INPUT).dims, operand(d, weightsSlot).dims];
+  expect(input.length === 4 && weights.length === 4, 'input and weights have four dimensions');
+  for (let at = 0; at < d.attributes.length; at++) checkedAttribute(d, at, at >= 2 && at <= 5 ? 0 : 1);
+  const groups = groupsOf(d);
+  expect(weights[0]! % groups === 0 && input[1] === weights[1]! * groups, 'channels do not fit the groups');
+  expect(elementCount(weights.slice(1)) >= 1, 'weights are empty');
+  const [height, width] = windowOutput(input[2]!, input[3]!, windowOf(d, weightsSlot));
+  expect(sameDims(d.output.dims, [input[0]!, weights[0]!, height, width]), 'output has another shape than the convolution');
+}
+
+/** Indices of the input element (undefined in the padding) and of the weight that one product of an output element takes. */
+export function placesOf(d: Descriptor, weightsSlot: number, { element, product }: { element: number; product: number }): { input: number | undefined; weight: number } {
   const [, inputChannels, height, width] = operand(d, INPUT).dims as [number, number, number, number];
-  const [filters, channels, kernelHeight, kernelWidth] = operand(d, WEIGHTS).dims as [number, number, number, number];
+  const [filters, channels, kernelHeight, kernelWidth] = operand(d, weightsSlot).dims as [number, number, number, number];
   const [image, filter, y, x] = coordinatesOf(element, d.output.dims) as [number, number, number, number];
-  const [channel, ky, kx] = coordinatesOf(k, [channels, kernelHeight, kernelWidth]) as [number, number, number];
-  const weight = { slot: WEIGHTS, element: filter * channels * kernelHeight * kernelWidth + k };
-  const offset = tapOffset(windowOf(d), [height, width], { y, x, ky, kx });
-  if (offset === undefined) return [weight];
+  const [channel, ky, kx] = coordinatesOf(product, [channels, kernelHeight, kernelWidth]) as [number, number, number];
+  const weight = filter * channels * kernelHeight * kernelWidth + product;
+  const offset = tapOffset(windowOf(d, weightsSlot), [height, width], { y, x, ky, kx });
+  if (offset === undefined) return { input: undefined, weight };
   const group = Math.floor(filter / (filters / groupsOf(d)));
   const plane = image * inputChannels + group * channels + channel;
-  return [{ slot: INPUT, element: plane * height * width + offset }, weight];
+  return { input: plane * height * width + offset, weight };
 }
