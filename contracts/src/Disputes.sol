@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
@@ -18,12 +19,25 @@ import {Choice, Claim, Game, Model, Proof, Request} from "./types/Types.sol";
 /// @title Disputes. Documented in IDisputes.
 contract Disputes is IDisputes, EIP712 {
     using Games for Game;
+    using Games for bytes32[8];
     using Moves for Game;
     using Messages for Claim;
     using Messages for Request;
 
     bytes32 private constant SETTLED = bytes32(uint256(1));
     uint256 private constant BASIS_POINTS = 10_000;
+    /// WHY half: what a liar that convicts itself cannot get back is at least as much as what it can (ADR 35).
+    uint256 private constant MAX_BOUNTY_BPS = 5_000;
+    uint256 private constant MIN_EXTENSION = 5 seconds;
+    uint256 private constant MAX_CLOCK = 30 days;
+    uint256 private constant MAX_PAYOUT_DELAY = 7 days;
+    uint256 private constant MAX_PAUSE = 7 days;
+
+    /// `used` counts the seconds of all pauses, up to `until`.
+    struct Pause {
+        uint64 until;
+        uint64 used;
+    }
 
     IVault public immutable VAULT;
     IStepVerifier public immutable STEP_VERIFIER;
@@ -33,22 +47,34 @@ contract Disputes is IDisputes, EIP712 {
     uint32 private immutable CLOCK;
     uint32 private immutable EXTENSION;
     uint32 private immutable PAYOUT_DELAY;
+    uint32 private immutable PAUSE_LIMIT;
+    address public immutable GUARDIAN;
 
+    /// Whose move is being relayed.
+    address private transient _relayed;
+    Pause private _pause;
     mapping(bytes32 gameId => bytes32) public override stateOf;
     mapping(bytes32 claimDigest => bool) public override overturned;
     mapping(bytes32 claimDigest => uint256) public override owed;
 
-    constructor(IVault vault, IStepVerifier stepVerifier, Parameters memory p) EIP712("Assay", "1") {
-        require(p.bountyBps <= BASIS_POINTS && p.extension > 0 && p.extension <= p.clock, BadParameters());
+    constructor(IVault vault, IStepVerifier stepVerifier, address guardian, Parameters memory p) EIP712("Assay", "1") {
+        require(
+            p.bountyBps <= MAX_BOUNTY_BPS && _bounty(p.penalty, p.bountyBps) >= p.bond && p.extension >= MIN_EXTENSION
+                && p.extension <= p.clock && p.clock <= MAX_CLOCK && p.payoutDelay <= MAX_PAYOUT_DELAY
+                && p.pauseLimit <= MAX_PAUSE,
+            BadParameters()
+        );
 
         VAULT = vault;
         STEP_VERIFIER = stepVerifier;
+        GUARDIAN = guardian;
         BOND = p.bond;
         PENALTY = p.penalty;
         BOUNTY_BPS = p.bountyBps;
         CLOCK = p.clock;
         EXTENSION = p.extension;
         PAYOUT_DELAY = p.payoutDelay;
+        PAUSE_LIMIT = p.pauseLimit;
     }
 
     // Challenger, executor in turn
@@ -58,97 +84,137 @@ contract Disputes is IDisputes, EIP712 {
         external
         returns (bytes32 gameId)
     {
-        bytes32 digest = claimDigest(claim);
-        gameId = Games.idOf(digest, msg.sender);
-        require(stateOf[gameId] == 0, GameExists(gameId));
+        bytes32 digest;
+        (gameId, digest) = _newId(claim, _sender());
         Faults.requireModel(claim.modelId, model);
-        require(_isSignedBy(claim.executor, digest, signature), BadSignature());
+        _requireSigned(claim.executor, digest, signature);
 
-        Game memory game = _newGame(claim, digest, model.valueCount);
-        stateOf[gameId] = game.hash();
+        Game memory game = _newGame(claim, digest, _sender());
+        game.phase = Games.TRACE;
+        game.executorTurn = true;
+        game.executorClock = CLOCK;
+        game.challengerClock = CLOCK;
+        game.valueCount = model.valueCount;
+        game.depth = uint8(FanOut.depthFor(model.valueCount));
 
-        emit Opened(gameId, digest, claim.executor, msg.sender, claim, game);
+        emit Opened(gameId, digest, claim.executor, game.challenger, claim, _store(gameId, game));
 
-        VAULT.lockBond(msg.sender, BOND);
+        VAULT.lockBond(game.challenger, BOND);
     }
 
     /// @inheritdoc IDisputes
-    function revealTrace(Game calldata given, bytes32[] calldata nodes, bytes32[] calldata outputSiblings) external {
+    function revealTrace(bytes32[8] calldata given, bytes32[] calldata nodes, bytes32[] calldata outputSiblings) external {
         Game memory game;
         bytes32 id = _begin(game, given, true);
         require(game.phase == Games.TRACE, WrongPhase(game.phase));
 
         game.revealTrace(nodes, outputSiblings);
-        stateOf[id] = game.hash();
-
-        game.emitRevealed(id, nodes);
+        _store(id, game).emitRevealed(id, nodes);
     }
 
     /// @inheritdoc IDisputes
-    function revealTensor(Game calldata given, bytes32 dataRoot, bytes32 header, bytes32[] calldata nodes) external {
+    function revealTensor(bytes32[8] calldata given, bytes32 dataRoot, bytes32 header, bytes32[] calldata nodes) external {
         Game memory game;
         bytes32 id = _begin(game, given, true);
         require(game.phase == Games.TENSOR, WrongPhase(game.phase));
 
         game.revealTensor(dataRoot, header, nodes);
-        stateOf[id] = game.hash();
-
-        game.emitRevealed(id, nodes);
+        _store(id, game).emitRevealed(id, nodes);
     }
 
     /// @inheritdoc IDisputes
-    function revealSteps(Game calldata given, uint64 stepCount, bytes32[] calldata states) external {
+    function revealSteps(bytes32[8] calldata given, uint64 stepCount, bytes32[] calldata states) external {
         Game memory game;
         bytes32 id = _begin(game, given, true);
         require(game.phase == Games.STEPS, WrongPhase(game.phase));
 
         game.revealSteps(stepCount, states);
-        stateOf[id] = game.hash();
-
-        game.emitRevealed(id, states);
+        _store(id, game).emitRevealed(id, states);
     }
 
     /// @inheritdoc IDisputes
-    function choose(Game calldata given, Choice calldata choice) external {
+    function choose(bytes32[8] calldata given, Choice calldata choice) external {
         Game memory game;
         bytes32 id = _begin(game, given, false);
         require(game.phase != Games.STEPS, WrongPhase(game.phase));
 
         game.choose(choice);
-        stateOf[id] = game.hash();
-
-        game.emitChosen(id);
+        _store(id, game).emitChosen(id);
     }
 
     /// @inheritdoc IDisputes
-    function chooseSegment(Game calldata given, Choice calldata before, Choice calldata last) external {
+    function chooseSegment(bytes32[8] calldata given, Choice calldata before, Choice calldata last) external {
         Game memory game;
         bytes32 id = _begin(game, given, false);
         require(game.phase == Games.STEPS, WrongPhase(game.phase));
 
         game.chooseSegment(before, last);
-        stateOf[id] = game.hash();
-
-        game.emitChosen(id);
+        _store(id, game).emitChosen(id);
     }
 
     /// @inheritdoc IDisputes
-    function prove(Game calldata given, Fault fault, Proof calldata proof) external {
+    function prove(bytes32[8] calldata given, Fault fault, Proof calldata proof) external {
         Game memory game;
         bytes32 id = _begin(game, given, false);
         require(claimDigest(proof.claim) == game.claim, WrongClaim());
 
         (uint64 expected, uint64 revealed) = _requireFault(game, fault, proof);
         game.end(Games.EXECUTOR_LOST);
-        stateOf[id] = game.hash();
 
-        emit Ended(id, fault, expected, revealed, game);
+        emit Ended(id, fault, expected, revealed, _store(id, game));
     }
 
     // Anyone
 
     /// @inheritdoc IDisputes
-    function expire(Game calldata given) external {
+    function relay(address player, bytes32 gameId, bytes32 state, bytes calldata move, bytes calldata signature)
+        external
+    {
+        require(stateOf[gameId] == state, WrongState(gameId));
+        _requireSigned(player, _hashTypedDataV4(Messages.hashMove(gameId, state, move)), signature);
+
+        // SAFETY: this contract's own functions only, and of those only moves ask who is relayed; calls to other
+        // contracts on the way are to the vault and the step verifier, or static.
+        _relayed = player;
+        Address.functionDelegateCall(address(this), move);
+        _relayed = address(0);
+    }
+
+    /// @inheritdoc IDisputes
+    function convictEquivocation(
+        Claim calldata claim,
+        bytes calldata signature,
+        Claim calldata other,
+        bytes calldata otherSignature
+    ) external returns (bytes32 gameId) {
+        bytes32 digest = claimDigest(claim);
+        bytes32 otherDigest = claimDigest(other);
+        uint256 stakes = uint256(claim.fee) + claim.insuredValue;
+        uint256 otherStakes = uint256(other.fee) + other.insuredValue;
+        require(claim.jobId == other.jobId && claim.executor == other.executor, NoFault());
+        require(stakes > otherStakes || (stakes == otherStakes && digest > otherDigest), NoFault());
+        _requireSigned(other.executor, otherDigest, otherSignature);
+
+        return _convict(claim, signature, Fault.Equivocation);
+    }
+
+    /// @inheritdoc IDisputes
+    function convictContradiction(Claim calldata claim, bytes calldata signature, Request calldata request)
+        external
+        returns (bytes32 gameId)
+    {
+        require(jobId(request) == claim.jobId, WrongRequest());
+        require(
+            claim.modelId != request.modelId || claim.inputRoot != request.inputRoot || claim.fee > request.maxFee
+                || claim.insuredValue != request.insuredValue,
+            NoFault()
+        );
+
+        return _convict(claim, signature, Fault.Contradiction);
+    }
+
+    /// @inheritdoc IDisputes
+    function expire(bytes32[8] calldata given) external {
         Game memory game;
         bytes32 id = _load(game, given);
         require(!game.ended(), WrongPhase(game.phase));
@@ -156,19 +222,19 @@ contract Disputes is IDisputes, EIP712 {
         require(block.timestamp > deadline, ClockRunning(deadline));
 
         game.end(game.executorTurn ? Games.EXECUTOR_LOST : Games.CHALLENGER_LOST);
-        stateOf[id] = game.hash();
 
-        emit Ended(id, Fault.Silence, 0, 0, game);
+        emit Ended(id, Fault.Silence, 0, 0, _store(id, game));
     }
 
     /// @inheritdoc IDisputes
-    function settle(Game calldata given, Claim calldata claim, Request calldata request) external {
-        require(stateOf[Games.idOf(given.claim, given.challenger)] != SETTLED, AlreadySettled());
+    function settle(bytes32[8] calldata given, Claim calldata claim, Request calldata request) external {
         Game memory game;
-        bytes32 id = _load(game, given);
+        bytes32 word = game.load(given);
+        bytes32 id = Games.idOf(game.claim, game.challenger);
+        require(stateOf[id] != SETTLED, AlreadySettled());
+        require(stateOf[id] == word, WrongState(id));
         require(game.ended(), WrongPhase(game.phase));
-        uint64 payableAt = game.movedAt + PAYOUT_DELAY;
-        require(block.timestamp >= payableAt, PayoutPending(payableAt));
+        _requirePayable(game.movedAt + PAYOUT_DELAY);
         require(claimDigest(claim) == game.claim, WrongClaim());
 
         stateOf[id] = SETTLED;
@@ -177,13 +243,17 @@ contract Disputes is IDisputes, EIP712 {
             emit Settled(id, game.claim, 0, 0, 0);
             VAULT.releaseBond(game.executor, BOND);
         } else {
-            VAULT.releaseBond(game.challenger, BOND);
-            _settleFault(game, id, claim, request);
+            // A game that evidence alone decided has no model and had no bond.
+            bool played = game.valueCount > 0;
+            if (played) VAULT.releaseBond(game.challenger, BOND);
+            if (!overturned[game.claim]) _overturn(game, id, claim, request);
+            else _payLaterWinner(game, id, played ? BOND : 0);
         }
     }
 
     /// @inheritdoc IDisputes
     function compensate(Claim calldata claim, Request calldata request) external {
+        _requirePayable(0);
         bytes32 digest = claimDigest(claim);
         uint256 amount = owed[digest];
         require(amount > 0, NothingOwed(digest));
@@ -193,11 +263,42 @@ contract Disputes is IDisputes, EIP712 {
         _compensate(digest, claim, request, amount);
     }
 
+    // Guardian
+
+    /// @inheritdoc IDisputes
+    function pausePayouts(uint32 duration) external {
+        require(msg.sender == GUARDIAN, NotGuardian(msg.sender));
+        uint64 left = PAUSE_LIMIT - _pause.used;
+        require(duration <= left, PauseLimitReached(duration, left));
+
+        _pause.used += duration;
+        _pause.until = uint64(Math.max(block.timestamp, _pause.until)) + duration;
+
+        emit PayoutsPaused(_pause.until);
+    }
+
+    /// @inheritdoc IDisputes
+    function resumePayouts() external {
+        require(msg.sender == GUARDIAN, NotGuardian(msg.sender));
+        uint64 time = uint64(block.timestamp);
+        if (_pause.until <= time) return;
+
+        _pause.used -= _pause.until - time;
+        _pause.until = time;
+
+        emit PayoutsPaused(time);
+    }
+
     // Views
 
     /// @inheritdoc IDisputes
+    function pausedUntil() external view returns (uint64) {
+        return _pause.until;
+    }
+
+    /// @inheritdoc IDisputes
     function parameters() external view returns (Parameters memory) {
-        return Parameters(BOND, PENALTY, BOUNTY_BPS, CLOCK, EXTENSION, PAYOUT_DELAY);
+        return Parameters(BOND, PENALTY, BOUNTY_BPS, CLOCK, EXTENSION, PAYOUT_DELAY, PAUSE_LIMIT);
     }
 
     /// @inheritdoc IDisputes
@@ -212,42 +313,68 @@ contract Disputes is IDisputes, EIP712 {
 
     // Moves
 
-    function _newGame(Claim calldata claim, bytes32 digest, uint32 valueCount) private view returns (Game memory game) {
-        game.claim = digest;
-        game.executor = claim.executor;
-        game.challenger = msg.sender;
-        game.phase = Games.TRACE;
-        game.executorTurn = true;
-        game.movedAt = uint64(block.timestamp);
-        game.executorClock = CLOCK;
-        game.challengerClock = CLOCK;
-        game.outputRoot = claim.outputRoot;
-        game.valueCount = valueCount;
-        game.depth = uint8(FanOut.depthFor(valueCount));
+    function _sender() private view returns (address) {
+        return _relayed == address(0) ? msg.sender : _relayed;
     }
 
-    /// An executor with a plain key stays bound by its signature whatever code its account gets later (EIP-7702); a
+    /// Id of a game that is not there yet.
+    function _newId(Claim calldata claim, address challenger) private view returns (bytes32 gameId, bytes32 digest) {
+        digest = claimDigest(claim);
+        gameId = Games.idOf(digest, challenger);
+        require(stateOf[gameId] == 0, GameExists(gameId));
+    }
+
+    /// Players and claim of a game, and the time.
+    function _newGame(Claim calldata claim, bytes32 digest, address challenger) private view returns (Game memory game) {
+        game.claim = digest;
+        game.executor = claim.executor;
+        game.challenger = challenger;
+        game.movedAt = uint64(block.timestamp);
+        game.outputRoot = claim.outputRoot;
+    }
+
+    function _store(bytes32 id, Game memory game) private returns (bytes32[8] memory words) {
+        words = game.pack();
+        stateOf[id] = words.hash();
+    }
+
+    /// A game that begins and ends here, lost by the executor.
+    function _convict(Claim calldata claim, bytes calldata signature, Fault fault) private returns (bytes32 gameId) {
+        bytes32 digest;
+        (gameId, digest) = _newId(claim, msg.sender);
+        require(!overturned[digest], AlreadyOverturned(digest));
+        _requireSigned(claim.executor, digest, signature);
+
+        Game memory game = _newGame(claim, digest, msg.sender);
+        game.phase = Games.EXECUTOR_LOST;
+        bytes32[8] memory words = _store(gameId, game);
+
+        emit Opened(gameId, digest, claim.executor, msg.sender, claim, words);
+        emit Ended(gameId, fault, 0, 0, words);
+    }
+
+    /// Who has a plain key stays bound by its signature whatever code its account gets later (EIP-7702); a
     /// contract's signature is worth what the contract says now (ERC-1271).
-    function _isSignedBy(address executor, bytes32 digest, bytes calldata signature) private view returns (bool) {
+    function _requireSigned(address by, bytes32 digest, bytes calldata signature) private view {
         (address signer, ECDSA.RecoverError failure,) = ECDSA.tryRecoverCalldata(digest, signature);
-        if (failure == ECDSA.RecoverError.NoError && signer == executor) return true;
-        return SignatureChecker.isValidERC1271SignatureNowCalldata(executor, digest, signature);
+        if (failure == ECDSA.RecoverError.NoError && signer == by) return;
+        require(SignatureChecker.isValidERC1271SignatureNowCalldata(by, digest, signature), BadSignature());
     }
 
     /// Fills `game` with the one given, which must be the one stored.
-    /// WHY not returned: a returned struct is allocated and zeroed once more at every level.
-    function _load(Game memory game, Game calldata given) private view returns (bytes32 id) {
-        game.load(given);
+    function _load(Game memory game, bytes32[8] calldata given) private view returns (bytes32 id) {
+        bytes32 word = game.load(given);
         id = Games.idOf(game.claim, game.challenger);
-        require(stateOf[id] == game.hash(), WrongState(id));
+        require(stateOf[id] == word, WrongState(id));
     }
 
-    /// Loads a game for a move by the caller and starts the other side's clock.
-    function _begin(Game memory game, Game calldata given, bool byExecutor) private view returns (bytes32 id) {
+    /// Loads a game for a move by the caller, or by whom it is relayed for, and starts the other side's clock.
+    function _begin(Game memory game, bytes32[8] calldata given, bool byExecutor) private view returns (bytes32 id) {
         id = _load(game, given);
         require(!game.ended(), WrongPhase(game.phase));
         address player = byExecutor ? game.executor : game.challenger;
-        require(game.executorTurn == byExecutor && msg.sender == player, NotYourTurn(msg.sender));
+        bool players = msg.sender == player || _relayed == player;
+        require(players && game.executorTurn == byExecutor, NotYourTurn(msg.sender));
 
         game.pass(EXTENSION);
     }
@@ -268,20 +395,30 @@ contract Disputes is IDisputes, EIP712 {
 
     // Money
 
-    /// Slashes for the first settled game of a claim; a later one's winner has its bond back, no more and no less,
-    /// in whatever order the transactions came.
-    function _settleFault(Game memory game, bytes32 id, Claim calldata claim, Request calldata request) private {
-        if (overturned[game.claim]) {
-            emit Settled(id, game.claim, 0, 0, 0);
-            return;
-        }
+    function _requirePayable(uint64 payableAt) private view {
+        payableAt = uint64(Math.max(payableAt, _pause.until));
+        require(block.timestamp >= payableAt, PayoutPending(payableAt));
+    }
+
+    /// The claim's slash has been taken. Whoever wins another game has what that cost, so that a liar's own straw man
+    /// that is settled first takes nothing from those who check.
+    function _payLaterWinner(Game memory game, bytes32 id, uint256 cost) private {
+        uint256 paid = VAULT.slash(game.executor, cost);
+
+        emit Settled(id, game.claim, paid, paid, 0);
+
+        VAULT.pay(game.challenger, paid);
+    }
+
+    /// Slashes for the first settled game of a claim.
+    function _overturn(Game memory game, bytes32 id, Claim calldata claim, Request calldata request) private {
         overturned[game.claim] = true;
 
         uint256 insured = uint256(claim.insuredValue) + claim.fee;
         uint256 slashed = VAULT.slash(game.executor, PENALTY + insured);
         // If the stake falls short: first the bounty, or nobody would prove anything against it; then the submitter.
         // The bounty is rounded down, in favour of the pool.
-        uint256 bounty = Math.min(slashed, uint256(PENALTY) * BOUNTY_BPS / BASIS_POINTS);
+        uint256 bounty = Math.min(slashed, _bounty(PENALTY, BOUNTY_BPS));
         uint256 compensation = Math.min(slashed - bounty, insured);
 
         emit Settled(id, game.claim, slashed, bounty, compensation);
@@ -298,5 +435,9 @@ contract Disputes is IDisputes, EIP712 {
         emit Compensated(digest, request.submitter, amount);
 
         VAULT.pay(request.submitter, amount);
+    }
+
+    function _bounty(uint256 penalty, uint256 bountyBps) private pure returns (uint256) {
+        return penalty * bountyBps / BASIS_POINTS;
     }
 }

@@ -1,5 +1,6 @@
-import { decodeFunctionData, type Address, type Hex } from 'viem';
-import { disputesAbi, type Chain, type ChainEvent } from '#io/chain';
+import type { Address, Hex } from 'viem';
+import { PHASE, unpackGame } from '#core/dispute';
+import { disputeCall, type Chain, type ChainEvent } from '#io/chain';
 import type { Root } from '#core/hashing';
 import { AssayError } from '#core/protocol';
 import { finalStepOf, type FinalStep } from './final-step.js';
@@ -27,9 +28,7 @@ export interface Settlement {
 }
 
 /** Names of the contract's Fault enum. */
-const FAULT_NAMES = ['none', 'trace padding', 'outputs', 'header', 'tensor padding', 'step count', 'step', 'silence'] as const;
-const EXECUTOR_LOST = 4;
-const CHALLENGER_LOST = 5;
+const FAULT_NAMES = ['none', 'trace padding', 'outputs', 'header', 'tensor padding', 'step count', 'step', 'silence', 'equivocation', 'contradiction'] as const;
 
 /** A dispute as the chain's own events and transactions tell it. */
 export interface DisputeRecord {
@@ -92,7 +91,9 @@ async function recordOf(chain: Chain, events: readonly DisputeEvent[]): Promise<
   if (!opened) throw new AssayError({ code: 'INVARIANT_BROKEN', message: 'a dispute without an opening' });
   const ended = events.findLast((e) => e.eventName === 'Ended');
   const moves = events.filter((e) => MOVES.has(e.eventName));
-  const transactions = await Promise.all(moves.map((move) => moveBehind(chain, move.transactionHash, opened.args)));
+  // WHY unique: evidence alone opens and ends a game in one transaction.
+  const hashes = [...new Set(moves.map((move) => move.transactionHash))];
+  const transactions = await Promise.all(hashes.map((hash) => moveBehind(chain, hash, opened.args)));
   const settlement = await settlementOf(chain, events);
   const answers = transactions.filter((t) => /^(reveal|choose)/.test(t.move));
   return {
@@ -116,14 +117,15 @@ async function recordOf(chain: Chain, events: readonly DisputeEvent[]): Promise<
 const isProof = (transactions: readonly DisputeTransaction[]) => transactions.at(-1)?.move === 'prove';
 
 function stateOf(ended: Ended | undefined): DisputeRecord['state'] {
-  if (ended?.args.game.phase === EXECUTOR_LOST) return 'executor lost';
-  return ended?.args.game.phase === CHALLENGER_LOST ? 'challenger lost' : 'open';
+  const phase = ended && unpackGame(ended.args.game).phase;
+  if (phase === PHASE.executorLost) return 'executor lost';
+  return phase === PHASE.challengerLost ? 'challenger lost' : 'open';
 }
 
 /** The transaction behind an event of a dispute, as one of its moves. */
 export async function moveBehind(chain: Chain, hash: Hex, players: { executor: Address; challenger: Address }): Promise<DisputeTransaction> {
   const [transaction, receipt] = await Promise.all([chain.client.getTransaction({ hash }), chain.client.getTransactionReceipt({ hash })]);
-  const { functionName } = decodeFunctionData({ abi: disputesAbi, data: transaction.input });
+  const { functionName } = disputeCall(transaction.input);
   return {
     move: functionName,
     by: playerOf(transaction.from, players),

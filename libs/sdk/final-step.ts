@@ -1,13 +1,12 @@
-import { decodeFunctionData, hexToBytes, type Hex } from 'viem';
+import { hexToBytes, type Hex } from 'viem';
+import { PHASE, stateBefore as agreedState, unpackGame, type Game } from '#core/dispute';
 import { DTYPES, elementWord, type Dtype } from '#core/hashing';
 import { decodeDescriptor, operatorByCode, type Descriptor, type StepAt } from '#core/numerics';
-import { disputesAbi } from '#io/chain';
+import { disputeCall, type ProofArgs } from '#io/chain';
 import { readState, readWord, type Reading } from './word.js';
 
 const STEP_FAULT = 6;
-const IN_TENSOR = 2;
 const CHUNK = 32;
-const STATES_PER_WORD = 4;
 
 export interface FinalOperand extends Reading {
   /** Which of the operator's operands, and which element of it. */
@@ -39,15 +38,13 @@ interface Verdict {
   readonly revealed: bigint;
 }
 
-type ProveCall = Extract<ReturnType<typeof decodeFunctionData<typeof disputesAbi>>, { functionName: 'prove' }>;
-type Proof = ProveCall['args'][2];
-type Game = ProveCall['args'][0];
 
 /** undefined if the fault proven was not a micro-step. */
 export function finalStepOf(calldata: Hex, verdict: Verdict): FinalStep | undefined {
-  const call = decodeFunctionData({ abi: disputesAbi, data: calldata });
+  const call = disputeCall(calldata);
   if (call.functionName !== 'prove' || verdict.fault !== STEP_FAULT) return undefined;
-  const [game, , proof] = call.args;
+  const [words, , proof] = call.args;
+  const game = unpackGame(words);
   const descriptor = decodeDescriptor(proof.descriptor);
   const operator = operatorByCode(descriptor.op);
   const at = stepOf(game, proof, descriptor);
@@ -66,18 +63,15 @@ export function finalStepOf(calldata: Hex, verdict: Verdict): FinalStep | undefi
 }
 
 /** In phase tensor the last choice is the element and its operator takes one step; in phase steps it is the state after the step. */
-function stepOf(game: Game, { last }: Proof, { output }: Descriptor): StepAt {
-  if (game.phase !== IN_TENSOR) return { element: Number(game.element), step: Number(game.lowStep) + last.index };
+function stepOf(game: Game, { last }: ProofArgs, { output }: Descriptor): StepAt {
+  if (game.phase !== PHASE.tensor) return { element: Number(game.element), step: Number(game.lowStep) + last.index };
   // Chunks are revealed, so every level below the node is open.
   const chunk = Number(game.position) * 2 ** game.depth + last.index;
   return { element: chunk * (CHUNK / DTYPES[output.dtype].size) + last.lane, step: 0 };
 }
 
-function stateBefore(game: Game, { last, before }: Proof): bigint {
-  if (game.phase === IN_TENSOR) return 0n;
-  if (last.index === 0) return game.lowState;
-  const bytes = hexToBytes(before.node);
-  return new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(8 * ((last.index - 1) % STATES_PER_WORD));
+function stateBefore(game: Game, { last, before }: ProofArgs): bigint {
+  return game.phase === PHASE.tensor ? 0n : agreedState(game, before, last);
 }
 
 function operandOf(descriptor: Descriptor, { slot, element }: { slot: number; element: number }, chunk: Hex): FinalOperand {

@@ -1,7 +1,7 @@
 import { bytesToHex } from 'viem';
 import { MerkleTree, ZERO_ROOT } from '#core/hashing';
 import { encodeDescriptor } from '#core/numerics';
-import { FAULTS, modelOf, openedLevels, PHASE, revealedCount, strideOf, type Action, type Choice, type FaultName, type Position, type Proof } from '#core/dispute';
+import { FAULTS, modelOf, openedLevels, PHASE, revealedCount, statesSiblings, strideOf, type Action, type Choice, type FaultName, type Position, type Proof } from '#core/dispute';
 import type { Random } from '#testing';
 
 export type RandomMoves = (random: Random, position: Position) => Action;
@@ -33,7 +33,7 @@ function segment(random: Random, position: Position): Action {
 
 function state(words: readonly `0x${string}`[], index: number): Choice {
   const at = Math.floor(index / 4);
-  return { index, lane: 0, node: words[at]!, siblings: MerkleTree.of(words).siblings(at) };
+  return { index, lane: 0, node: words[at]!, siblings: statesSiblings(words, at) };
 }
 
 /** A well-formed accusation of something that is not there. */

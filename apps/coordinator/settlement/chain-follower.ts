@@ -1,3 +1,4 @@
+import { unpackGame } from '#core/dispute';
 import type { Chain, ChainEvent, EventPage } from '#io/chain';
 import type { Storage } from '#io/storage';
 import type { Logger } from '#platform';
@@ -82,7 +83,8 @@ export class ChainFollower {
       await storage.disputes.opened({ gameId, claimDigest: claim, challenger, now });
       log.info({ event: 'dispute.opened', gameId, claim, executor, challenger, block: event.blockNumber }, 'dispute opened');
     } else if (event.eventName === 'Ended') {
-      const { gameId, game } = event.args;
+      const { gameId } = event.args;
+      const game = unpackGame(event.args.game);
       const outcome = outcomeOf(game.phase);
       if (!outcome) return log.error({ event: 'dispute.phase', gameId, phase: game.phase }, 'a dispute ended in a phase that is no end');
       await storage.disputes.ended(gameId, outcome, now);

@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Choice, Claim, Game, Model, Proof, Request} from "../types/Types.sol";
+import {Choice, Claim, Model, Proof, Request} from "../types/Types.sol";
 
 /// The dispute game: one game is one claim and one challenger. See docs/protocol.md section 4.
+/// Where a game is passed or emitted it is the eight words of Games.pack.
 interface IDisputes {
     struct Parameters {
         uint128 bond;
         /// Taken from the executor's stake beside the insured value and the fee when it loses.
         uint128 penalty;
-        /// Challenger's share of the penalty, in basis points; the rest goes to the verification pool.
+        /// Challenger's share of the penalty, in basis points; the rest goes to the verification pool. At most half, so
+        /// that a liar that convicts itself loses at least half; no less than the bond, so that every winner is paid.
         uint16 bountyBps;
         /// Seconds each side has in all, and at least has for any one move.
         uint32 clock;
         uint32 extension;
         /// Seconds between the end of a game and its settlement.
         uint32 payoutDelay;
+        /// Seconds for which the guardian can hold settlements up, in all, ever.
+        uint32 pauseLimit;
     }
 
     enum Fault {
@@ -26,20 +30,28 @@ interface IDisputes {
         TensorPadding,
         StepCount,
         Step,
-        Silence
+        Silence,
+        /// Two claims of one executor for one job.
+        Equivocation,
+        /// A claim that is not what its request asked for.
+        Contradiction
     }
 
     /// Every event carries the whole state it leads to.
-    event Opened(bytes32 indexed gameId, bytes32 indexed claim, address indexed executor, address challenger, Claim claimed, Game game);
-    event Revealed(bytes32 indexed gameId, bytes32[] nodes, Game game);
-    event Chosen(bytes32 indexed gameId, Game game);
+    event Opened(bytes32 indexed gameId, bytes32 indexed claim, address indexed executor, address challenger, Claim claimed, bytes32[8] game);
+    event Revealed(bytes32 indexed gameId, bytes32[] nodes, bytes32[8] game);
+    event Chosen(bytes32 indexed gameId, bytes32[8] game);
     /// fault is what the contract found; expected and revealed are the words compared (zero where none were).
-    event Ended(bytes32 indexed gameId, Fault fault, uint64 expected, uint64 revealed, Game game);
+    event Ended(bytes32 indexed gameId, Fault fault, uint64 expected, uint64 revealed, bytes32[8] game);
+    /// For the first settlement of a claim: the slash and its parts. For a later winner: the bond's worth it gets.
     event Settled(bytes32 indexed gameId, bytes32 indexed claim, uint256 slashed, uint256 bounty, uint256 compensation);
     /// What a wronged submitter got: fee and insured value, as far as the executor's stake reached.
     event Compensated(bytes32 indexed claim, address indexed submitter, uint256 amount);
 
-    /// The parameters contradict each other (see Parameters).
+    /// The guardian held settlements up until then, or let them go on.
+    event PayoutsPaused(uint64 until);
+
+    /// The parameters contradict each other or are out of bounds (see Parameters).
     error BadParameters();
     /// A game between this challenger and this claim exists or existed.
     error GameExists(bytes32 gameId);
@@ -66,47 +78,76 @@ interface IDisputes {
     error PayoutPending(uint64 payableAt);
     error AlreadySettled();
     error NothingOwed(bytes32 claim);
+    error AlreadyOverturned(bytes32 claim);
+    error NotGuardian(address caller);
+    error PauseLimitReached(uint256 asked, uint256 left);
 
     // Challenger, executor in turn
 
     /// Locks the bond out of the caller's Vault balance; the caller is the challenger.
     function open(Claim calldata claim, bytes calldata signature, Model calldata model) external returns (bytes32 gameId);
     /// @param outputSiblings first reveal only: from leaf valueCount−1 up to the revealed node above it; else empty
-    function revealTrace(Game calldata game, bytes32[] calldata nodes, bytes32[] calldata outputSiblings) external;
+    function revealTrace(bytes32[8] calldata game, bytes32[] calldata nodes, bytes32[] calldata outputSiblings) external;
     /// @param dataRoot first reveal of a tensor only, else zero
     /// @param header first reveal of a tensor only, else zero
-    function revealTensor(Game calldata game, bytes32 dataRoot, bytes32 header, bytes32[] calldata nodes) external;
+    function revealTensor(bytes32[8] calldata game, bytes32 dataRoot, bytes32 header, bytes32[] calldata nodes) external;
     /// @param stepCount first reveal of an element's states only, else zero
     /// @param states four to a word, big-endian, unused ones zero
-    function revealSteps(Game calldata game, uint64 stepCount, bytes32[] calldata states) external;
+    function revealSteps(bytes32[8] calldata game, uint64 stepCount, bytes32[] calldata states) external;
     /// Trace or tensor node, or (at chunk level of a tensor) an element.
-    function choose(Game calldata game, Choice calldata choice) external;
+    function choose(bytes32[8] calldata game, Choice calldata choice) external;
     /// A segment of micro-steps: `last` is its revealed last state and gives its index, `before` the state before its
     /// first step (siblings empty if the segment is the first).
-    function chooseSegment(Game calldata game, Choice calldata before, Choice calldata last) external;
+    function chooseSegment(bytes32[8] calldata game, Choice calldata before, Choice calldata last) external;
     /// The last choice and the proof of the fault named. Which faults can be proven when:
     /// TracePadding: phase trace, when leaves are revealed. Outputs: phase trace, after the first reveal.
     /// Header: phase tensor, after the first reveal. TensorPadding: phase tensor, when chunks are revealed.
     /// StepCount: phase steps, after any reveal. Step: phase steps, when single states are revealed; phase tensor, when
     /// chunks are revealed, if the operator takes one micro-step per element.
-    function prove(Game calldata game, Fault fault, Proof calldata proof) external;
+    function prove(bytes32[8] calldata game, Fault fault, Proof calldata proof) external;
 
     // Anyone
 
-    function expire(Game calldata game) external;
+    /// Makes a move in a player's name: `open`, a reveal, a choice or a proof.
+    /// @param player who signed it: a plain key, or a contract (ERC-1271)
+    /// @param gameId,state the game, and its stored word that the move answers (zero for `open`)
+    /// @param move calldata of the move as the player itself would send it
+    /// @param signature of Move(gameId, state, keccak256(move))
+    function relay(address player, bytes32 gameId, bytes32 state, bytes calldata move, bytes calldata signature) external;
+    /// Convicts an executor of two claims for one job. `claim` must be the one that counts for more (fee and insured
+    /// value; of equals the greater digest): so a pair is convicted once. Ends a game that is settled like any other; the
+    /// caller posts no bond.
+    function convictEquivocation(Claim calldata claim, bytes calldata signature, Claim calldata other, bytes calldata otherSignature)
+        external
+        returns (bytes32 gameId);
+    /// Convicts an executor of a claim whose job id is this request's, while model, input or insured value are not, or the
+    /// fee is above the highest allowed. The executor's signature over the job id is all it takes.
+    function convictContradiction(Claim calldata claim, bytes calldata signature, Request calldata request)
+        external
+        returns (bytes32 gameId);
+    function expire(bytes32[8] calldata game) external;
     /// @param request the claim's; with a zero submitter (nobody has it) what the submitter is owed waits for `compensate`
-    function settle(Game calldata game, Claim calldata claim, Request calldata request) external;
+    function settle(bytes32[8] calldata game, Claim calldata claim, Request calldata request) external;
     /// Pays a submitter what a settlement without its request left.
     function compensate(Claim calldata claim, Request calldata request) external;
 
+    // Guardian
+
+    /// Holds settlements up for `duration` seconds more. Moves, verdicts and clocks go on; who gets what stays as it is.
+    function pausePayouts(uint32 duration) external;
+    /// Ends a pause; the rest of it counts as not used.
+    function resumePayouts() external;
+
     // Views
 
-    /// keccak256(abi.encode(Game)); zero if there never was a game, one after settlement.
+    /// keccak256 of the game's eight words; zero if there never was a game, one after settlement.
     function stateOf(bytes32 gameId) external view returns (bytes32);
     /// True once a game that this claim's executor lost has been settled: its stake is slashed, and only once.
     function overturned(bytes32 claimDigest) external view returns (bool);
     /// What the submitter of an overturned claim has still to collect.
     function owed(bytes32 claimDigest) external view returns (uint256);
+    /// Nothing is settled before this time (seconds), nor before a game's own payout delay.
+    function pausedUntil() external view returns (uint64);
     function parameters() external view returns (Parameters memory);
     function claimDigest(Claim calldata claim) external view returns (bytes32);
     function jobId(Request calldata request) external view returns (bytes32);

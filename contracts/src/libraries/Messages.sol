@@ -12,11 +12,18 @@ library Messages {
         "Request(address submitter,bytes32 modelId,bytes32 inputRoot,uint128 maxFee,uint128 insuredValue,uint64 deadline,uint64 nonce,uint8 verification,uint8 redundancy)"
     );
 
+    /// A move signed by its player, for anybody to send: the game, the state it answers, and keccak256 of its calldata.
+    bytes32 internal constant MOVE_TYPE = keccak256("Move(bytes32 gameId,bytes32 state,bytes32 move)");
+
     function hash(Claim calldata claim) internal pure returns (bytes32) {
         return keccak256(abi.encode(CLAIM_TYPE, claim));
     }
 
     function hash(Request calldata request) internal pure returns (bytes32) {
         return keccak256(abi.encode(REQUEST_TYPE, request));
+    }
+
+    function hashMove(bytes32 gameId, bytes32 state, bytes calldata move) internal pure returns (bytes32) {
+        return keccak256(abi.encode(MOVE_TYPE, gameId, state, keccak256(move)));
     }
 }

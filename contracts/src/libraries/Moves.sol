@@ -7,6 +7,7 @@ import {FanOut} from "./FanOut.sol";
 import {Games} from "./Games.sol";
 import {Headers} from "./Headers.sol";
 import {Merkle} from "./Merkle.sol";
+import {States} from "./States.sol";
 
 /// What each move does to a game. Turn, clock and storage are the caller's business.
 library Moves {
@@ -37,7 +38,7 @@ library Moves {
         require(_rootOfLevel(game, nodes) == game.node, IDisputes.NotUnderNode());
     }
 
-    function revealSteps(Game memory game, uint64 stepCount, bytes32[] calldata states) internal view {
+    function revealSteps(Game memory game, uint64 stepCount, bytes32[] calldata states) internal pure {
         if (game.stepCount == 0) {
             require(stepCount > 0, IDisputes.OutOfRange(0, type(uint64).max));
             game.stepCount = stepCount;
@@ -50,7 +51,7 @@ library Moves {
         require(states.length == words, IDisputes.WrongNodeCount(words, states.length));
         _requireEnd(game, states[words - 1], (count - 1) % FanOut.PER_WORD);
 
-        game.node = Merkle.rootOf(states);
+        game.node = States.rootOf(states);
         game.depth = uint8(FanOut.depthFor(words));
     }
 
@@ -112,14 +113,17 @@ library Moves {
     /// The revealed states before and after the interval that `last` names.
     function chosenStates(Game memory game, Choice calldata before, Choice calldata last)
         internal
-        view
+        pure
         returns (uint64 low, uint64 high)
     {
         uint256 count = FanOut.stateCount(game.highStep - game.lowStep);
         require(last.index < count, IDisputes.OutOfRange(last.index, count));
 
         high = _stateAt(game, last, last.index);
-        low = last.index == 0 ? game.lowState : _stateAt(game, before, last.index - 1);
+        // A state in the same word as the one after it is shown with it.
+        if (last.index == 0) low = game.lowState;
+        else if (last.index % FanOut.PER_WORD > 0) low = _lane(last.node, (last.index - 1) % FanOut.PER_WORD);
+        else low = _stateAt(game, before, last.index - 1);
     }
 
     /// Merkle root of the nodes that one reveal opens.
@@ -168,11 +172,11 @@ library Moves {
         game.node = 0;
     }
 
-    function _stateAt(Game memory game, Choice calldata choice, uint256 index) private view returns (uint64) {
+    function _stateAt(Game memory game, Choice calldata choice, uint256 index) private pure returns (uint64) {
         require(choice.index == index, IDisputes.OutOfRange(choice.index, index));
         require(
             choice.siblings.length == game.depth
-                && Merkle.rootFromSiblings(choice.node, index / FanOut.PER_WORD, choice.siblings) == game.node,
+                && States.rootFromSiblings(choice.node, index / FanOut.PER_WORD, choice.siblings) == game.node,
             IDisputes.NotUnderNode()
         );
         return _lane(choice.node, index % FanOut.PER_WORD);

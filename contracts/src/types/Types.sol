@@ -36,7 +36,8 @@ struct Model {
     bytes32 profile;
 }
 
-/// A dispute, whole. On chain only keccak256(abi.encode(Game)) is stored. See docs/protocol.md section 4.
+/// A dispute, whole, as the rules work on it. Calldata and events have it in eight words, the chain stores their hash:
+/// Games.pack and docs/protocol.md section 4.
 struct Game {
     bytes32 claim;
     address executor;

@@ -49,7 +49,7 @@ contract ClocksTest is Table {
         vm.warp(block.timestamp + 120);
         uint64 deadline = uint64(block.timestamp);
         vm.expectRevert(abi.encodeWithSelector(IDisputes.ClockRunning.selector, deadline));
-        disputes.expire(game);
+        disputes.expire(words(game));
         uint256 before = vm.snapshotState();
         reveal(own);
         assertEq(game.executorClock, 0, "moved with nothing left");
@@ -59,7 +59,7 @@ contract ClocksTest is Table {
         bytes32[] memory nodes = new bytes32[](16);
         vm.prank(executor);
         vm.expectRevert(IDisputes.ClockExpired.selector);
-        disputes.revealTrace(game, nodes, nodes);
+        disputes.revealTrace(words(game), nodes, nodes);
     }
 
     function test_theSilentSideLoses() public {
@@ -71,7 +71,7 @@ contract ClocksTest is Table {
         assertEq(game.phase, 5, "the challenger was silent");
         assertEq(game.movedAt, block.timestamp, "since now");
         vm.expectRevert(abi.encodeWithSelector(IDisputes.WrongPhase.selector, 5));
-        disputes.expire(game);
+        disputes.expire(words(game));
     }
 
     function _move(ToyTrace.Run memory lying, ToyTrace.Run memory own) private {
@@ -89,7 +89,7 @@ contract ClocksTest is Table {
     }
 
     function _canExpire() private returns (bool) {
-        return _can(abi.encodeCall(disputes.expire, (game)), address(disputes));
+        return _can(abi.encodeCall(disputes.expire, (words(game))), address(disputes));
     }
 
     function tryReveal(ToyTrace.Run memory lying) external {

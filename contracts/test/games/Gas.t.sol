@@ -46,7 +46,7 @@ contract GasTest is Table {
         reveal(lying);
         (Choice memory before, Choice memory last) = differentStates(own);
         vm.prank(challenger);
-        disputes.chooseSegment(game, before, last);
+        disputes.chooseSegment(words(game), before, last);
         _note("chooseSegment", CHOOSE);
     }
 

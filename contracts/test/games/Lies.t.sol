@@ -84,7 +84,7 @@ contract LiesTest is Table {
         bytes32 root = _rootOf(nodes);
         vm.prank(executor);
         vm.expectRevert(IDisputes.NotUnderNode.selector);
-        disputes.revealTensor(game, root, lying.header, nodes);
+        disputes.revealTensor(words(game), root, lying.header, nodes);
         vm.warp(block.timestamp + 121);
         expire();
         assertEq(game.phase, 4, "it has no tree of that size to show: silence");

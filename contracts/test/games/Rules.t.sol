@@ -106,9 +106,9 @@ contract RulesTest is Table {
         game.executorClock += 1;
         vm.prank(executor);
         vm.expectRevert(abi.encodeWithSelector(IDisputes.WrongState.selector, id));
-        disputes.revealTrace(game, none, none);
+        disputes.revealTrace(words(game), none, none);
         vm.expectRevert(abi.encodeWithSelector(IDisputes.WrongState.selector, id));
-        disputes.expire(game);
+        disputes.expire(words(game));
     }
 
     function test_move_onlyByWhoseTurnItIs() public {
@@ -117,14 +117,14 @@ contract RulesTest is Table {
         Choice memory choice;
         vm.prank(stranger);
         vm.expectRevert(abi.encodeWithSelector(IDisputes.NotYourTurn.selector, stranger));
-        disputes.revealTrace(game, none, none);
+        disputes.revealTrace(words(game), none, none);
         vm.prank(challenger);
         vm.expectRevert(abi.encodeWithSelector(IDisputes.NotYourTurn.selector, challenger));
-        disputes.choose(game, choice);
+        disputes.choose(words(game), choice);
         reveal(own);
         vm.prank(executor);
         vm.expectRevert(abi.encodeWithSelector(IDisputes.NotYourTurn.selector, executor));
-        disputes.revealTrace(game, none, none);
+        disputes.revealTrace(words(game), none, none);
     }
 
     function test_move_onlyInItsPhase() public {
@@ -132,15 +132,15 @@ contract RulesTest is Table {
         open(own, challenger);
         vm.prank(executor);
         vm.expectRevert(abi.encodeWithSelector(IDisputes.WrongPhase.selector, 1));
-        disputes.revealTensor(game, 0, 0, none);
+        disputes.revealTensor(words(game), 0, 0, none);
         vm.prank(executor);
         vm.expectRevert(abi.encodeWithSelector(IDisputes.WrongPhase.selector, 1));
-        disputes.revealSteps(game, 1, none);
+        disputes.revealSteps(words(game), 1, none);
         reveal(own);
         Choice memory choice = pick(0, 0);
         vm.prank(challenger);
         vm.expectRevert(abi.encodeWithSelector(IDisputes.WrongPhase.selector, 1));
-        disputes.chooseSegment(game, choice, choice);
+        disputes.chooseSegment(words(game), choice, choice);
     }
 
     // Reveals
@@ -152,14 +152,14 @@ contract RulesTest is Table {
         nodes[12] = keccak256("another output");
         vm.prank(executor);
         vm.expectRevert(IDisputes.NotTheOutput.selector);
-        disputes.revealTrace(game, nodes, none);
+        disputes.revealTrace(words(game), nodes, none);
     }
 
     function test_reveal_asManyNodesAsTheRoundOpens() public {
         open(honest(small()), challenger);
         vm.prank(executor);
         vm.expectRevert(abi.encodeWithSelector(IDisputes.WrongNodeCount.selector, 16, 8));
-        disputes.revealTrace(game, new bytes32[](8), none);
+        disputes.revealTrace(words(game), new bytes32[](8), none);
     }
 
     function test_reveal_onlyWhatWasCommittedTo() public {
@@ -171,11 +171,11 @@ contract RulesTest is Table {
         bytes32 root = own.data.levels[2][0];
         vm.prank(executor);
         vm.expectRevert(IDisputes.NotUnderNode.selector);
-        disputes.revealTensor(game, root, ToyTrace.headerOf(22), chunks);
+        disputes.revealTensor(words(game), root, ToyTrace.headerOf(22), chunks);
         chunks[1] ^= bytes32(uint256(1));
         vm.prank(executor);
         vm.expectRevert(IDisputes.NotUnderNode.selector);
-        disputes.revealTensor(game, root, own.header, chunks);
+        disputes.revealTensor(words(game), root, own.header, chunks);
     }
 
     function test_revealTensor_refusesAHeaderNoTensorHas() public {
@@ -189,27 +189,27 @@ contract RulesTest is Table {
         chooseThis(pick(shape.opened, 0));
         vm.prank(executor);
         vm.expectRevert(abi.encodeWithSelector(IDisputes.BadHeader.selector, own.header));
-        disputes.revealTensor(game, root, own.header, none);
+        disputes.revealTensor(words(game), root, own.header, none);
     }
 
     function test_revealSteps_mustEndInTheElement() public {
         _playToSteps();
-        bytes32[] memory words = new bytes32[](2);
-        words[1] = bytes32(uint256(game.word ^ 1) << 192);
+        bytes32[] memory states = new bytes32[](2);
+        states[1] = bytes32(uint256(game.word ^ 1) << 192);
         vm.prank(executor);
         vm.expectRevert(abi.encodeWithSelector(IDisputes.ValueMismatch.selector, game.word, game.word ^ 1));
-        disputes.revealSteps(game, 5, words);
-        words[1] = bytes32((uint256(game.word) << 192) | 9);
+        disputes.revealSteps(words(game), 5, states);
+        states[1] = bytes32((uint256(game.word) << 192) | 9);
         vm.prank(executor);
         vm.expectRevert(abi.encodeWithSelector(IDisputes.ValueMismatch.selector, 0, 9));
-        disputes.revealSteps(game, 5, words);
+        disputes.revealSteps(words(game), 5, states);
     }
 
     function test_revealSteps_atLeastOne() public {
         _playToSteps();
         vm.prank(executor);
         vm.expectRevert(abi.encodeWithSelector(IDisputes.OutOfRange.selector, 0, type(uint64).max));
-        disputes.revealSteps(game, 0, none);
+        disputes.revealSteps(words(game), 0, none);
     }
 
     // Choices
@@ -222,11 +222,11 @@ contract RulesTest is Table {
         choice.index = 5;
         vm.prank(challenger);
         vm.expectRevert(IDisputes.NotUnderNode.selector);
-        disputes.choose(game, choice);
+        disputes.choose(words(game), choice);
         choice.index = 16;
         vm.prank(challenger);
         vm.expectRevert(abi.encodeWithSelector(IDisputes.OutOfRange.selector, 16, 16));
-        disputes.choose(game, choice);
+        disputes.choose(words(game), choice);
     }
 
     /// The outputs entry and the padding have no tensor to open.
@@ -238,7 +238,7 @@ contract RulesTest is Table {
             Choice memory choice = pick(i, 0);
             vm.prank(challenger);
             vm.expectRevert(abi.encodeWithSelector(IDisputes.OutOfRange.selector, i, 12));
-            disputes.choose(game, choice);
+            disputes.choose(words(game), choice);
         }
     }
 
@@ -251,11 +251,11 @@ contract RulesTest is Table {
         Choice memory choice = pick(2, 5);
         vm.prank(challenger);
         vm.expectRevert(abi.encodeWithSelector(IDisputes.OutOfRange.selector, 21, 21));
-        disputes.choose(game, choice);
+        disputes.choose(words(game), choice);
         choice.lane = 8;
         vm.prank(challenger);
         vm.expectRevert(abi.encodeWithSelector(IDisputes.OutOfRange.selector, 8, 8));
-        disputes.choose(game, choice);
+        disputes.choose(words(game), choice);
     }
 
     function test_prove_bindsClaimModelAndDescriptor() public {
@@ -273,15 +273,12 @@ contract RulesTest is Table {
         proof = stepProof(own);
         proof.descriptor[71] = 0x06;
         _expectRefused(proof, IDisputes.WrongDescriptor.selector);
-        proof = stepProof(own);
-        proof.before = proof.last;
-        _expectRefused(proof, IDisputes.OutOfRange.selector);
         _expectRefused(outputsProof(own), IDisputes.WrongDescriptor.selector);
 
         proof = stepProof(own);
         vm.prank(challenger);
         vm.expectRevert(IDisputes.NoFault.selector);
-        disputes.prove(game, IDisputes.Fault.StepCount, proof);
+        disputes.prove(words(game), IDisputes.Fault.StepCount, proof);
         prove(IDisputes.Fault.Step, stepProof(own));
     }
 
@@ -300,10 +297,15 @@ contract RulesTest is Table {
     // Parameters
 
     function test_parameters_withinBounds() public {
-        IDisputes.Parameters[3] memory bad = [parameters(), parameters(), parameters()];
-        bad[0].bountyBps = 10_001;
+        IDisputes.Parameters[7] memory bad;
+        for (uint256 i = 0; i < bad.length; i++) bad[i] = parameters();
+        bad[0].bountyBps = 5_001;
         bad[1].extension = 121;
-        bad[2].extension = 0;
+        bad[2].extension = 4;
+        bad[3].clock = 30 days + 1;
+        bad[4].payoutDelay = 7 days + 1;
+        bad[5].pauseLimit = 7 days + 1;
+        bad[6].bond = 10 ether + 1;
         for (uint256 i = 0; i < bad.length; i++) {
             vm.expectRevert(IDisputes.BadParameters.selector);
             newDisputes(bad[i]);
@@ -314,7 +316,7 @@ contract RulesTest is Table {
     function _expectRefused(Proof memory proof, bytes4 selector) private {
         vm.prank(challenger);
         vm.expectPartialRevert(selector);
-        disputes.prove(game, IDisputes.Fault.Step, proof);
+        disputes.prove(words(game), IDisputes.Fault.Step, proof);
     }
 
     function _playToSteps() private {

@@ -13,20 +13,20 @@ contract SettlementTest is Table {
         uint64 payableAt = game.movedAt + 2;
         vm.warp(payableAt - 1);
         vm.expectRevert(abi.encodeWithSelector(IDisputes.PayoutPending.selector, payableAt));
-        disputes.settle(game, claim, request);
+        disputes.settle(words(game), claim, request);
     }
 
     function test_settle_onlyEndedGames() public {
         open(honest(small()), challenger);
         vm.expectRevert(abi.encodeWithSelector(IDisputes.WrongPhase.selector, 1));
-        disputes.settle(game, claim, request);
+        disputes.settle(words(game), claim, request);
     }
 
     function test_settle_once() public {
         _convict(challenger);
         settle();
         vm.expectRevert(IDisputes.AlreadySettled.selector);
-        disputes.settle(game, claim, request);
+        disputes.settle(words(game), claim, request);
     }
 
     function test_settle_needsTheClaimAndTheRequest() public {
@@ -34,11 +34,11 @@ contract SettlementTest is Table {
         vm.warp(block.timestamp + 2);
         claim.fee += 1;
         vm.expectRevert(IDisputes.WrongClaim.selector);
-        disputes.settle(game, claim, request);
+        disputes.settle(words(game), claim, request);
         claim.fee -= 1;
         request.submitter = stranger;
         vm.expectRevert(IDisputes.WrongRequest.selector);
-        disputes.settle(game, claim, request);
+        disputes.settle(words(game), claim, request);
     }
 
     /// Nobody can win the claim's game again, nor the same game a second time.
@@ -62,17 +62,86 @@ contract SettlementTest is Table {
             _convict(rival);
             Game memory second = game;
             vm.warp(block.timestamp + 2);
-            disputes.settle(order == 0 ? first : second, claim, request);
-            disputes.settle(order == 0 ? second : first, claim, request);
+            disputes.settle(words(order == 0 ? first : second), claim, request);
+            disputes.settle(words(order == 0 ? second : first), claim, request);
 
             (address early, address late) = order == 0 ? (challenger, rival) : (rival, challenger);
             assertEq(vault.balanceOf(early), WEALTH + 10 ether, "the first settled has the bounty");
-            assertEq(vault.balanceOf(late), WEALTH, "the other its bond, no less");
-            assertEq(vault.stakeOf(executor).amount, STAKE - 51 ether, "slashed once");
+            assertEq(vault.balanceOf(late), WEALTH + 5 ether, "the other its bond and what its game cost");
+            assertEq(vault.stakeOf(executor).amount, STAKE - 56 ether, "slashed once, and a bond for the second game");
             assertEq(vault.balanceOf(submitter), WEALTH + 31 ether, "compensated once");
             assertConserved();
             vm.revertToState(before);
         }
+    }
+
+    /// A liar whose own straw man is settled first gets half the penalty back at most, and whoever checked is paid all the same.
+    function test_settle_aStrawManTakesNothingFromWhoChecks() public {
+        _convict(rival);
+        Game memory straw = game;
+        _convict(challenger);
+        vm.warp(block.timestamp + 2);
+        disputes.settle(words(straw), claim, request);
+        disputes.settle(words(game), claim, request);
+        assertEq(vault.balanceOf(challenger), WEALTH + 5 ether, "its cost is covered");
+        uint256 left = vault.balanceOf(rival) - WEALTH + vault.stakeOf(executor).amount;
+        assertEq(left, STAKE - 46 ether, "half the penalty, fee, insured value and a bond are gone for good");
+        assertConserved();
+    }
+
+    function test_pause_holdsPayoutsUpAndNothingElse() public {
+        _convict(challenger);
+        vm.prank(stranger);
+        vm.expectRevert(abi.encodeWithSelector(IDisputes.NotGuardian.selector, stranger));
+        disputes.pausePayouts(1);
+        vm.prank(guardian);
+        disputes.pausePayouts(40);
+        uint64 until = uint64(block.timestamp) + 40;
+        assertEq(disputes.pausedUntil(), until, "until then");
+        vm.warp(until - 1);
+        vm.expectRevert(abi.encodeWithSelector(IDisputes.PayoutPending.selector, until));
+        disputes.settle(words(game), claim, request);
+        Game memory waiting = game;
+        open(honest(small()), rival);
+        reveal(honest(small()));
+        vm.warp(block.timestamp + 121);
+        expire();
+        assertEq(game.phase, 5, "games go on, clocks too");
+        disputes.settle(words(waiting), claim, request);
+        assertConserved();
+    }
+
+    /// Both calls come from the guardian; nothing else it may do exists.
+    function test_pause_isBoundedInAll() public {
+        vm.prank(guardian);
+        disputes.pausePayouts(60);
+        vm.warp(block.timestamp + 10);
+        vm.prank(guardian);
+        disputes.resumePayouts();
+        assertEq(disputes.pausedUntil(), block.timestamp, "over");
+        vm.prank(guardian);
+        vm.expectRevert(abi.encodeWithSelector(IDisputes.PauseLimitReached.selector, 51, 50));
+        disputes.pausePayouts(51);
+        vm.prank(guardian);
+        disputes.pausePayouts(50);
+        vm.warp(block.timestamp + 1 days);
+        vm.prank(guardian);
+        vm.expectRevert(abi.encodeWithSelector(IDisputes.PauseLimitReached.selector, 1, 0));
+        disputes.pausePayouts(1);
+        vm.prank(stranger);
+        vm.expectRevert(abi.encodeWithSelector(IDisputes.NotGuardian.selector, stranger));
+        disputes.resumePayouts();
+    }
+
+    function test_pause_holdsCompensationUp() public {
+        _convict(challenger);
+        Request memory unknown;
+        vm.warp(block.timestamp + 2);
+        disputes.settle(words(game), claim, unknown);
+        vm.prank(guardian);
+        disputes.pausePayouts(10);
+        vm.expectRevert(abi.encodeWithSelector(IDisputes.PayoutPending.selector, block.timestamp + 10));
+        disputes.compensate(claim, request);
     }
 
     /// Nobody has the request: the verdict is carried out all the same, the submitter's money waits.
@@ -81,7 +150,7 @@ contract SettlementTest is Table {
         Request memory known = request;
         Request memory unknown;
         vm.warp(block.timestamp + 2);
-        disputes.settle(game, claim, unknown);
+        disputes.settle(words(game), claim, unknown);
         bytes32 digest = disputes.claimDigest(claim);
         assertEq(vault.balanceOf(challenger), WEALTH + 10 ether, "the challenger is paid");
         assertEq(disputes.owed(digest), 31 ether, "the submitter's part waits");

@@ -44,7 +44,7 @@ contract SlanderTest is Table {
         assertEq(game.phase, 3, "micro-steps at a stride");
         (Choice memory before, Choice memory last) = differentStates(own);
         vm.prank(challenger);
-        disputes.chooseSegment(game, before, last);
+        disputes.chooseSegment(words(game), before, last);
     }
 
     function _tryEveryFault(ToyTrace.Run memory own, uint256 seed) private {
@@ -59,7 +59,7 @@ contract SlanderTest is Table {
             }
             for (uint256 p = 0; p < 4; p++) {
                 vm.prank(challenger);
-                try disputes.prove(game, IDisputes.Fault(f), proofs[p]) {
+                try disputes.prove(words(game), IDisputes.Fault(f), proofs[p]) {
                     assertTrue(false, "an honest executor was convicted");
                 } catch {}
             }

@@ -124,7 +124,7 @@ contract Crowd is Table {
         Played memory its = played[which % played.length];
         vm.warp(block.timestamp + 2);
         Request memory unknown;
-        disputes.settle(its.game, its.claim, withRequest ? its.request : unknown);
+        disputes.settle(words(its.game), its.claim, withRequest ? its.request : unknown);
     }
 
     function compensate(uint256 which) external {

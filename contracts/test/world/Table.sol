@@ -3,8 +3,11 @@ pragma solidity 0.8.37;
 
 import {IDisputes} from "../../src/interfaces/IDisputes.sol";
 import {Choice, Claim, Game, Model, Opening, OutputOpening, Proof, Request} from "../../src/types/Types.sol";
+import {Games} from "../../src/libraries/Games.sol";
 import {FanOut} from "../../src/libraries/FanOut.sol";
 import {ToyTrace} from "./ToyTrace.sol";
+import {StatesTree} from "./StatesTree.sol";
+import {Words} from "./Words.sol";
 import {Tree} from "./Tree.sol";
 import {Vm} from "./Vm.sol";
 import {World} from "./World.sol";
@@ -63,6 +66,11 @@ abstract contract Table is World {
         return abi.encodePacked(r, s, v);
     }
 
+    /// A game as moves and events have it.
+    function words(Game memory g) internal pure returns (bytes32[8] memory) {
+        return Games.pack(g);
+    }
+
     // Moves, made as the game in play asks for
 
     function open(ToyTrace.Run memory r, address by) internal returns (bytes32 id) {
@@ -92,7 +100,7 @@ abstract contract Table is World {
         revealed = nodes;
         vm.recordLogs();
         vm.prank(game.executor);
-        disputes.revealTrace(game, nodes, path);
+        disputes.revealTrace(words(game), nodes, path);
         _read();
     }
 
@@ -104,17 +112,17 @@ abstract contract Table is World {
         revealed = nodes;
         vm.recordLogs();
         vm.prank(game.executor);
-        disputes.revealTensor(game, dataRoot, first ? r.header : bytes32(0), nodes);
+        disputes.revealTensor(words(game), dataRoot, first ? r.header : bytes32(0), nodes);
         _read();
     }
 
     function revealSteps(ToyTrace.Run memory r) internal {
         uint64 declared = game.stepCount > 0 ? 0 : r.lie == ToyTrace.Lie.StepCount ? shape.steps + 1 : shape.steps;
-        bytes32[] memory words = _words(r, declared);
-        revealed = words;
+        bytes32[] memory states = _states(r, declared);
+        revealed = states;
         vm.recordLogs();
         vm.prank(game.executor);
-        disputes.revealSteps(game, declared, words);
+        disputes.revealSteps(words(game), declared, states);
         _read();
     }
 
@@ -136,7 +144,7 @@ abstract contract Table is World {
     function chooseThis(Choice memory choice) internal {
         vm.recordLogs();
         vm.prank(game.challenger);
-        disputes.choose(game, choice);
+        disputes.choose(words(game), choice);
         _read();
     }
 
@@ -149,7 +157,7 @@ abstract contract Table is World {
     function prove(IDisputes.Fault fault, Proof memory proof) internal {
         vm.recordLogs();
         vm.prank(game.challenger);
-        disputes.prove(game, fault, proof);
+        disputes.prove(words(game), fault, proof);
         _read();
     }
 
@@ -160,14 +168,14 @@ abstract contract Table is World {
 
     function expire() internal {
         vm.recordLogs();
-        disputes.expire(game);
+        disputes.expire(words(game));
         _read();
     }
 
     function settle() internal {
         vm.warp(block.timestamp + 2);
         vm.prank(stranger);
-        disputes.settle(game, claim, request);
+        disputes.settle(words(game), claim, request);
     }
 
     function honest(ToyTrace.Shape memory s) internal pure returns (ToyTrace.Run memory) {
@@ -217,7 +225,8 @@ abstract contract Table is World {
             if (_revealedState(i) != own.stateOf(game.element, game.lowStep + uint64((i + 1) * stride))) break;
         }
         last = pickState(i);
-        if (i > 0) before = pickState(i - 1);
+        // In one word with the one after it, it needs no proof of its own.
+        if (i % 4 == 0 && i > 0) before = pickState(i - 1);
     }
 
     function _chooseSegment(ToyTrace.Run memory own) private returns (bool) {
@@ -225,21 +234,21 @@ abstract contract Table is World {
         (Choice memory before, Choice memory last) = differentStates(own);
         vm.recordLogs();
         vm.prank(game.challenger);
-        disputes.chooseSegment(game, before, last);
+        disputes.chooseSegment(words(game), before, last);
         _read();
         return true;
     }
 
-    function _words(ToyTrace.Run memory r, uint64 declared) private view returns (bytes32[] memory words) {
+    function _states(ToyTrace.Run memory r, uint64 declared) private view returns (bytes32[] memory states) {
         uint64 low = game.lowStep;
         uint64 high = declared > 0 ? declared : game.highStep;
         uint256 stride = FanOut.stride(high - low);
         uint256 count = FanOut.stateCount(high - low);
-        words = new bytes32[]((count + 3) / 4);
+        states = new bytes32[]((count + 3) / 4);
         for (uint256 i = 0; i < count; i++) {
             uint64 step = i == count - 1 ? high : low + uint64((i + 1) * stride);
             uint64 state = i == count - 1 && declared > 0 ? game.word : r.stateOf(game.element, step);
-            words[i / 4] |= bytes32(uint256(state) << (192 - 64 * (i % 4)));
+            states[i / 4] |= bytes32(uint256(state) << (192 - 64 * (i % 4)));
         }
     }
 
@@ -248,7 +257,7 @@ abstract contract Table is World {
     }
 
     function pickState(uint32 i) internal view returns (Choice memory) {
-        return Choice(i, 0, revealed[i / 4], Tree.build(revealed).siblings(i / 4));
+        return Choice(i, 0, revealed[i / 4], StatesTree.siblings(revealed, i / 4));
     }
 
     /// Lane: the first of the chunk that differs from `mine`.
@@ -273,7 +282,7 @@ abstract contract Table is World {
     }
 
     /// The state the last move led to, from its event: what a player has to go on.
-    function _read() private {
+    function _read() internal {
         Vm.Log[] memory logs = vm.getRecordedLogs();
         for (uint256 i = logs.length; i > 0; i--) {
             bytes32 topic = logs[i - 1].topics[0];
@@ -282,16 +291,16 @@ abstract contract Table is World {
                 ? 32 + 256
                 : topic == IDisputes.Revealed.selector ? 32 : topic == IDisputes.Ended.selector ? 96 : 0;
             if (offset == 0 && topic != IDisputes.Chosen.selector) continue;
-            game = abi.decode(_slice(data, offset), (Game));
+            game = Words.read(abi.decode(_slice(data, offset), (bytes32[8])));
             return;
         }
         revert("no game in the log");
     }
 
     function _slice(bytes memory data, uint256 from) private pure returns (bytes memory part) {
-        part = new bytes(736);
+        part = new bytes(256);
         assembly ("memory-safe") {
-            mcopy(add(part, 32), add(add(data, 32), from), 736)
+            mcopy(add(part, 32), add(add(data, 32), from), 256)
         }
     }
 }

@@ -28,6 +28,7 @@ abstract contract World is Test {
     address internal rival = address(0xC4A2);
     address internal submitter = address(0x5B01);
     address internal coordinator = address(0xC001);
+    address internal guardian = address(0x60A2);
     address internal stranger = address(0x57A6);
 
     function setUp() public virtual {
@@ -69,7 +70,7 @@ abstract contract World is Test {
     }
 
     function newDisputes(IDisputes.Parameters memory p) internal returns (Disputes) {
-        return Disputes(create("Disputes.sol:Disputes", abi.encode(vault, steps, p)));
+        return Disputes(create("Disputes.sol:Disputes", abi.encode(vault, steps, guardian, p)));
     }
 
     function parameters() internal pure returns (IDisputes.Parameters memory) {
@@ -79,7 +80,8 @@ abstract contract World is Test {
             bountyBps: 5_000,
             clock: 120,
             extension: 60,
-            payoutDelay: 2
+            payoutDelay: 2,
+            pauseLimit: 60
         });
     }
 

@@ -8,7 +8,7 @@ import { KnownTrace } from './knowledge.js';
 import { chunkWord, layoutOf } from './layout.js';
 import { modelOf, type Action, type Choice, type Move, type Proof, type Reveal } from './moves.js';
 import { operandOpenings, outputOpenings, type Sources, type StepFrom } from './openings.js';
-import { revealedSteps, stateAt } from './states.js';
+import { revealedSteps, stateAt, statesSiblings } from './states.js';
 
 /** A game as a challenger sees it on its turn. */
 export interface Challenge {
@@ -79,7 +79,7 @@ function accuseSteps(challenge: Challenge, words: readonly Root[]): Action {
   const index = steps.findIndex((step, i) => own[Number(step) - 1] !== stateAt(words, i));
   if (index < 0) return agreed('the executor’s states are the same as the own');
   const last = stateChoice(words, index);
-  const before = index === 0 ? NO_CHOICE : stateChoice(words, index - 1);
+  const before = index % STATES_PER_WORD > 0 || index === 0 ? NO_CHOICE : stateChoice(words, index - 1);
   if (strideOf(game.highStep - game.lowStep) > 1n) return { kind: 'chooseSegment', before, last };
   const step = Number(game.lowStep) + index;
   const at = { element: Number(game.element), step, state: step === 0 ? 0n : own[step - 1]! };
@@ -101,7 +101,7 @@ function nodeChoice(nodes: readonly Root[], index: number): Choice {
 
 function stateChoice(words: readonly Root[], index: number): Choice {
   const at = Math.floor(index / STATES_PER_WORD);
-  return { index, lane: 0, node: words[at]!, siblings: MerkleTree.of(words).siblings(at) };
+  return { index, lane: 0, node: words[at]!, siblings: statesSiblings(words, at) };
 }
 
 const NO_CHOICE: Choice = { index: 0, lane: 0, node: ZERO_ROOT, siblings: [] };

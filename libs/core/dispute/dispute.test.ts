@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
+import { getAddress, numberToHex } from 'viem';
 import { ZERO_ROOT } from '#core/hashing';
-import { gameIdOf, hashGame, idleAction, mover, newGame, openedLevels, packStates, play, revealedCount, revealedSteps, secondsLeft, stateAt, strideOf, type Game } from './index.js';
+import { gameIdOf, hashGame, idleAction, mover, newGame, openedLevels, packGame, packStates, play, revealedCount, revealedSteps, secondsLeft, stateAt, strideOf, unpackGame, type Game } from './index.js';
 
 const game: Game = newGame({ claim: ZERO_ROOT, executor: '0x00000000000000000000000000000000000000e1', challenger: '0x00000000000000000000000000000000000000c1', outputRoot: ZERO_ROOT, valueCount: 66, now: 1_000n, clock: 120 });
 
@@ -39,7 +40,10 @@ describe('fan-out', () => {
 
 describe('a game', () => {
   it('has the hash that the contract stores (frozen; test/simulation compares with the contract)', () => {
-    expect(hashGame(game)).toMatchInlineSnapshot(`"0xac4f889bbe52bfcb9f90b931f2253962915c42664722dc3378264b3eb4d55fdd"`);
+    const full: Game = { ...game, phase: 3, movedAt: 2n ** 40n - 1n, executorTurn: false, executorClock: 2 ** 32 - 1, traceRoot: numberToHex(1, { size: 32 }), valueCount: 7, valueIndex: 6, header: numberToHex(2, { size: 32 }), node: numberToHex(3, { size: 32 }), depth: 38, position: 1n, element: 2n, word: 3n, stepCount: 4n, lowStep: 5n, highStep: 6n, lowState: 7n, highState: 2n ** 64n - 1n };
+    for (const some of [game, full]) expect(unpackGame(packGame(some))).toEqual({ ...some, executor: getAddress(some.executor), challenger: getAddress(some.challenger) });
+    expect(hashGame(full)).toMatchInlineSnapshot(`"0xa07f5a53a64f1173905df136678bcba662ec6c8813118f11a6aec2be79ba3756"`);
+    expect(hashGame(game)).toMatchInlineSnapshot(`"0x95db90d92561888d0adb0e9fb56b840416d69ee3264a9be1a274517310640f0d"`);
     expect(gameIdOf(game.claim, game.challenger)).toMatchInlineSnapshot(`"0x39c4c68d1f82bc0d023b31bc67d86c5afd018dd51b1e45507eb8fd98ebdc83d1"`);
   });
 

@@ -46,6 +46,8 @@ export function faultShown({ rules, game, move: { fault, proof } }: Accusation):
       return shown(...stepStates(rules, game, proof));
     case 'none':
     case 'silence':
+    case 'equivocation':
+    case 'contradiction':
       return require(false, 'NoFault') as never;
   }
 }

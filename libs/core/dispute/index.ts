@@ -1,8 +1,10 @@
+export { stateBefore } from './choices.js';
 export * from './clocks.js';
 export * from './fanout.js';
 export * from './faults.js';
 export * from './game.js';
 export * from './history.js';
+export * from './misconduct.js';
 export * from './moves.js';
 export type { RefusalName } from './refusal.js';
 export * from './rules.js';

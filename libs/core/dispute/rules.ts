@@ -8,7 +8,7 @@ import { layoutOf } from './layout.js';
 import type { Choice, Move } from './moves.js';
 import { Refusal, require, type RefusalName } from './refusal.js';
 import type { Rules } from './setting.js';
-import { laneOf } from './states.js';
+import { laneOf, statesRoot } from './states.js';
 
 export interface Turn {
   readonly game: Game;
@@ -96,8 +96,7 @@ function revealSteps(game: Game, stepCount: bigint, states: readonly Root[]): Ga
   const count = revealedCount(opened.highStep - opened.lowStep);
   require(states.length === Math.ceil(count / 4), 'WrongNodeCount');
   requireEnd(states.at(-1)!, (count - 1) % 4, opened.highState);
-  const tree = MerkleTree.of(states);
-  return { ...opened, node: tree.root, depth: tree.depth };
+  return { ...opened, node: statesRoot(states), depth: depthFor(states.length) };
 }
 
 function openSteps(game: Game, stepCount: bigint): Game {

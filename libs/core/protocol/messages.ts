@@ -1,4 +1,4 @@
-import { hashTypedData, type Address, type Hex, type TypedDataDomain } from 'viem';
+import { hashTypedData, keccak256, type Address, type Hex, type TypedDataDomain } from 'viem';
 import type { Root } from '#core/hashing';
 
 /** The network a message is for: chain id and the Disputes contract that can judge it. */
@@ -64,6 +64,14 @@ const CLAIM_TYPES = {
   ],
 } as const;
 
+const MOVE_TYPES = {
+  Move: [
+    { name: 'gameId', type: 'bytes32' },
+    { name: 'state', type: 'bytes32' },
+    { name: 'move', type: 'bytes32' },
+  ],
+} as const;
+
 function domain(network: NetworkId): TypedDataDomain {
   return { name: 'Assay', version: '1', chainId: network.chainId, verifyingContract: network.disputes };
 }
@@ -75,6 +83,11 @@ export function requestTypedData(network: NetworkId, message: Request) {
 
 export function claimTypedData(network: NetworkId, message: Claim) {
   return { domain: domain(network), types: CLAIM_TYPES, primaryType: 'Claim' as const, message };
+}
+
+/** A move for anybody to send: the game, the stored word it answers, and the calldata its player would send. */
+export function moveTypedData(network: NetworkId, { gameId, state, move }: { gameId: Root; state: Root; move: Hex }) {
+  return { domain: domain(network), types: MOVE_TYPES, primaryType: 'Move' as const, message: { gameId, state, move: keccak256(move) } };
 }
 
 /** EIP-712 digest of the request. Submitting the same request twice is the same job. */

@@ -96,25 +96,44 @@ export function batchesCalls(batches: Contract<typeof batchesAbi>) {
 }
 
 type DisputeArgs<N extends Name<typeof disputesAbi, Writes>> = ContractFunctionArgs<typeof disputesAbi, Writes, N>;
-/** A game as the ABI has it; the same fields as #core/dispute's Game. */
+/** A game as the ABI has it: packGame of #core/dispute's Game. */
 export type GameWord = DisputeArgs<'expire'>[0];
 export type ChoiceArgs = DisputeArgs<'choose'>[1];
 export type ProofArgs = DisputeArgs<'prove'>[2];
 export type ModelArgs = DisputeArgs<'open'>[2];
 
+export interface SignedClaim {
+  readonly claim: Claim;
+  readonly signature: Hex;
+}
+
+export interface RelayedMove {
+  readonly player: Address;
+  readonly gameId: Root;
+  readonly state: Root;
+  /** Calldata as the player itself would send it. */
+  readonly move: Hex;
+  readonly signature: Hex;
+}
+
+/** A call of a game's move: the function and its arguments. */
+export type MoveCall = { [N in MoveName]: { readonly functionName: N; readonly args: DisputeArgs<N> } }[MoveName];
+type MoveName = 'revealTrace' | 'revealTensor' | 'revealSteps' | 'choose' | 'chooseSegment' | 'prove' | 'expire';
+
 export function disputesCalls(disputes: Contract<typeof disputesAbi>) {
   return {
     address: disputes.address,
     open: (claim: Claim, signature: Hex, model: ModelArgs) => disputes.write('open', [claim, signature, model]),
-    revealTrace: (game: GameWord, nodes: readonly Root[], outputSiblings: readonly Root[]) => disputes.write('revealTrace', [game, nodes, outputSiblings]),
-    revealTensor: (game: GameWord, move: { dataRoot: Root; header: Root; nodes: readonly Root[] }) =>
-      disputes.write('revealTensor', [game, move.dataRoot, move.header, move.nodes]),
-    revealSteps: (game: GameWord, stepCount: bigint, states: readonly Root[]) => disputes.write('revealSteps', [game, stepCount, states]),
-    choose: (game: GameWord, choice: ChoiceArgs) => disputes.write('choose', [game, choice]),
-    chooseSegment: (game: GameWord, before: ChoiceArgs, last: ChoiceArgs) => disputes.write('chooseSegment', [game, before, last]),
-    /** @param fault code of the fault named, see FAULTS in #core/dispute */
-    prove: (game: GameWord, fault: number, proof: ProofArgs) => disputes.write('prove', [game, fault, proof]),
-    expire: (game: GameWord) => disputes.write('expire', [game]),
+    move: (call: MoveCall) => disputes.write(call.functionName, call.args as never),
+    /** Sends a move that its player signed, see relayedMove. */
+    relay: ({ player, gameId, state, move, signature }: RelayedMove) => disputes.write('relay', [player, gameId, state, move, signature]),
+    /** Two claims of one executor for one job; `one` is the weightier (see equivocationOf in #core/dispute). */
+    convictEquivocation: (one: SignedClaim, other: SignedClaim) =>
+      disputes.write('convictEquivocation', [one.claim, one.signature, other.claim, other.signature]),
+    convictContradiction: ({ claim, signature }: SignedClaim, request: Request) => disputes.write('convictContradiction', [claim, signature, request]),
+    pausePayouts: (seconds: number) => disputes.write('pausePayouts', [seconds]),
+    resumePayouts: () => disputes.write('resumePayouts', []),
+    pausedUntil: () => disputes.read('pausedUntil', []),
     settle: (game: GameWord, claim: Claim, request: Request) => disputes.write('settle', [game, claim, request]),
     compensate: (claim: Claim, request: Request) => disputes.write('compensate', [claim, request]),
     stateOf: (gameId: Root) => disputes.read('stateOf', [gameId]),

@@ -27,6 +27,8 @@ export interface NetworkParameters {
     readonly clock: number;
     readonly extension: number;
     readonly payoutDelay: number;
+    /** Seconds for which the guardian can hold settlements up, in all. */
+    readonly pauseLimit: number;
   };
 }
 
@@ -36,7 +38,7 @@ const UNIT = 10n ** 18n;
 export const LOCAL_PARAMETERS: NetworkParameters = {
   unbondingDelay: 1_800n,
   batches: { challengeWindow: 20n, beaconDelay: 1n, sampleRate: 2n ** 31n },
-  disputes: { bond: 5n * UNIT, penalty: 20n * UNIT, bountyBps: 5_000, clock: 120, extension: 60, payoutDelay: 2 },
+  disputes: { bond: 5n * UNIT, penalty: 20n * UNIT, bountyBps: 5_000, clock: 120, extension: 60, payoutDelay: 2, pauseLimit: 120 },
 };
 
 /**
@@ -47,7 +49,7 @@ export const LOCAL_PARAMETERS: NetworkParameters = {
 export const LIVE_PARAMETERS: NetworkParameters = {
   unbondingDelay: 14n * 86_400n,
   batches: { challengeWindow: 86_400n, beaconDelay: 4n, sampleRate: 2n ** 32n / 10n },
-  disputes: { bond: 100n * UNIT, penalty: 400n * UNIT, bountyBps: 5_000, clock: 6 * 3_600, extension: 3_600, payoutDelay: 86_400 },
+  disputes: { bond: 100n * UNIT, penalty: 400n * UNIT, bountyBps: 5_000, clock: 6 * 3_600, extension: 3_600, payoutDelay: 86_400, pauseLimit: 7 * 86_400 },
 };
 
 /** Contracts that hold the operators, in the order in which Steps wants to know them. */
@@ -63,6 +65,8 @@ export interface DeployOptions {
   readonly parameters: NetworkParameters;
   /** Registered at once. */
   readonly coordinators?: readonly Address[];
+  /** May hold settlements up for a while; by default who deploys. */
+  readonly guardian?: Address;
   /** An ERC-20 to use instead of a new test token. */
   readonly token?: Address;
   /** A step verifier to use instead of the released one (tests: the toy). */
@@ -96,7 +100,7 @@ async function deployAll(options: DeployOptions): Promise<Deployment> {
   if (!options.stepVerifier) await deploySteps(deployer);
   await deployer.deploy('Vault', [addresses.TestToken, parameters.unbondingDelay, addresses.Batches, addresses.Disputes]);
   await deployer.deploy('Batches', [owner, addresses.Vault, parameters.batches]);
-  await deployer.deploy('Disputes', [addresses.Vault, addresses.Steps, parameters.disputes]);
+  await deployer.deploy('Disputes', [addresses.Vault, addresses.Steps, options.guardian ?? owner, parameters.disputes]);
   for (const coordinator of options.coordinators ?? []) await deployer.register(coordinator);
   return {
     chainId: deployer.chainId,

@@ -1,7 +1,8 @@
-import { decodeFunctionData, type Hex } from 'viem';
+import { decodeFunctionData, encodeFunctionData, type Hex } from 'viem';
 import { ZERO_ROOT, type Root } from '#core/hashing';
-import { FAULTS, faultName, type Game, type Happening, type Move } from '#core/dispute';
-import type { Claim, Request } from '#core/protocol';
+import { FAULTS, faultName, gameIdOf, hashGame, packGame, unpackGame, type Game, type Happening, type Move } from '#core/dispute';
+import { moveTypedData, type Claim, type NetworkId, type Request } from '#core/protocol';
+import type { MoveCall } from './calls.js';
 import type { Chain } from './connection.js';
 import type { ChainEvent } from './events.js';
 import { disputesAbi } from './generated/abis.js';
@@ -12,8 +13,8 @@ export function gamesOn(chain: Chain) {
   return {
     feed: { pages: (options: { fromBlock: bigint; signal: AbortSignal; onError?: (error: unknown) => void }) => gamePages(chain, options) },
     sender: {
-      move: (game: Game, move: Move): Promise<Sent> => sendMove(chain, game, move),
-      settle: (game: Game, claim: Claim, request: Request | undefined): Promise<Sent> => chain.disputes.settle(game, claim, request ?? NOBODYS_REQUEST),
+      move: (game: Game, move: Move): Promise<Sent> => chain.disputes.move(moveCall(game, move)),
+      settle: (game: Game, claim: Claim, request: Request | undefined): Promise<Sent> => chain.disputes.settle(packGame(game), claim, request ?? NOBODYS_REQUEST),
     },
     view: { stateOf: (gameId: Root) => chain.disputes.stateOf(gameId), now: () => chain.now() },
   };
@@ -37,13 +38,13 @@ export function happeningOf(event: ChainEvent): GameLog | undefined {
   const at = { block: event.blockNumber, tx: event.transactionHash };
   switch (event.eventName) {
     case 'Opened':
-      return { ...at, gameId: event.args.gameId, happening: { kind: 'opened', claim: event.args.claimed, game: event.args.game } };
+      return { ...at, gameId: event.args.gameId, happening: { kind: 'opened', claim: event.args.claimed, game: unpackGame(event.args.game) } };
     case 'Revealed':
-      return { ...at, gameId: event.args.gameId, happening: { kind: 'revealed', nodes: event.args.nodes, game: event.args.game } };
+      return { ...at, gameId: event.args.gameId, happening: { kind: 'revealed', nodes: event.args.nodes, game: unpackGame(event.args.game) } };
     case 'Chosen':
-      return { ...at, gameId: event.args.gameId, happening: { kind: 'chosen', game: event.args.game } };
+      return { ...at, gameId: event.args.gameId, happening: { kind: 'chosen', game: unpackGame(event.args.game) } };
     case 'Ended':
-      return { ...at, gameId: event.args.gameId, happening: { kind: 'ended', fault: faultName(event.args.fault), game: event.args.game } };
+      return { ...at, gameId: event.args.gameId, happening: { kind: 'ended', fault: faultName(event.args.fault), game: unpackGame(event.args.game) } };
     case 'Settled':
       return { ...at, gameId: event.args.gameId, happening: { kind: 'settled' } };
     default:
@@ -51,23 +52,37 @@ export function happeningOf(event: ChainEvent): GameLog | undefined {
   }
 }
 
-function sendMove({ disputes }: Chain, game: Game, move: Move): Promise<Sent> {
+/** A move as the contract takes it: what to call, with what. */
+export function moveCall(game: Game, move: Move): MoveCall {
+  const words = packGame(game);
   switch (move.kind) {
     case 'revealTrace':
-      return disputes.revealTrace(game, move.nodes, move.outputSiblings);
+      return { functionName: move.kind, args: [words, move.nodes, move.outputSiblings] };
     case 'revealTensor':
-      return disputes.revealTensor(game, move);
+      return { functionName: move.kind, args: [words, move.dataRoot, move.header, move.nodes] };
     case 'revealSteps':
-      return disputes.revealSteps(game, move.stepCount, move.states);
+      return { functionName: move.kind, args: [words, move.stepCount, move.states] };
     case 'choose':
-      return disputes.choose(game, move.choice);
+      return { functionName: move.kind, args: [words, move.choice] };
     case 'chooseSegment':
-      return disputes.chooseSegment(game, move.before, move.last);
+      return { functionName: move.kind, args: [words, move.before, move.last] };
     case 'prove':
-      return disputes.prove(game, FAULTS[move.fault], move.proof);
+      return { functionName: move.kind, args: [words, FAULTS[move.fault], move.proof] };
     case 'expire':
-      return disputes.expire(game);
+      return { functionName: move.kind, args: [words] };
   }
+}
+
+/** What a player signs so that anybody may send its move: give it to `chain.disputes.relay` with the signature. */
+export function relayable(network: NetworkId, game: Game, move: Move) {
+  const message = { gameId: gameIdOf(game.claim, game.challenger), state: hashGame(game), move: encodeFunctionData({ abi: disputesAbi, ...moveCall(game, move) }) };
+  return { ...message, typedData: moveTypedData(network, message) };
+}
+
+/** The call behind a transaction to Disputes; of a relayed move the move itself. */
+export function disputeCall(input: Hex): ReturnType<typeof decodeFunctionData<typeof disputesAbi>> {
+  const call = decodeFunctionData({ abi: disputesAbi, data: input });
+  return call.functionName === 'relay' ? disputeCall(call.args[3]) : call;
 }
 
 /** A zero submitter says that nobody has the request; the submitter's money then waits for `compensate`. */
@@ -109,14 +124,14 @@ export async function disputeTransactions(chain: Chain, gameId: Root): Promise<D
 async function disputeTransaction({ client }: Chain, hash: Hex): Promise<DisputeTransaction> {
   const [transaction, receipt] = await Promise.all([client.getTransaction({ hash }), client.getTransactionReceipt({ hash })]);
   const block = await client.getBlock({ blockNumber: receipt.blockNumber });
-  const { functionName } = decodeFunctionData({ abi: disputesAbi, data: transaction.input });
+  const { functionName } = disputeCall(transaction.input);
   const gas = receipt.gasUsed;
   return { move: functionName, by: moverOf(functionName), gas, executionGas: gas - intrinsicGas(transaction.input), block: receipt.blockNumber, time: block.timestamp, hash };
 }
 
 function moverOf(functionName: string): DisputeTransaction['by'] {
   if (functionName.startsWith('reveal')) return 'executor';
-  return functionName === 'expire' || functionName === 'settle' || functionName === 'compensate' ? 'anyone' : 'challenger';
+  return /^(expire|settle|compensate|convict)/.test(functionName) ? 'anyone' : 'challenger';
 }
 
 /** EIP-2028: 21,000 for a transaction, 4 for each zero byte of calldata, 16 for each other one. */

@@ -40,6 +40,28 @@ export const batchesAbi = [
     "type": "constructor"
   },
   {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "target",
+        "type": "address"
+      }
+    ],
+    "name": "AddressEmptyCode",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "claim",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AlreadyOverturned",
+    "type": "error"
+  },
+  {
     "inputs": [],
     "name": "AlreadySettled",
     "type": "error"
@@ -238,6 +260,11 @@ export const batchesAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "FailedCall",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -351,6 +378,17 @@ export const batchesAbi = [
         "type": "address"
       }
     ],
+    "name": "NotGuardian",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      }
+    ],
     "name": "NotModule",
     "type": "error"
   },
@@ -449,6 +487,22 @@ export const batchesAbi = [
       }
     ],
     "name": "OwnableUnauthorizedAccount",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "asked",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "left",
+        "type": "uint256"
+      }
+    ],
+    "name": "PauseLimitReached",
     "type": "error"
   },
   {
@@ -1174,6 +1228,11 @@ export const disputesAbi = [
         "type": "address"
       },
       {
+        "internalType": "address",
+        "name": "guardian",
+        "type": "address"
+      },
+      {
         "components": [
           {
             "internalType": "uint128",
@@ -1204,6 +1263,11 @@ export const disputesAbi = [
             "internalType": "uint32",
             "name": "payoutDelay",
             "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "pauseLimit",
+            "type": "uint32"
           }
         ],
         "internalType": "struct IDisputes.Parameters",
@@ -1213,6 +1277,28 @@ export const disputesAbi = [
     ],
     "stateMutability": "nonpayable",
     "type": "constructor"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "target",
+        "type": "address"
+      }
+    ],
+    "name": "AddressEmptyCode",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "claim",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AlreadyOverturned",
+    "type": "error"
   },
   {
     "inputs": [],
@@ -1413,6 +1499,11 @@ export const disputesAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "FailedCall",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -1526,6 +1617,17 @@ export const disputesAbi = [
         "type": "address"
       }
     ],
+    "name": "NotGuardian",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      }
+    ],
     "name": "NotModule",
     "type": "error"
   },
@@ -1624,6 +1726,22 @@ export const disputesAbi = [
       }
     ],
     "name": "OwnableUnauthorizedAccount",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "asked",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "left",
+        "type": "uint256"
+      }
+    ],
+    "name": "PauseLimitReached",
     "type": "error"
   },
   {
@@ -1850,127 +1968,10 @@ export const disputesAbi = [
         "type": "bytes32"
       },
       {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "claim",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "address",
-            "name": "executor",
-            "type": "address"
-          },
-          {
-            "internalType": "address",
-            "name": "challenger",
-            "type": "address"
-          },
-          {
-            "internalType": "uint8",
-            "name": "phase",
-            "type": "uint8"
-          },
-          {
-            "internalType": "bool",
-            "name": "executorTurn",
-            "type": "bool"
-          },
-          {
-            "internalType": "uint64",
-            "name": "movedAt",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint32",
-            "name": "executorClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "challengerClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "outputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "traceRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueCount",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueIndex",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "header",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "node",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint8",
-            "name": "depth",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "position",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "element",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "word",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "stepCount",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowState",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highState",
-            "type": "uint64"
-          }
-        ],
         "indexed": false,
-        "internalType": "struct Game",
+        "internalType": "bytes32[8]",
         "name": "game",
-        "type": "tuple"
+        "type": "bytes32[8]"
       }
     ],
     "name": "Chosen",
@@ -2035,127 +2036,10 @@ export const disputesAbi = [
         "type": "uint64"
       },
       {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "claim",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "address",
-            "name": "executor",
-            "type": "address"
-          },
-          {
-            "internalType": "address",
-            "name": "challenger",
-            "type": "address"
-          },
-          {
-            "internalType": "uint8",
-            "name": "phase",
-            "type": "uint8"
-          },
-          {
-            "internalType": "bool",
-            "name": "executorTurn",
-            "type": "bool"
-          },
-          {
-            "internalType": "uint64",
-            "name": "movedAt",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint32",
-            "name": "executorClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "challengerClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "outputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "traceRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueCount",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueIndex",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "header",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "node",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint8",
-            "name": "depth",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "position",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "element",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "word",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "stepCount",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowState",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highState",
-            "type": "uint64"
-          }
-        ],
         "indexed": false,
-        "internalType": "struct Game",
+        "internalType": "bytes32[8]",
         "name": "game",
-        "type": "tuple"
+        "type": "bytes32[8]"
       }
     ],
     "name": "Ended",
@@ -2237,130 +2121,26 @@ export const disputesAbi = [
         "type": "tuple"
       },
       {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "claim",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "address",
-            "name": "executor",
-            "type": "address"
-          },
-          {
-            "internalType": "address",
-            "name": "challenger",
-            "type": "address"
-          },
-          {
-            "internalType": "uint8",
-            "name": "phase",
-            "type": "uint8"
-          },
-          {
-            "internalType": "bool",
-            "name": "executorTurn",
-            "type": "bool"
-          },
-          {
-            "internalType": "uint64",
-            "name": "movedAt",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint32",
-            "name": "executorClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "challengerClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "outputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "traceRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueCount",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueIndex",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "header",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "node",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint8",
-            "name": "depth",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "position",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "element",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "word",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "stepCount",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowState",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highState",
-            "type": "uint64"
-          }
-        ],
         "indexed": false,
-        "internalType": "struct Game",
+        "internalType": "bytes32[8]",
         "name": "game",
-        "type": "tuple"
+        "type": "bytes32[8]"
       }
     ],
     "name": "Opened",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "until",
+        "type": "uint64"
+      }
+    ],
+    "name": "PayoutsPaused",
     "type": "event"
   },
   {
@@ -2379,127 +2159,10 @@ export const disputesAbi = [
         "type": "bytes32[]"
       },
       {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "claim",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "address",
-            "name": "executor",
-            "type": "address"
-          },
-          {
-            "internalType": "address",
-            "name": "challenger",
-            "type": "address"
-          },
-          {
-            "internalType": "uint8",
-            "name": "phase",
-            "type": "uint8"
-          },
-          {
-            "internalType": "bool",
-            "name": "executorTurn",
-            "type": "bool"
-          },
-          {
-            "internalType": "uint64",
-            "name": "movedAt",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint32",
-            "name": "executorClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "challengerClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "outputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "traceRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueCount",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueIndex",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "header",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "node",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint8",
-            "name": "depth",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "position",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "element",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "word",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "stepCount",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowState",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highState",
-            "type": "uint64"
-          }
-        ],
         "indexed": false,
-        "internalType": "struct Game",
+        "internalType": "bytes32[8]",
         "name": "game",
-        "type": "tuple"
+        "type": "bytes32[8]"
       }
     ],
     "name": "Revealed",
@@ -2544,6 +2207,19 @@ export const disputesAbi = [
   },
   {
     "inputs": [],
+    "name": "GUARDIAN",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "STEP_VERIFIER",
     "outputs": [
       {
@@ -2571,126 +2247,9 @@ export const disputesAbi = [
   {
     "inputs": [
       {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "claim",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "address",
-            "name": "executor",
-            "type": "address"
-          },
-          {
-            "internalType": "address",
-            "name": "challenger",
-            "type": "address"
-          },
-          {
-            "internalType": "uint8",
-            "name": "phase",
-            "type": "uint8"
-          },
-          {
-            "internalType": "bool",
-            "name": "executorTurn",
-            "type": "bool"
-          },
-          {
-            "internalType": "uint64",
-            "name": "movedAt",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint32",
-            "name": "executorClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "challengerClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "outputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "traceRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueCount",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueIndex",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "header",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "node",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint8",
-            "name": "depth",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "position",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "element",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "word",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "stepCount",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowState",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highState",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Game",
+        "internalType": "bytes32[8]",
         "name": "given",
-        "type": "tuple"
+        "type": "bytes32[8]"
       },
       {
         "components": [
@@ -2728,126 +2287,9 @@ export const disputesAbi = [
   {
     "inputs": [
       {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "claim",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "address",
-            "name": "executor",
-            "type": "address"
-          },
-          {
-            "internalType": "address",
-            "name": "challenger",
-            "type": "address"
-          },
-          {
-            "internalType": "uint8",
-            "name": "phase",
-            "type": "uint8"
-          },
-          {
-            "internalType": "bool",
-            "name": "executorTurn",
-            "type": "bool"
-          },
-          {
-            "internalType": "uint64",
-            "name": "movedAt",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint32",
-            "name": "executorClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "challengerClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "outputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "traceRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueCount",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueIndex",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "header",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "node",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint8",
-            "name": "depth",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "position",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "element",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "word",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "stepCount",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowState",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highState",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Game",
+        "internalType": "bytes32[8]",
         "name": "given",
-        "type": "tuple"
+        "type": "bytes32[8]"
       },
       {
         "components": [
@@ -3078,6 +2520,242 @@ export const disputesAbi = [
     "type": "function"
   },
   {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "jobId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "modelId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "inputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "outputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "executor",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "coordinator",
+            "type": "address"
+          },
+          {
+            "internalType": "uint128",
+            "name": "fee",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "insuredValue",
+            "type": "uint128"
+          }
+        ],
+        "internalType": "struct Claim",
+        "name": "claim",
+        "type": "tuple"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signature",
+        "type": "bytes"
+      },
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "submitter",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "modelId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "inputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint128",
+            "name": "maxFee",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "insuredValue",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint64",
+            "name": "deadline",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "nonce",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint8",
+            "name": "verification",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "redundancy",
+            "type": "uint8"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "request",
+        "type": "tuple"
+      }
+    ],
+    "name": "convictContradiction",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "gameId",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "jobId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "modelId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "inputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "outputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "executor",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "coordinator",
+            "type": "address"
+          },
+          {
+            "internalType": "uint128",
+            "name": "fee",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "insuredValue",
+            "type": "uint128"
+          }
+        ],
+        "internalType": "struct Claim",
+        "name": "claim",
+        "type": "tuple"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signature",
+        "type": "bytes"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "jobId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "modelId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "inputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "outputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "executor",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "coordinator",
+            "type": "address"
+          },
+          {
+            "internalType": "uint128",
+            "name": "fee",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "insuredValue",
+            "type": "uint128"
+          }
+        ],
+        "internalType": "struct Claim",
+        "name": "other",
+        "type": "tuple"
+      },
+      {
+        "internalType": "bytes",
+        "name": "otherSignature",
+        "type": "bytes"
+      }
+    ],
+    "name": "convictEquivocation",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "gameId",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
     "inputs": [],
     "name": "eip712Domain",
     "outputs": [
@@ -3123,126 +2801,9 @@ export const disputesAbi = [
   {
     "inputs": [
       {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "claim",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "address",
-            "name": "executor",
-            "type": "address"
-          },
-          {
-            "internalType": "address",
-            "name": "challenger",
-            "type": "address"
-          },
-          {
-            "internalType": "uint8",
-            "name": "phase",
-            "type": "uint8"
-          },
-          {
-            "internalType": "bool",
-            "name": "executorTurn",
-            "type": "bool"
-          },
-          {
-            "internalType": "uint64",
-            "name": "movedAt",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint32",
-            "name": "executorClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "challengerClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "outputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "traceRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueCount",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueIndex",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "header",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "node",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint8",
-            "name": "depth",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "position",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "element",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "word",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "stepCount",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowState",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highState",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Game",
+        "internalType": "bytes32[8]",
         "name": "given",
-        "type": "tuple"
+        "type": "bytes32[8]"
       }
     ],
     "name": "expire",
@@ -3487,6 +3048,11 @@ export const disputesAbi = [
             "internalType": "uint32",
             "name": "payoutDelay",
             "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "pauseLimit",
+            "type": "uint32"
           }
         ],
         "internalType": "struct IDisputes.Parameters",
@@ -3500,126 +3066,35 @@ export const disputesAbi = [
   {
     "inputs": [
       {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "claim",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "address",
-            "name": "executor",
-            "type": "address"
-          },
-          {
-            "internalType": "address",
-            "name": "challenger",
-            "type": "address"
-          },
-          {
-            "internalType": "uint8",
-            "name": "phase",
-            "type": "uint8"
-          },
-          {
-            "internalType": "bool",
-            "name": "executorTurn",
-            "type": "bool"
-          },
-          {
-            "internalType": "uint64",
-            "name": "movedAt",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint32",
-            "name": "executorClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "challengerClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "outputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "traceRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueCount",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueIndex",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "header",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "node",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint8",
-            "name": "depth",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "position",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "element",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "word",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "stepCount",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowState",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highState",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Game",
+        "internalType": "uint32",
+        "name": "duration",
+        "type": "uint32"
+      }
+    ],
+    "name": "pausePayouts",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "pausedUntil",
+    "outputs": [
+      {
+        "internalType": "uint64",
+        "name": "",
+        "type": "uint64"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32[8]",
         "name": "given",
-        "type": "tuple"
+        "type": "bytes32[8]"
       },
       {
         "internalType": "enum IDisputes.Fault",
@@ -3829,126 +3304,49 @@ export const disputesAbi = [
   {
     "inputs": [
       {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "claim",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "address",
-            "name": "executor",
-            "type": "address"
-          },
-          {
-            "internalType": "address",
-            "name": "challenger",
-            "type": "address"
-          },
-          {
-            "internalType": "uint8",
-            "name": "phase",
-            "type": "uint8"
-          },
-          {
-            "internalType": "bool",
-            "name": "executorTurn",
-            "type": "bool"
-          },
-          {
-            "internalType": "uint64",
-            "name": "movedAt",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint32",
-            "name": "executorClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "challengerClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "outputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "traceRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueCount",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueIndex",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "header",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "node",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint8",
-            "name": "depth",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "position",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "element",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "word",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "stepCount",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowState",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highState",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Game",
+        "internalType": "address",
+        "name": "player",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "gameId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "state",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes",
+        "name": "move",
+        "type": "bytes"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signature",
+        "type": "bytes"
+      }
+    ],
+    "name": "relay",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "resumePayouts",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32[8]",
         "name": "given",
-        "type": "tuple"
+        "type": "bytes32[8]"
       },
       {
         "internalType": "uint64",
@@ -3969,126 +3367,9 @@ export const disputesAbi = [
   {
     "inputs": [
       {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "claim",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "address",
-            "name": "executor",
-            "type": "address"
-          },
-          {
-            "internalType": "address",
-            "name": "challenger",
-            "type": "address"
-          },
-          {
-            "internalType": "uint8",
-            "name": "phase",
-            "type": "uint8"
-          },
-          {
-            "internalType": "bool",
-            "name": "executorTurn",
-            "type": "bool"
-          },
-          {
-            "internalType": "uint64",
-            "name": "movedAt",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint32",
-            "name": "executorClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "challengerClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "outputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "traceRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueCount",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueIndex",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "header",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "node",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint8",
-            "name": "depth",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "position",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "element",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "word",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "stepCount",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowState",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highState",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Game",
+        "internalType": "bytes32[8]",
         "name": "given",
-        "type": "tuple"
+        "type": "bytes32[8]"
       },
       {
         "internalType": "bytes32",
@@ -4114,126 +3395,9 @@ export const disputesAbi = [
   {
     "inputs": [
       {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "claim",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "address",
-            "name": "executor",
-            "type": "address"
-          },
-          {
-            "internalType": "address",
-            "name": "challenger",
-            "type": "address"
-          },
-          {
-            "internalType": "uint8",
-            "name": "phase",
-            "type": "uint8"
-          },
-          {
-            "internalType": "bool",
-            "name": "executorTurn",
-            "type": "bool"
-          },
-          {
-            "internalType": "uint64",
-            "name": "movedAt",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint32",
-            "name": "executorClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "challengerClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "outputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "traceRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueCount",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueIndex",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "header",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "node",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint8",
-            "name": "depth",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "position",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "element",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "word",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "stepCount",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowState",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highState",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Game",
+        "internalType": "bytes32[8]",
         "name": "given",
-        "type": "tuple"
+        "type": "bytes32[8]"
       },
       {
         "internalType": "bytes32[]",
@@ -4254,126 +3418,9 @@ export const disputesAbi = [
   {
     "inputs": [
       {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "claim",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "address",
-            "name": "executor",
-            "type": "address"
-          },
-          {
-            "internalType": "address",
-            "name": "challenger",
-            "type": "address"
-          },
-          {
-            "internalType": "uint8",
-            "name": "phase",
-            "type": "uint8"
-          },
-          {
-            "internalType": "bool",
-            "name": "executorTurn",
-            "type": "bool"
-          },
-          {
-            "internalType": "uint64",
-            "name": "movedAt",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint32",
-            "name": "executorClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "challengerClock",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "outputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "traceRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueCount",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "valueIndex",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "header",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "node",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint8",
-            "name": "depth",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "position",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "element",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "word",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "stepCount",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highStep",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "lowState",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "highState",
-            "type": "uint64"
-          }
-        ],
-        "internalType": "struct Game",
+        "internalType": "bytes32[8]",
         "name": "given",
-        "type": "tuple"
+        "type": "bytes32[8]"
       },
       {
         "components": [
@@ -4502,6 +3549,28 @@ export const disputesAbi = [
 ] as const;
 
 export const stepVerifierAbi = [
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "target",
+        "type": "address"
+      }
+    ],
+    "name": "AddressEmptyCode",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "claim",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AlreadyOverturned",
+    "type": "error"
+  },
   {
     "inputs": [],
     "name": "AlreadySettled",
@@ -4701,6 +3770,11 @@ export const stepVerifierAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "FailedCall",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -4814,6 +3888,17 @@ export const stepVerifierAbi = [
         "type": "address"
       }
     ],
+    "name": "NotGuardian",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      }
+    ],
     "name": "NotModule",
     "type": "error"
   },
@@ -4912,6 +3997,22 @@ export const stepVerifierAbi = [
       }
     ],
     "name": "OwnableUnauthorizedAccount",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "asked",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "left",
+        "type": "uint256"
+      }
+    ],
+    "name": "PauseLimitReached",
     "type": "error"
   },
   {
@@ -5253,6 +4354,28 @@ export const stepsAbi = [
     "type": "constructor"
   },
   {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "target",
+        "type": "address"
+      }
+    ],
+    "name": "AddressEmptyCode",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "claim",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AlreadyOverturned",
+    "type": "error"
+  },
+  {
     "inputs": [],
     "name": "AlreadySettled",
     "type": "error"
@@ -5451,6 +4574,11 @@ export const stepsAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "FailedCall",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -5564,6 +4692,17 @@ export const stepsAbi = [
         "type": "address"
       }
     ],
+    "name": "NotGuardian",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      }
+    ],
     "name": "NotModule",
     "type": "error"
   },
@@ -5662,6 +4801,22 @@ export const stepsAbi = [
       }
     ],
     "name": "OwnableUnauthorizedAccount",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "asked",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "left",
+        "type": "uint256"
+      }
+    ],
+    "name": "PauseLimitReached",
     "type": "error"
   },
   {
@@ -6026,6 +5181,28 @@ export const testTokenAbi = [
     "type": "constructor"
   },
   {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "target",
+        "type": "address"
+      }
+    ],
+    "name": "AddressEmptyCode",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "claim",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AlreadyOverturned",
+    "type": "error"
+  },
+  {
     "inputs": [],
     "name": "AlreadySettled",
     "type": "error"
@@ -6224,6 +5401,11 @@ export const testTokenAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "FailedCall",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -6337,6 +5519,17 @@ export const testTokenAbi = [
         "type": "address"
       }
     ],
+    "name": "NotGuardian",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      }
+    ],
     "name": "NotModule",
     "type": "error"
   },
@@ -6435,6 +5628,22 @@ export const testTokenAbi = [
       }
     ],
     "name": "OwnableUnauthorizedAccount",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "asked",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "left",
+        "type": "uint256"
+      }
+    ],
+    "name": "PauseLimitReached",
     "type": "error"
   },
   {
@@ -7045,6 +6254,28 @@ export const vaultAbi = [
     "type": "constructor"
   },
   {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "target",
+        "type": "address"
+      }
+    ],
+    "name": "AddressEmptyCode",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "claim",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AlreadyOverturned",
+    "type": "error"
+  },
+  {
     "inputs": [],
     "name": "AlreadySettled",
     "type": "error"
@@ -7243,6 +6474,11 @@ export const vaultAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "FailedCall",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -7356,6 +6592,17 @@ export const vaultAbi = [
         "type": "address"
       }
     ],
+    "name": "NotGuardian",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      }
+    ],
     "name": "NotModule",
     "type": "error"
   },
@@ -7454,6 +6701,22 @@ export const vaultAbi = [
       }
     ],
     "name": "OwnableUnauthorizedAccount",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "asked",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "left",
+        "type": "uint256"
+      }
+    ],
+    "name": "PauseLimitReached",
     "type": "error"
   },
   {
