@@ -16,8 +16,11 @@ async function expectSelfTest(model: CanonicalModel): Promise<void> {
   expect(elements).toBeGreaterThan(50);
 }
 
-describe.skipIf(!hasSharedModels)('MobileNetV2', () => {
-  const bytes = hasSharedModels ? sharedFile('mobilenetv2-f32', 'model.onnx') : new Uint8Array();
+/** The quantised one's scores are in steps of 0.15. Where the machine has no VNNI, sums of the original saturate inside, and it is the one that is off. */
+const MOBILENETS = [{ folder: 'mobilenetv2-f32', furthest: 2e-5 }, { folder: 'mobilenetv2-int8-qdq', furthest: 3 }];
+
+describe.skipIf(!hasSharedModels).each(MOBILENETS)('$folder', ({ folder, furthest }) => {
+  const bytes = hasSharedModels ? sharedFile(folder, 'model.onnx') : new Uint8Array();
   const PHOTOS = [['fish.png', 0], ['horse-cart.jpg', 603], ['kimono.jpg', 614], ['kitten_224.png', 281]] as const;
   const model = hasSharedModels ? compileModel(bytes, { dims: { batch: 1 } }) : undefined;
 
@@ -33,7 +36,8 @@ describe.skipIf(!hasSharedModels)('MobileNetV2', () => {
       const [ours, theirs] = [floats((await session.run([input]))[0]!), (await plain.run([input]))[0]!];
       expect(argmax(ours), photo).toBe(label);
       expect(argmax(theirs), photo).toBe(label);
-      expect(maxDifference(ours, theirs)).toBeLessThan(2e-5);
+      console.log(`${folder}, ${photo}: largest difference from the original ${maxDifference(ours, theirs)}`);
+      expect(maxDifference(ours, theirs)).toBeLessThan(furthest);
     }
     await Promise.all([session.close(), plain.close()]);
   }, 60_000);

@@ -7,6 +7,7 @@ import { checkLimit } from './limits.js';
 import { LOWERINGS } from './lowering/index.js';
 import { NodeView } from './lowering/node.js';
 import type { LoweredGraph } from './numbering.js';
+import { integerForms } from './quantization.js';
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo } from './proto/model.js';
 import { decodeTensor, dtypeOf, type Decoding } from './proto/tensor.js';
 
@@ -41,8 +42,15 @@ class Import {
   run(): LoweredGraph {
     const inputs = bindInputs(this.model, this.options);
     for (const input of inputs) this.define(input.name, input);
-    for (const node of neededNodes(this.source)) this.lower(node);
+    for (const node of this.nodes()) this.lower(node);
     return { inputs: inputs.map(({ name, dtype, dims }) => ({ name, dtype, dims })), outputs: this.outputs(), nodes: this.builder.nodes, lowered: this.lowered };
+  }
+
+  /** What the outputs need. A canonical file has its integer operators, and stays as it is. */
+  private nodes(): OnnxNode[] {
+    const needed = neededNodes(this.source);
+    if (this.model.metadata.has(PROFILE_KEY)) return needed;
+    return neededNodes({ ...this.source, nodes: integerForms({ ...this.source, nodes: needed }, this.options) });
   }
 
   private define(name: string, value: Value): void {

@@ -11,6 +11,7 @@ import { lowerBatchNormalization, lowerGroupNormalization, lowerInstanceNormaliz
 import { lowerAveragePool, lowerGlobalAveragePool, lowerMaxPool } from './pooling.js';
 import { lowerLog, lowerPow } from './power.js';
 import { lowerFusedMatMul, lowerGemm, lowerMatMul } from './product.js';
+import { lowerConvInteger, lowerDequantizeLinear, lowerDynamicQuantizeLinear, lowerMatMulInteger, lowerQGemm, lowerQLinearConv, lowerQLinearMatMul, lowerQuantizeLinear } from './quantized.js';
 import { lowerGRU, lowerLSTM, lowerRNN } from './recurrent.js';
 import { lowerPosition, lowerReduceExtreme, lowerReduceL1, lowerReduceL2, lowerReduceLogSum, lowerReduceLogSumExp, lowerReduceMean, lowerReduceSum, lowerReduceSumSquare } from './reduction.js';
 import { lowerResize } from './resize.js';
@@ -34,11 +35,14 @@ export const LOWERINGS: ReadonlyMap<string, Lowering> = new Map<string, Lowering
   ['Constant', lowerConstant],
   ['ConstantOfShape', lowerConstantOfShape],
   ['Conv', lowerConv],
+  ['ConvInteger', lowerConvInteger],
   ['ConvTranspose', lowerConvTranspose],
   ['CumSum', lowerCumSum],
   ['DepthToSpace', lowerDepthToSpace],
+  ['DequantizeLinear', lowerDequantizeLinear],
   ['Div', lowerArithmetic('Div')],
   ['Dropout', lowerDropout],
+  ['DynamicQuantizeLinear', lowerDynamicQuantizeLinear],
   ['Elu', lowerElu],
   ['Equal', lowerEqual],
   ['Erf', lowerUnary('Erf')],
@@ -69,6 +73,7 @@ export const LOWERINGS: ReadonlyMap<string, Lowering> = new Map<string, Lowering
   ['Log', lowerLog],
   ['LogSoftmax', lowerLogSoftmax],
   ['MatMul', lowerMatMul],
+  ['MatMulInteger', lowerMatMulInteger],
   ['Max', lowerExtreme('Max')],
   ['MaxPool', lowerMaxPool],
   ['Mean', lowerMean],
@@ -84,6 +89,9 @@ export const LOWERINGS: ReadonlyMap<string, Lowering> = new Map<string, Lowering
   ['PRelu', lowerPRelu],
   ['Pad', lowerPad],
   ['Pow', lowerPow],
+  ['QLinearConv', lowerQLinearConv],
+  ['QLinearMatMul', lowerQLinearMatMul],
+  ['QuantizeLinear', lowerQuantizeLinear],
   ['RNN', lowerRNN],
   ['RMSNormalization', lowerRMSNormalization],
   ['Range', lowerRange],
@@ -129,4 +137,5 @@ export const LOWERINGS: ReadonlyMap<string, Lowering> = new Map<string, Lowering
   ['Where', lowerWhere],
   ['Xor', lowerLogic('Xor')],
   ['com.microsoft.FusedMatMul', lowerFusedMatMul],
+  ['com.microsoft.QGemm', lowerQGemm],
 ]);
