@@ -5,18 +5,18 @@ import { privateKeyToAccount } from 'viem/accounts';
 import type { Root } from '#core/hashing';
 import { DEFAULT_LIMITS } from '#core/onnx';
 import { ModelShelf } from '#io/artifacts';
-import { connectChain, gamesOn, readDeployment, type Chain } from '#io/chain';
+import { addressOf, connectChain, gamesOn, readDeployment, type Chain } from '#io/chain';
 import { openTested, type TestedModel } from '#io/inference';
 import { connectMessaging, fetchClaims, fetchInputs, fetchModelFile, Messaging } from '#io/messaging';
 import { connectWithRetry, systemClock, type Logger, type Monitoring } from '#platform';
-import { createPlayer, reportTo, type Player } from '#player';
+import { countReports, createPlayer, disputeAlarm, reportTo, watchGames, type Player } from '#player';
 import { checkBatch, type BatchCheckParts } from './checking/batch-check.js';
 import { Gate } from './checking/gate.js';
 import { challengerMetrics } from './checking/metrics.js';
 import { CaseRequests } from './collecting/requests.js';
 import type { ChallengerConfig } from './config.js';
 import { CaseFiles } from './disputing/cases.js';
-import { openDispute } from './disputing/opening.js';
+import { openDispute, withholdDispute } from './disputing/opening.js';
 import { OwnTraces } from './disputing/own-traces.js';
 import { watchBatches } from './watching/batch-watch.js';
 import { BlockCursor } from './watching/cursor.js';
@@ -75,7 +75,9 @@ function inventory(setting: ChallengerSetting): Provider[] {
 
 async function openChain(config: ChallengerConfig, log: Logger): Promise<Chain> {
   const deployment = await readDeployment(config.ASSAY_DEPLOYMENT);
-  const connect = () => connectChain({ rpcUrl: config.ASSAY_RPC_URL, deployment, privateKey: config.ASSAY_PRIVATE_KEY, feeCap: parseGwei(String(config.ASSAY_FEE_CAP_GWEI)) });
+  // SAFETY: without the key nothing can be sent, whatever asks for it.
+  const who = config.ASSAY_WATCH_ONLY ? { account: addressOf(config.ASSAY_PRIVATE_KEY) } : { privateKey: config.ASSAY_PRIVATE_KEY };
+  const connect = () => connectChain({ rpcUrl: config.ASSAY_RPC_URL, deployment, feeCap: parseGwei(String(config.ASSAY_FEE_CAP_GWEI)), ...who });
   return connectWithRetry(connect, { ...CONNECTING, what: 'chain', code: 'CHAIN_UNREACHABLE', log });
 }
 
@@ -111,7 +113,9 @@ function watchOf({ chain, messaging, models, cases, cursor }: Rooms, { config, l
       maxChainLagS: config.ASSAY_MAX_CHAIN_LAG_S,
       gate,
       onFinding: async (finding) => {
-        if (finding.verdict.kind === (config.ASSAY_LIE ? 'valid' : 'invalid')) await openDispute(finding, opening);
+        if (finding.verdict.kind !== (config.ASSAY_LIE ? 'valid' : 'invalid')) return;
+        if (config.ASSAY_WATCH_ONLY) withholdDispute(finding, opening);
+        else await openDispute(finding, opening);
       },
       metrics,
       clock: systemClock,
@@ -122,19 +126,23 @@ function watchOf({ chain, messaging, models, cases, cursor }: Rooms, { config, l
   };
 }
 
-async function disputingPlayer({ chain, models, cases }: Rooms, { config, log }: ChallengerSetting): Promise<Player> {
+async function disputingPlayer({ chain, models, cases, messaging }: Rooms, { config, log, monitoring }: ChallengerSetting): Promise<Player> {
   const games = gamesOn(chain);
   const { payoutDelay } = await chain.disputes.parameters();
-  return createPlayer({
+  const player = createPlayer({
     account: chain.account!,
     feed: games.feed,
     chain: games.view,
     sender: games.sender,
-    traces: new OwnTraces({ cases, models, lie: config.ASSAY_LIE }),
+    traces: new OwnTraces({ cases, models, fetchInputs: (jobId) => fetchInputs(messaging, jobId), lie: config.ASSAY_LIE }),
     requests: new CaseRequests(chain.network, cases),
     payoutDelay,
     fromBlock: BigInt(chain.deployment.deployedBlock),
-    report: reportTo(log),
+    watchOnly: config.ASSAY_WATCH_ONLY,
+    report: countReports(monitoring.registry, reportTo(log)),
     millis: () => performance.now(),
   });
+  watchGames(monitoring.registry, player);
+  monitoring.check('disputes', () => disputeAlarm(player, { watchOnly: config.ASSAY_WATCH_ONLY, now: () => BigInt(Math.floor(systemClock.now() / 1000)) }));
+  return player;
 }

@@ -3,6 +3,8 @@ import { commonVariables, readConfig, switchOf, variable, wholeNumber, type Envi
 
 const schema = z.object({
   ...commonVariables,
+  /** Sends nothing: says in log, metrics and /health what it would do. */
+  ASSAY_WATCH_ONLY: variable(switchOf.default(false), 'false'),
   /** Checks every job instead of the drawn ones. */
   ASSAY_SAMPLE_ALL: variable(switchOf.default(false), 'false'),
   /** Tests only: opens a dispute against claims that are right. */

@@ -53,6 +53,6 @@ await runProcess(async () => {
   }));
   shutdown.onShutdown('presence', () => presence.stop());
 
-  log.info({ event: 'ready', sampleAll: config.ASSAY_SAMPLE_ALL, lie: config.ASSAY_LIE }, 'challenger ready');
+  log.info({ event: 'ready', sampleAll: config.ASSAY_SAMPLE_ALL, lie: config.ASSAY_LIE, watchOnly: config.ASSAY_WATCH_ONLY }, 'challenger ready');
   announceReady({ role: 'challenger', address });
 });

@@ -4,11 +4,11 @@ import { parseGwei } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { DEFAULT_LIMITS } from '#core/onnx';
 import { ModelShelf } from '#io/artifacts';
-import { connectChain, gamesOn, readDeployment, type Chain } from '#io/chain';
+import { addressOf, connectChain, gamesOn, readDeployment, type Chain } from '#io/chain';
 import { openTested, type TestedModel } from '#io/inference';
-import { connectMessaging, fetchModelFile, Messaging } from '#io/messaging';
+import { connectMessaging, fetchInputs, fetchModelFile, Messaging } from '#io/messaging';
 import { connectWithRetry, systemClock, type Logger, type Monitoring } from '#platform';
-import { createPlayer, reportTo, type Player } from '#player';
+import { countReports, createPlayer, disputeAlarm, reportTo, watchGames, type Player } from '#player';
 import { ClaimSigner } from './claiming/claim-signer.js';
 import { ClaimLedger } from './claiming/ledger.js';
 import type { ExecutorConfig } from './config.js';
@@ -68,15 +68,17 @@ function inventory({ config, log, monitoring }: ExecutorSetting): Provider[] {
     },
     {
       provide: PLAYER,
-      inject: [CHAIN, ClaimLedger, ModelShelf],
-      useFactory: (chain: Chain, ledger: ClaimLedger, models: ModelShelf<TestedModel>) => defendingPlayer({ chain, ledger, models, log }),
+      inject: [CHAIN, Messaging, ClaimLedger, ModelShelf],
+      useFactory: (chain: Chain, messaging: Messaging, ledger: ClaimLedger, models: ModelShelf<TestedModel>) => defendingPlayer({ chain, messaging, ledger, models }, { config, log, monitoring }),
     },
   ];
 }
 
 async function openChain(config: ExecutorConfig, log: Logger): Promise<Chain> {
   const deployment = await readDeployment(config.ASSAY_DEPLOYMENT);
-  const connect = () => connectChain({ rpcUrl: config.ASSAY_RPC_URL, deployment, privateKey: config.ASSAY_PRIVATE_KEY, feeCap: parseGwei(String(config.ASSAY_FEE_CAP_GWEI)) });
+  // SAFETY: without the key nothing can be sent, whatever asks for it.
+  const who = config.ASSAY_WATCH_ONLY ? { account: addressOf(config.ASSAY_PRIVATE_KEY) } : { privateKey: config.ASSAY_PRIVATE_KEY };
+  const connect = () => connectChain({ rpcUrl: config.ASSAY_RPC_URL, deployment, feeCap: parseGwei(String(config.ASSAY_FEE_CAP_GWEI)), ...who });
   return connectWithRetry(connect, { ...CONNECTING, what: 'chain', code: 'CHAIN_UNREACHABLE', log });
 }
 
@@ -93,16 +95,16 @@ function modelShelf(config: ExecutorConfig, messaging: Messaging): ModelShelf<Te
 
 interface Defence {
   readonly chain: Chain;
+  readonly messaging: Messaging;
   readonly ledger: ClaimLedger;
   readonly models: ModelShelf<TestedModel>;
-  readonly log: Logger;
 }
 
-async function defendingPlayer({ chain, ledger, models, log }: Defence): Promise<Player> {
+async function defendingPlayer({ chain, messaging, ledger, models }: Defence, { config, log, monitoring }: ExecutorSetting): Promise<Player> {
   const games = gamesOn(chain);
-  const traces = new DefendedTraces({ network: chain.network, ledger, models });
+  const traces = new DefendedTraces({ network: chain.network, ledger, models, fetchInputs: (jobId) => fetchInputs(messaging, jobId) });
   const { payoutDelay } = await chain.disputes.parameters();
-  return createPlayer({
+  const player = createPlayer({
     account: chain.account!,
     feed: games.feed,
     chain: games.view,
@@ -111,7 +113,11 @@ async function defendingPlayer({ chain, ledger, models, log }: Defence): Promise
     requests: traces,
     payoutDelay,
     fromBlock: BigInt(chain.deployment.deployedBlock),
-    report: reportTo(log),
+    watchOnly: config.ASSAY_WATCH_ONLY,
+    report: countReports(monitoring.registry, reportTo(log)),
     millis: () => performance.now(),
   });
+  watchGames(monitoring.registry, player);
+  monitoring.check('disputes', () => disputeAlarm(player, { watchOnly: config.ASSAY_WATCH_ONLY, now: () => BigInt(Math.floor(systemClock.now() / 1000)) }));
+  return player;
 }

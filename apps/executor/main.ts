@@ -44,11 +44,13 @@ await runProcess(async () => {
   if (config.ASSAY_METRICS_LISTEN) await monitoring.listen(config.ASSAY_METRICS_LISTEN);
   shutdown.onShutdown('monitoring', () => monitoring.close());
   shutdown.onShutdown('jobs', () => app.close());
-  await app.listen();
-  await messaging.flush();
-  const presence = keepPresent(messaging, () => app.get(JobAnswering).presence());
-  shutdown.onShutdown('presence', () => presence.stop());
+  if (!config.ASSAY_WATCH_ONLY) {
+    await app.listen();
+    await messaging.flush();
+    const presence = keepPresent(messaging, () => app.get(JobAnswering).presence());
+    shutdown.onShutdown('presence', () => presence.stop());
+  }
 
-  log.info({ event: 'ready', fault: config.ASSAY_FAULT, capacity: config.ASSAY_CAPACITY }, 'executor ready');
+  log.info({ event: 'ready', fault: config.ASSAY_FAULT, capacity: config.ASSAY_CAPACITY, watchOnly: config.ASSAY_WATCH_ONLY }, 'executor ready');
   announceReady({ role: 'executor', address });
 });

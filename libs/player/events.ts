@@ -14,6 +14,8 @@ export type PlayerEvent =
   /** The other side made a move. */
   | (About & { readonly kind: 'answered'; readonly game: Game; readonly block: bigint; readonly tx: Hex })
   | (About & { readonly kind: 'moved'; readonly move: string; readonly block: bigint; readonly tx: Hex; readonly gas: bigint; readonly millis: number })
+  /** A move that would have been made, had this player not been told only to watch. */
+  | (About & { readonly kind: 'withheld'; readonly move: string })
   | (About & { readonly kind: 'ended'; readonly winner: Role; readonly fault: FaultName; readonly block: bigint; readonly tx: Hex })
   | (About & { readonly kind: 'settled'; readonly block: bigint; readonly tx: Hex })
   | (About & { readonly kind: 'conceded'; readonly reason: string })

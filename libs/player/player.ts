@@ -19,6 +19,8 @@ export interface PlayerOptions {
   readonly payoutDelay: number;
   /** The block from which games are rebuilt: the deployment's, or any before the oldest open game. */
   readonly fromBlock: bigint;
+  /** Plays nothing: reports what it would do. */
+  readonly watchOnly?: boolean;
   readonly report: Report;
   /** Steady milliseconds, e.g. performance.now. */
   readonly millis: () => number;

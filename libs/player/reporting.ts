@@ -19,6 +19,7 @@ const LINES: Record<(PlayerEvent | FeedFailure)['kind'], readonly ['info' | 'war
   joined: ['info', 'dispute.joined', 'a dispute concerns this account'],
   answered: ['info', 'dispute.answered', 'the other side moved'],
   moved: ['info', 'move.sent', 'moved'],
+  withheld: ['warn', 'move.withheld', 'this process only watches: the move is left to somebody else'],
   ended: ['info', 'dispute.ended', 'the dispute is decided'],
   settled: ['info', 'settled', 'the dispute is paid out'],
   conceded: ['warn', 'dispute.conceded', 'nothing can be won here any more'],
@@ -39,6 +40,8 @@ function factsOf(event: PlayerEvent | FeedFailure): Record<string, unknown> {
       return { ...about(event), winner: event.winner, fault: event.fault };
     case 'settled':
       return about(event);
+    case 'withheld':
+      return { gameId: event.gameId, by: event.role, move: event.move };
     case 'conceded':
       return { gameId: event.gameId, by: event.role, reason: event.reason };
     case 'failed':

@@ -10,6 +10,8 @@ export interface ResponderOptions {
   readonly traces: TraceSource;
   readonly requests: RequestSource;
   readonly payoutDelay: number;
+  /** Decides and says what it would do, and does nothing. */
+  readonly watchOnly?: boolean;
   readonly report: Report;
   /** Milliseconds on any clock that runs steadily; for reports only. */
   readonly millis: () => number;
@@ -38,7 +40,9 @@ export async function respond(own: OwnGame, options: ResponderOptions): Promise<
     case 'traceless':
       return LATER;
     default:
-      return act(own, action, options);
+      if (!options.watchOnly) return act(own, action, options);
+      options.report({ kind: 'withheld', gameId: own.gameId, role: own.role, move: action.kind });
+      return CHANGED;
   }
 }
 

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeFile } from 'node:fs/promises';
 import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
-import type { HDAccount } from 'viem/accounts';
+import type { Address } from 'viem';
+import type { HDAccount, PrivateKeyAccount } from 'viem/accounts';
 import { listRoot, tensorRoot, type Root, type Tensor } from '#core/hashing';
 import { compileModel, type CanonicalModel } from '#core/onnx';
-import { claimDigest, jobIdOf, requestTypedData, subjects, type Answer, type Request } from '#core/protocol';
+import { claimDigest, claimTypedData, jobIdOf, requestTypedData, subjects, type Answer, type Claim, type Request } from '#core/protocol';
 import { connectChain, deployContracts, LOCAL_PARAMETERS, type Chain, type NetworkParameters } from '#io/chain';
 import { CLAIMS, connectMessaging, INPUTS, JOB, MODEL, succeeded, type BatchedClaim, type BrokerRole, type Messaging } from '#io/messaging';
 import { ACCOUNTS, LocalKeys, PROJECT_ROOT, startAnvil, startChild, startNats, type Child, type RunningAnvil, type RunningNats } from '#testing';
@@ -25,6 +26,7 @@ export class Arena {
   private readonly children = new Map<PartyName, Child>();
   private readonly batches = new Map<bigint, BatchedClaim[]>();
   private readonly inputs = new Map<Root, readonly Tensor[]>();
+  private readonly funded = new Map<string, number>();
   private nonce = 0n;
 
   private constructor(
@@ -91,6 +93,16 @@ export class Arena {
     await child.ended;
   }
 
+  /** Transactions a party's account had sent when it was funded: all that are not its own doing. */
+  transactionsAtStart(name: PartyName): number {
+    return this.funded.get(name) ?? 0;
+  }
+
+  /** Removes everything a party had on its disk. */
+  wipe(name: PartyName): void {
+    rmSync(join(this.dir, name), { recursive: true });
+  }
+
   /** Moves the chain's clock. */
   async passTime(seconds: number): Promise<void> {
     await this.chain.client.request({ method: 'evm_increaseTime', params: [seconds] } as never);
@@ -135,6 +147,28 @@ export class Arena {
     return { request, signature, jobId: jobIdOf(this.chain.network, request) };
   }
 
+  /** A claim for a request, signed by any key, and its inputs served from now on. */
+  async claimBy(account: PrivateKeyAccount, { request, jobId }: Awaited<ReturnType<Arena['request']>>, { inputs, outputRoot }: { inputs: readonly Tensor[]; outputRoot: Root }) {
+    const { modelId, inputRoot } = request;
+    const claim: Claim = { jobId, modelId, inputRoot, outputRoot, executor: account.address, coordinator: this.account('coordinator').address, fee: BATCH_FEE, insuredValue: INSURED };
+    this.inputs.set(jobId, inputs);
+    return { claim, signature: await account.signTypedData(claimTypedData(this.chain.network, claim)) };
+  }
+
+  async giveEther(address: Address): Promise<void> {
+    await this.chain.client.request({ method: 'anvil_setBalance', params: [address, `0x${(10n ** 20n).toString(16)}`] } as never);
+  }
+
+  /** Tokens in the vault; one call after the other. */
+  async endow(address: Address, amount: bigint): Promise<void> {
+    await this.chain.token.mint(this.chain.account!, amount);
+    await this.chain.vault.deposit(address, amount);
+  }
+
+  get rpcUrl(): string {
+    return this.anvil.rpcUrl;
+  }
+
   /** Sends a job to an executor as the coordinator does. */
   async send(name: PartyName, job: Awaited<ReturnType<Arena['request']>>, inputs: readonly Tensor[], { fee = BATCH_FEE } = {}): Promise<Answer> {
     const { request, signature, jobId } = job;
@@ -156,12 +190,17 @@ export class Arena {
     return { batchId: await this.commit(claims), claims, answers };
   }
 
-  private async commit(claims: BatchedClaim[]): Promise<bigint> {
+  /** Posts claims of any executors as one batch and serves them. */
+  async commit(claims: BatchedClaim[]): Promise<bigint> {
     const root = StandardMerkleTree.of(claims.map(({ claim }) => [claimDigest(this.chain.network, claim)]), ['bytes32']).root as Root;
     const count = BigInt(claims.length);
     const batchId = (await this.chain.batches.batchCount()) + 1n;
     this.batches.set(batchId, claims);
-    const totals = [{ executor: claims[0]!.claim.executor, fees: BATCH_FEE * count, insuredValue: INSURED * count }];
+    const executors = [...new Set(claims.map(({ claim }) => claim.executor))].sort((a, b) => (BigInt(a) < BigInt(b) ? -1 : 1));
+    const totals = executors.map((executor) => {
+      const own = BigInt(claims.filter(({ claim }) => claim.executor === executor).length);
+      return { executor, fees: BATCH_FEE * own, insuredValue: INSURED * own };
+    });
     await this.chain.batches.commit({ root, count: claims.length, totals, charges: [{ submitter: this.account('submitter').address, amount: BATCH_FEE * count }] });
     return batchId;
   }
@@ -186,6 +225,7 @@ export class Arena {
     await chain.token.mint(address, amount);
     await chain.vault.deposit(address, amount);
     if (name.startsWith('executor')) await chain.vault.stake(amount);
+    this.funded.set(name, await chain.client.getTransactionCount({ address }));
   }
 
   private logFile(name: PartyName): string {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listRoot, tensorRoot, type Root } from '#core/hashing';
 import { claimDigest, type Answer } from '#core/protocol';
 import { openSession, type InferenceSession } from '#io/inference';
+import { freePort } from '#testing';
 import { Arena, picture } from './arena.js';
 
 // Every fault goes through a whole network in test/e2e; one is enough to see the parties without a coordinator of ours.
@@ -13,7 +14,7 @@ let arena: Arena;
 let session: InferenceSession;
 
 beforeAll(async () => {
-  arena = await Arena.open([HONEST, ...LIARS.map(({ name }) => name), SILENT, 'challenger-1', 'challenger-2']);
+  arena = await Arena.open([HONEST, ...LIARS.map(({ name }) => name), SILENT, 'challenger-1', 'challenger-2', 'challenger-3']);
   session = await openSession(arena.model);
   await Promise.all([
     arena.start(HONEST, { ASSAY_CAPACITY: '4' }),
@@ -93,13 +94,23 @@ it('an executor that is silent loses by its clock', async () => {
   expect(arena.logged(SILENT).some((l) => l['event'] === 'move.sent')).toBe(false);
 }, 90_000);
 
-it('an honest executor, killed and started again, wins against a challenger that lies', async () => {
-  await arena.kill(HONEST);
-  await arena.start(HONEST, { ASSAY_CAPACITY: '4' });
+it('an honest executor that only watches says what it would do; started again without its disk, it wins against a challenger that lies', async () => {
   const { claims } = await arena.batch(HONEST, [picture(arena.model, 8)]);
   const disputed = arena.logged(HONEST).filter((l) => l['event'] === 'claim.signed').length;
   expect(disputed).toBeGreaterThan(claims.length);
+  await arena.kill(HONEST);
+  arena.wipe(HONEST);
+  const port = await freePort();
+  await arena.start(HONEST, { ASSAY_WATCH_ONLY: 'true', ASSAY_METRICS_LISTEN: `127.0.0.1:${port}` });
   await arena.start('challenger-2', { ASSAY_SAMPLE_ALL: 'true', ASSAY_LIE: 'true' });
+  expect(await arena.event(HONEST, 'move.withheld')).toMatchObject({ move: 'revealTrace', by: 'executor' });
+  const health = await fetch(`http://127.0.0.1:${port}/health`);
+  expect([health.status, await health.json()]).toMatchObject([503, { faults: [{ name: 'disputes' }] }]);
+  expect(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()).toMatch(/assay_player_unanswered_games\{[^}]*\} [1-9]/);
+  expect(await arena.chain.client.getTransactionCount({ address: arena.account(HONEST).address })).toBe(arena.transactionsAtStart(HONEST));
+
+  await arena.kill(HONEST);
+  await arena.start(HONEST, { ASSAY_CAPACITY: '4' });
   expect(await arena.event('challenger-2', 'move.failed')).toMatchObject({ move: 'prove', facts: { error: 'NoFault' } });
   await arena.passTime(400);
   const ended = await arena.event(HONEST, 'dispute.ended');
@@ -107,3 +118,25 @@ it('an honest executor, killed and started again, wins against a challenger that
   expect(await arena.chain.disputes.overturned(claimDigest(arena.chain.network, claims[0]!.claim))).toBe(false);
   expect((await arena.chain.vault.stakeOf(arena.account(HONEST).address)).amount).toBe(arena.stake);
 }, 120_000);
+
+it('a challenger that only watches opens nothing; one that lost its disk goes on with its game', async () => {
+  const name = LIARS[0]!.name;
+  await arena.kill('challenger-1');
+  await arena.kill('challenger-2');
+  await arena.start('challenger-3', { ASSAY_SAMPLE_ALL: 'true', ASSAY_WATCH_ONLY: 'true' });
+  const { claims } = await arena.batch(name, [picture(arena.model, 9)]);
+  const jobId = claims[0]!.claim.jobId;
+  await expect.poll(() => arena.logged('challenger-3').some((l) => l['event'] === 'dispute.withheld' && l['jobId'] === jobId), { timeout: 60_000 }).toBe(true);
+  expect(arena.logged('challenger-3').filter((l) => l['event'] === 'dispute.opened')).toEqual([]);
+  await arena.kill('challenger-3');
+  arena.wipe('challenger-3');
+
+  await arena.start('challenger-3', { ASSAY_SAMPLE_ALL: 'true' });
+  const opened = () => arena.logged('challenger-3').find((l) => l['event'] === 'dispute.opened' && l['jobId'] === jobId);
+  await expect.poll(opened, { timeout: 60_000 }).toBeDefined();
+  await arena.kill('challenger-3');
+  arena.wipe('challenger-3');
+  await arena.start('challenger-3', { ASSAY_SAMPLE_ALL: 'true' });
+  const ended = () => arena.logged('challenger-3').find((l) => l['event'] === 'dispute.ended' && l['gameId'] === opened()!['gameId']);
+  await expect.poll(ended, { timeout: 60_000 }).toMatchObject({ winner: 'challenger' });
+}, 180_000);

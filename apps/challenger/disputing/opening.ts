@@ -43,6 +43,13 @@ export async function openDispute(finding: Finding & Required<Pick<Finding, 'inp
   }
 }
 
+/** Says which dispute this challenger would open, if it did more than watch. */
+export function withholdDispute({ batched: { claim }, batch }: Finding, { chain, address, log }: OpeningParts): void {
+  const digest = claimDigest(chain.network, claim);
+  const facts = { jobId: claim.jobId, claim: digest, gameId: gameIdOf(digest, address), executor: claim.executor, batchId: batch.batchId };
+  log.warn({ event: 'dispute.withheld', ...facts }, 'this process only watches: the dispute is left to somebody else');
+}
+
 interface Accusation {
   readonly finding: Finding;
   readonly digest: Root;

@@ -13,6 +13,8 @@ const MAX_TRACES = 4;
 
 export interface OwnTracesParts {
   readonly cases: Pick<CaseFiles, 'find'>;
+  /** From whoever serves the job's data; checked here. */
+  readonly fetchInputs: (jobId: Root) => Promise<readonly Tensor[]>;
   readonly models: Pick<ModelShelf<TestedModel>, 'with'>;
   /** Tests only: shows a run that is wrong in one element, to accuse an honest executor with. */
   readonly lie: boolean;
@@ -34,11 +36,12 @@ export class OwnTraces implements TraceSource {
   }
 
   private async build(digest: Root, claim: Claim): Promise<TraceReader | 'unknown'> {
-    const kept = await this.parts.cases.find(digest);
-    if (!kept) return 'unknown';
+    // WHY not only the file: a challenger that lost its disk still holds a bond in the game.
+    const inputs = (await this.parts.cases.find(digest))?.inputs ?? (await this.parts.fetchInputs(claim.jobId));
+    if (listRoot(inputs.map(tensorRoot)) !== claim.inputRoot) return 'unknown';
     return this.parts.models.with(claim.modelId, async ({ session }) => {
-      const values = await session.trace(kept.inputs);
-      return traceOf(session.model, kept.inputs, this.parts.lie ? falsified(values) : values);
+      const values = await session.trace(inputs);
+      return traceOf(session.model, inputs, this.parts.lie ? falsified(values) : values);
     });
   }
 }

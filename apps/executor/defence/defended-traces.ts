@@ -1,4 +1,4 @@
-import type { Root } from '#core/hashing';
+import { listRoot, tensorRoot, type Root, type Tensor } from '#core/hashing';
 import { AssayError, claimDigest, type Claim, type NetworkId } from '#core/protocol';
 import type { TraceReader } from '#core/trace';
 import type { TestedModel } from '#io/inference';
@@ -14,6 +14,8 @@ export interface DefendedTracesParts {
   readonly network: NetworkId;
   readonly ledger: ClaimLedger;
   readonly models: Pick<ModelShelf<TestedModel>, 'with'>;
+  /** From whoever serves the job's data; checked here. */
+  readonly fetchInputs: (jobId: Root) => Promise<readonly Tensor[]>;
 }
 
 /** The runs behind the claims this executor signed, rebuilt when a dispute asks for them. */
@@ -22,11 +24,11 @@ export class DefendedTraces implements TraceSource, RequestSource {
 
   constructor(private readonly parts: DefendedTracesParts) {}
 
-  /** 'unknown' for a claim that is not in the ledger, and from an executor that is silent on purpose. */
+  /** 'unknown' for a claim other than the one signed for the job, and from an executor that is silent on purpose. */
   async traceFor(digest: Root, claim: Claim): Promise<TraceReader | 'unknown'> {
     const entry = await this.parts.ledger.find(claim.jobId);
-    if (!entry || claimDigest(this.parts.network, entry.claim) !== digest || entry.fault === 'silent') return 'unknown';
-    const known = this.traces.get(digest) ?? this.rebuild(entry);
+    if (entry && (claimDigest(this.parts.network, entry.claim) !== digest || entry.fault === 'silent')) return 'unknown';
+    const known = this.traces.get(digest) ?? this.rebuild(claim, entry);
     this.traces.delete(digest);
     this.traces.set(digest, known);
     for (const oldest of this.traces.keys()) if (this.traces.size > MAX_TRACES) this.traces.delete(oldest);
@@ -38,13 +40,19 @@ export class DefendedTraces implements TraceSource, RequestSource {
     return (await this.parts.ledger.find(claim.jobId))?.request;
   }
 
-  private async rebuild(entry: LedgerEntry): Promise<TraceReader> {
-    const { claim, fault } = entry;
-    const inputs = await this.parts.ledger.inputsOf(entry);
+  /** WHY also without an entry: an executor that lost its disk still has its stake in the game; an honest run is the same anywhere. */
+  private async rebuild(claim: Claim, entry: LedgerEntry | undefined): Promise<TraceReader> {
+    const inputs = entry ? await this.parts.ledger.inputsOf(entry) : await this.inputsServed(claim);
     return this.parts.models.with(claim.modelId, async ({ session }) => {
-      const run = await runWithFault(fault, { jobId: claim.jobId, session, inputs });
+      const run = await runWithFault(entry?.fault ?? 'none', { jobId: claim.jobId, session, inputs });
       if (run.outputRoot === claim.outputRoot) return run.trace();
       throw new AssayError({ code: 'INVARIANT_BROKEN', message: 'the same job gave other bytes than were claimed', facts: { jobId: claim.jobId, claimed: claim.outputRoot, now: run.outputRoot } });
     });
+  }
+
+  private async inputsServed({ jobId, inputRoot }: Claim): Promise<readonly Tensor[]> {
+    const inputs = await this.parts.fetchInputs(jobId);
+    if (listRoot(inputs.map(tensorRoot)) === inputRoot) return inputs;
+    throw new AssayError({ code: 'DATA_UNAVAILABLE', message: 'the inputs served are not those of the claim', facts: { jobId, claimed: inputRoot } });
   }
 }

@@ -20,6 +20,8 @@ export interface ChainOptions {
   readonly deployment: Deployment;
   /** Without it the connection can only read. */
   readonly privateKey?: Hex;
+  /** Whose side is watched where there is no key to send with. */
+  readonly account?: Address;
   readonly gasCap?: bigint;
   /** Highest maxFeePerGas offered, in wei; see SenderOptions. */
   readonly feeCap?: bigint;
@@ -57,7 +59,7 @@ export async function connectChain(options: ChainOptions) {
     network: { chainId: deployment.chainId, disputes: deployment.disputes } satisfies NetworkId,
     client,
     sender,
-    account: sender?.address,
+    account: sender?.address ?? options.account,
     token: tokenCalls(token),
     vault: vaultCalls(vault, token),
     batches,
