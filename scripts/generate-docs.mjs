@@ -1,8 +1,8 @@
-// Writes docs/errors.md from the table of error codes. --check: fail if it is stale, write nothing. Needs a build (dist/).
+// Writes docs/errors.md from the table of error codes and docs/operators.md from the registry. --check: fail if one is stale,
+// write nothing. Needs a build (dist/).
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-
-const PAGE = fileURLToPath(new URL('../docs/errors.md', import.meta.url));
+import { operatorsPage } from './operators-page.mjs';
 
 const KINDS = {
   invalid: 'what was sent is malformed; sending it again changes nothing',
@@ -29,11 +29,18 @@ ${entries.join('\n')}`;
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { ERROR_CODES } = await import('../dist/libs/core/protocol/errors.js');
-  const page = errorsPage(ERROR_CODES);
-  const stale = !existsSync(PAGE) || readFileSync(PAGE, 'utf8') !== page;
-  if (!process.argv.includes('--check')) writeFileSync(PAGE, page);
+  const { loweredFacts, operatorFacts } = await import('../dist/test/models/operator-facts.js');
+  const lowered = loweredFacts();
+  keep('errors', errorsPage(ERROR_CODES));
+  keep('operators', operatorsPage(operatorFacts(lowered), lowered));
+}
+
+function keep(name, page) {
+  const file = fileURLToPath(new URL(`../docs/${name}.md`, import.meta.url));
+  const stale = !existsSync(file) || readFileSync(file, 'utf8') !== page;
+  if (!process.argv.includes('--check')) writeFileSync(file, page);
   else if (stale) {
-    console.error('docs/errors.md is stale: run `npm run docs`');
-    process.exit(1);
+    console.error(`docs/${name}.md is stale: run \`npm run docs\``);
+    process.exitCode = 1;
   }
 }

@@ -37,7 +37,7 @@ function blocksOf(d: Descriptor): Blocks {
   return { length: sidesOf(d).b[0], block: attribute(d, 0) };
 }
 
-/** Stacks of matrices, M×K times K×N each, the stacks broadcast: products in the order of K, in blocks. */
+/** Stacks of matrices, M×K times K×N each, the stacks broadcast: products in the order of K, in blocks as MatMul; the block's size follows from N and K. */
 export const batchMatMul: Operator = {
   name: 'BatchMatMul',
   code: 34,

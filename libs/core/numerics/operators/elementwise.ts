@@ -50,10 +50,13 @@ function binary(name: string, code: number, { float, integer }: Binary): Operato
   };
 }
 
+/** a + b, rounded once; integers wrap around. */
 export const add = binary('Add', 1, { float: f32Add, integer: (a, b) => a + b });
+/** a − b, rounded once; integers wrap around. */
 export const sub = binary('Sub', 2, { float: f32Sub, integer: (a, b) => a - b });
+/** a · b, rounded once; integers wrap around. */
 export const mul = binary('Mul', 3, { float: f32Mul, integer: (a, b) => a * b });
-/** Of integers the quotient towards zero. The compiler takes constant divisors other than 0 and −1 only: at those, machines stop or differ. */
+/** a / b, rounded once; of integers the quotient towards zero. The compiler takes constant divisors other than 0 and −1 only: at those, machines stop or differ. */
 export const div = binary('Div', 4, { float: f32Div, integer: integerQuotient });
 /**
  * The larger of two; +0 is above −0, any NaN gives NaN.
@@ -61,26 +64,35 @@ export const div = binary('Div', 4, { float: f32Div, integer: integerQuotient })
  * −0 away from one side at least where the other can be +0.
  */
 export const max = binary('Max', 5, { float: f32Max, integer: (a, b) => (a < b ? b : a) });
-/** The smaller of two; as Max. */
+/** The smaller of two; −0 is below +0, any NaN gives NaN. */
 export const min = binary('Min', 6, { float: f32Min, integer: (a, b) => (b < a ? b : a) });
 /** x where x ≥ 0, else slope · x; NaN stays NaN. LeakyRelu is this with one slope for all. */
 export const pRelu = binary('PRelu', 13, { float: (x, slope) => (f32Le(F32_ZERO, x) ? x : f32Mul(x, slope)) });
 /** Remainder with the sign of the divisor. The compiler takes constant divisors other than 0 and −1 only. */
 export const mod = binary('Mod', 14, { integer: integerModulo });
 
+/** x with the other sign, zeros too. */
 export const neg = unary('Neg', 16, f32Neg);
+/** x without its sign. */
 export const abs = unary('Abs', 17, f32Abs);
+/** The square root, rounded once; of negative numbers NaN, of −0 −0. */
 export const sqrt = unary('Sqrt', 18, f32Sqrt);
+/** e to the power x, as MLAS computes it: clamp, range reduction by two fma, a polynomial of six fma, scaling by two powers of two. */
 export const exp = unary('Exp', 19, exponential);
 /**
  * x where x > 0, else +0: also for NaN and −0. ONNX's ThresholdedRelu with alpha 0 is exactly this on every CPU.
  * ONNX's own Relu is not: measured with ONNX Runtime 1.30.0 it keeps NaN, and −0 on x86 but not on ARM.
  */
 export const relu = unary('Relu', 20, (x) => (f32Lt(F32_ZERO, x) ? x : F32_ZERO));
+/** MLAS's rational function (tanh.cpp): x cut to ±9, two chains of fma in x², a product, a quotient. */
 export const tanh = unary('Tanh', 21, hyperbolicTangent);
+/** MLAS's rational function (logistic.cpp): x cut to ±18, two chains of fma in x², a product, a quotient, plus ½, cut to 0 and 1. */
 export const sigmoid = unary('Sigmoid', 22, logistic);
+/** MLAS (erf.cpp): a polynomial up to 0.921875, above it 1 − e^−p with an exponential of its own, ±1 from 3.925. */
 export const erf = unary('Erf', 23, errorFunction);
+/** The largest integral value not above x; zeros keep their sign. */
 export const floor = unary('Floor', 24, f32Floor);
+/** The smallest integral value not below x; zeros keep their sign. */
 export const ceil = unary('Ceil', 25, f32Ceil);
-/** To an integral value, ties to even. */
+/** To the nearest integral value, ties to even; zeros keep their sign. */
 export const round = unary('Round', 26, f32RoundEven);

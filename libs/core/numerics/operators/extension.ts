@@ -6,7 +6,7 @@ import type { Operator } from '../operator.js';
 import { broadcastIndex, broadcastsTo, coordinatesOf, indexOf } from '../shapes.js';
 import { movement } from './movement.js';
 
-/** Numpy-style broadcasting to the output's shape. */
+/** A copy: numpy-style broadcasting to the output's shape. */
 export const expand = movement('Expand', 70, {
   check(d) {
     checkForm(d, { operands: 1, attributes: 0 });
@@ -48,7 +48,7 @@ export function padAttributes({ begins, mode, word }: PadAttributes): bigint[] {
 const modeOf = (d: Descriptor): PadMode => PAD_MODES[attribute(d, operand(d, 0).dims.length)]!;
 const constantOf = (d: Descriptor): bigint => BigInt.asUintN(64, d.attributes[operand(d, 0).dims.length + 1]!);
 
-/** One micro-step that copies an element, or gives the constant and reads nothing. */
+/** Elements put before and behind each axis: a constant, the nearest edge, or the mirror image. One micro-step that copies an element, or gives the constant and reads nothing. */
 export const pad: Operator = {
   name: 'Pad',
   code: 72,

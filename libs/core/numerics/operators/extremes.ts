@@ -68,9 +68,11 @@ function extreme(name: string, code: number, choice: Choice): Operator {
 }
 
 /**
+ * The largest element along one axis, from its first on.
  * ONNX Runtime (1.30.0) agrees where there is no NaN and no −0; else it answers by lane. The compiler keeps such inputs away.
  */
 export const reduceMax = extreme('ReduceMax', 50, { float: f32Max, replaces: (next, best) => next > best });
+/** The smallest element along one axis, from its first on; as ReduceMax. */
 export const reduceMin = extreme('ReduceMin', 51, { float: f32Min, replaces: (next, best) => next < best });
 
 const INDEX = 0xffffffffn;
@@ -109,6 +111,7 @@ function position(name: string, code: number, smallest: boolean): Operator {
   };
 }
 
-/** As ReduceMax, a NaN must be kept away; zeros are equal whatever their sign. */
+/** The place of the largest element along one axis: the first, or the last, of equals; a last micro-step leaves the place. As ReduceMax, a NaN must be kept away; zeros are equal whatever their sign. */
 export const argMax = position('ArgMax', 52, false);
+/** The place of the smallest element along one axis; as ArgMax. */
 export const argMin = position('ArgMin', 53, true);

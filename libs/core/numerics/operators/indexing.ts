@@ -66,7 +66,7 @@ function checkOperands(d: Descriptor): void {
   expect(['int32', 'int64'].includes(operand(d, INDICES).dtype), `indices of type ${operand(d, INDICES).dtype}`);
 }
 
-/** Output axis `axis` is replaced by the axes of the indices. */
+/** Slices of the data that indices name along one axis: a micro-step turns the index into a place, the next copies. A negative index counts from the end, one beyond an end is that end. Output axis `axis` is replaced by the axes of the indices. */
 export const gather = gathering('Gather', 68, {
   checkShape(d, axis) {
     const [data, indices] = [operand(d, DATA).dims, operand(d, INDICES).dims];
@@ -90,7 +90,7 @@ function gatherParts(d: Descriptor): { inner: number; count: number } {
   return { inner: elementCount(operand(d, DATA).dims.slice(attribute(d, 0) + 1)), count: elementCount(operand(d, INDICES).dims) };
 }
 
-/** The output has the shape of the indices; off the axis each element keeps its place. */
+/** Elements that indices name along one axis, as Gather. The output has the shape of the indices; off the axis each element keeps its place. */
 export const gatherElements = gathering('GatherElements', 69, {
   checkShape(d, axis) {
     const [data, indices] = [operand(d, DATA).dims, operand(d, INDICES).dims];

@@ -158,7 +158,11 @@ function linearProduct(name: string, code: number, { shape, mostOperands }: { sh
   };
 }
 
+/** The exact sum of (a − zero point) · (b − zero point) over K, wrapping in int32. */
 export const matMulInteger = integerProduct('MatMulInteger', 37, MATRICES);
+/** The exact sum of (x − zero point) · (w − zero point) over (channel, kernel row, kernel column), padding as the zero point, wrapping in int32. */
 export const convInteger = integerProduct('ConvInteger', 38, CONVOLUTION);
+/** The sum of MatMulInteger, then requantised: sum · (a · b / y) of the three scales, each step rounded to float32, to an integer with ties to even, plus the zero point, saturating. */
 export const qLinearMatMul = linearProduct('QLinearMatMul', 39, { shape: MATRICES, mostOperands: BIAS });
+/** The sum of ConvInteger, the int32 bias if there is one, then requantised as QLinearMatMul. */
 export const qLinearConv = linearProduct('QLinearConv', 40, { shape: CONVOLUTION, mostOperands: BIAS + 1 });

@@ -35,13 +35,20 @@ function comparison(float: (a: number, b: number) => boolean, integer: (a: bigin
 const NUMBERS = ['float32', 'int32', 'int64'] as const;
 const truth = (word: bigint): boolean => word !== 0n;
 
+/** a < b; false where a side is NaN, zeros are equal whatever their sign. */
 export const less = predicate('Less', 7, { types: NUMBERS, holds: comparison(f32Lt, (a, b) => a < b) });
+/** a ≤ b; false where a side is NaN, zeros are equal whatever their sign. */
 export const lessOrEqual = predicate('LessOrEqual', 8, { types: NUMBERS, holds: comparison(f32Le, (a, b) => a <= b) });
+/** a = b; false where a side is NaN, zeros are equal whatever their sign. */
 export const equal = predicate('Equal', 9, { types: [...NUMBERS, 'bool'], holds: comparison(f32Eq, (a, b) => a === b) });
+/** Both hold. */
 export const and = predicate('And', 10, { types: ['bool'], holds: (a, b) => truth(a) && truth(b) });
+/** One holds at least. */
 export const or = predicate('Or', 11, { types: ['bool'], holds: (a, b) => truth(a) || truth(b) });
+/** One holds and the other does not. */
 export const xor = predicate('Xor', 12, { types: ['bool'], holds: (a, b) => truth(a) !== truth(b) });
 
+/** Holds where the operand does not. */
 export const not: Operator = {
   name: 'Not',
   code: 27,

@@ -17,7 +17,7 @@ function blocksOf(d: Descriptor): Blocks {
   return { length: operand(d, 1).dims[0]!, block: attribute(d, 0) };
 }
 
-/** …×M×K times K×N: products in the order of K, in blocks. */
+/** …×M×K times K×N: per block of K `block = fma(a, b, block)` from +0 in the order of K; the first block is the total, each further one is added to it. */
 export const matMul: Operator = {
   name: 'MatMul',
   code: 33,

@@ -34,6 +34,7 @@ export function transposeAttributes({ permutation }: TransposeAttributes): bigin
   return permutation.map(BigInt);
 }
 
+/** The same elements with the axes in another order. */
 export const transpose = movement('Transpose', 65, {
   check(d) {
     const input = d.operands[0]?.dims ?? [];
@@ -58,6 +59,7 @@ export function concatAttributes({ axis }: ConcatAttributes): bigint[] {
   return [BigInt(axis)];
 }
 
+/** Operands one after the other along one axis. */
 export const concat = movement('Concat', 66, {
   check(d) {
     checkForm(d, { operands: [1, MAX_OPERANDS], attributes: 1 });
@@ -88,6 +90,7 @@ export function sliceAttributes({ starts, steps }: SliceAttributes): bigint[] {
   return [...starts, ...steps].map(BigInt);
 }
 
+/** Every so manieth element from a start along each axis, forwards. */
 export const slice = movement('Slice', 67, {
   check(d) {
     const input = d.operands[0]?.dims ?? [];
