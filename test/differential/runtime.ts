@@ -1,18 +1,28 @@
 import ort from 'onnxruntime-node';
 import { canonicalizeNaNs, DTYPES, type Dtype, type Tensor } from '#core/hashing';
+import { DEFAULT_PROFILE } from '#core/onnx';
+import { sessionOptions } from '../../libs/io/inference/runner.js';
 import { encodeSingleNode, operandName, OUTPUT_NAME, type SingleNode } from './single-node.js';
 
-const SESSION_OPTIONS = { graphOptimizationLevel: 'disabled', intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3 } as const;
+/** A file that is one node, and what to feed it with. */
+export interface NodeRun {
+  readonly onnx: Uint8Array;
+  readonly feeds: Readonly<Record<string, Tensor>>;
+  readonly dtype: Dtype;
+}
 
 /** Runs one node in ONNX Runtime, as the numeric profile prescribes; NaNs come back canonical. */
-export async function runSingleNode(node: SingleNode): Promise<Tensor> {
-  const session = await ort.InferenceSession.create(encodeSingleNode(node), SESSION_OPTIONS);
-  const feeds: Record<string, ort.Tensor> = {};
-  node.operands.forEach(({ tensor, constant }, slot) => {
-    if (!constant) feeds[operandName(slot)] = toRuntime(tensor);
-  });
-  const { [OUTPUT_NAME]: output } = await session.run(feeds);
-  const result = fromRuntime(output!, node.output.dtype);
+export const runSingleNode = (node: SingleNode): Promise<Tensor> => runNode(nodeRun(node));
+
+export function nodeRun(node: SingleNode): NodeRun {
+  const fed = node.operands.flatMap(({ tensor, constant }, slot) => (constant ? [] : [[operandName(slot), tensor] as const]));
+  return { onnx: encodeSingleNode(node), feeds: Object.fromEntries(fed), dtype: node.output.dtype };
+}
+
+export async function runNode({ onnx, feeds, dtype }: NodeRun): Promise<Tensor> {
+  const session = await ort.InferenceSession.create(onnx, sessionOptions(DEFAULT_PROFILE));
+  const { [OUTPUT_NAME]: output } = await session.run(Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, toRuntime(tensor)])));
+  const result = fromRuntime(output!, dtype);
   await session.release();
   return result;
 }
