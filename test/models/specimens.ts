@@ -14,6 +14,8 @@ interface Form {
   /** Names of the node's inputs; all inputs, then all constants if left out. */
   readonly reads?: readonly string[];
   readonly y?: Dims;
+  /** Outputs besides y, which nobody reads. */
+  readonly further?: readonly string[];
 }
 
 const FLAT: Dims = [3, 8];
@@ -26,6 +28,8 @@ const place = { dtypes: { y: 'int64' } } as const;
 const f = (value: number): { float: number } => ({ float: value });
 const scalar = (value: number): Tensor => ({ dtype: 'float32', dims: [], data: new Uint8Array(Float32Array.of(value).buffer) });
 const floats = (...values: number[]): Tensor => ({ dtype: 'float32', dims: [values.length], data: new Uint8Array(Float32Array.from(values).buffer) });
+const byte = (value: number): Tensor => ({ dtype: 'uint8', dims: [], data: Uint8Array.of(value) });
+const bytes = (dims: Dims): Tensor => ({ dtype: 'uint8', dims, data: Uint8Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => (31 * i) % 256) });
 const one = (value: number): Tensor => ({ ...int64s([value]), dims: [] });
 const recurrent = (gates: number): Form => ({ inputs: { x: [3, 1, 4] }, constants: { w: noise([1, 5 * gates, 4], 1), r: noise([1, 5 * gates, 5], 2) }, attributes: { hidden_size: 5 }, y: [3, 1, 1, 5] });
 const axes = (list: number[]): Form => ({ constants: { axes: int64s(list) } });
@@ -67,6 +71,14 @@ const FORMS: Readonly<Record<string, Form>> = {
   Squeeze: { inputs: { x: [1, 8] }, ...axes([0]) }, Unsqueeze: axes([0]),
   Slice: { constants: { from: int64s([1]), to: int64s([3]) } }, Split: { attributes: { axis: 1 }, constants: { sizes: int64s([8]) } },
   Gather: { inputs: { x: FLAT, i: [2] }, dtypes: { i: 'int64' } }, GatherElements: { inputs: { x: FLAT, i: [2, 8] }, dtypes: { i: 'int64' } },
+  QuantizeLinear: { dtypes: { y: 'uint8' }, constants: { scale: scalar(0.1), zero: byte(128) } },
+  DequantizeLinear: { dtypes: { x: 'uint8' }, constants: { scale: scalar(0.1), zero: byte(128) } },
+  DynamicQuantizeLinear: { dtypes: { y: 'uint8' }, further: ['scale', 'zero'] },
+  MatMulInteger: { dtypes: { x: 'uint8', y: 'int32' }, constants: { w: bytes([8, 5]), zero: byte(128), wZero: byte(127) }, y: [3, 5] },
+  ConvInteger: { ...plane, dtypes: { x: 'uint8', y: 'int32' }, constants: { w: bytes([6, 4, 3, 3]), zero: byte(128), wZero: byte(127) }, y: [1, 6, 6, 6] },
+  QLinearMatMul: { dtypes: { x: 'uint8', y: 'uint8' }, constants: { s: scalar(0.1), z: byte(128), w: bytes([8, 5]), ws: scalar(0.1), wz: byte(127), ys: scalar(0.2), yz: byte(3) }, y: [3, 5] },
+  QLinearConv: { ...plane, dtypes: { x: 'uint8', y: 'uint8' }, constants: { s: scalar(0.1), z: byte(128), w: bytes([6, 4, 3, 3]), ws: scalar(0.1), wz: byte(127), ys: scalar(0.2), yz: byte(3) }, y: [1, 6, 6, 6] },
+  'com.microsoft.QGemm': { domain: 'com.microsoft', dtypes: { x: 'uint8', y: 'uint8' }, constants: { s: scalar(0.1), z: byte(128), w: bytes([8, 5]), ws: scalar(0.1), wz: byte(127), ys: scalar(0.2), yz: byte(3) }, reads: ['x', 's', 'z', 'w', 'ws', 'wz', '', 'ys', 'yz'], y: [3, 5] },
   OneHot: { inputs: { x: [4] }, dtypes: { x: 'int64' }, constants: { depth: one(5), values: floats(0, 1) } },
   Pad: { constants: { by: int64s([0, 1, 0, 1]) } }, CumSum: { constants: { axis: one(1) } }, Trilu: {}, TopK: { constants: { k: int64s([2]) } },
 };
@@ -83,11 +95,11 @@ export function canonicalFormOf(operator: string): readonly string[] | undefined
   return Object.entries(operators).map(([name, count]) => (count > 1 ? `${name} ${count}` : name));
 }
 
-function modelOf(operator: string, { inputs = { x: FLAT }, dtypes = {}, constants = {}, attributes = {}, opset = 17, domain, reads, y = FLAT }: Form): SourceModel {
+function modelOf(operator: string, { inputs = { x: FLAT }, dtypes = {}, constants = {}, attributes = {}, opset = 17, domain, reads, further, y = FLAT }: Form): SourceModel {
   const op = operator.split('.').at(-1)!;
   return {
     opset, inputs, constants, dtypes,
-    nodes: [{ op, inputs: reads ?? [...Object.keys(inputs), ...Object.keys(constants)], output: 'y', attributes, ...(domain && { domain }) }],
+    nodes: [{ op, inputs: reads ?? [...Object.keys(inputs), ...Object.keys(constants)], output: 'y', attributes, ...(domain && { domain }), ...(further && { furtherOutputs: further }) }],
     outputs: { y },
   };
 }
