@@ -3,7 +3,7 @@ import { elementCount, type Tensor } from '#core/hashing';
 import { compileModel, loadCanonical } from '#core/onnx';
 import { openSession, selfTest } from '#io/inference';
 import { readDigits } from '../../apps/cli/samples.js';
-import { floats, noise, sourceModel, type Attributes, type SourceModel } from './building.js';
+import { floats, message, noise, sourceModel, type Attributes, type SourceModel } from './building.js';
 import { describeConformance, type ConformanceCase } from './conformance.js';
 import { argmax, maxDifference, plainRuntime } from './plain-runtime.js';
 import { hasSharedModels, readFloatTensor, sharedFile } from './shared-models.js';
@@ -139,3 +139,19 @@ it.skipIf(!hasSharedModels)('MobileNetV2 in int8 gives the scores that came with
   expect(argmax(floats(ours!))).toBe(argmax(floats(expected)));
   expect(maxDifference(floats(ours!), floats(expected))).toBeLessThan(0.32);
 }, 60_000);
+
+describe('float16', () => {
+  const tensorInfo = (name: string): Uint8Array => message([1, name], [2, message([1, message([1, 10], [2, message([1, message([1, 8])])])])]);
+  const halves = Uint16Array.of(0x3c00, 0xbc00, 0x0001, 0x7bff, 0x7c00, 0xfc00, 0x8000, 0x3555);
+  const constant = message([1, 8], [2, 10], [8, 'c'], [9, new Uint8Array(halves.buffer)]);
+  const graph = message([1, message([1, 'x'], [1, 'c'], [2, 'y'], [3, 'n'], [4, 'Add'])], [2, 'g'], [5, constant], [11, tensorInfo('x')], [12, tensorInfo('y')]);
+  const model = compileModel(message([1, 8], [7, graph], [8, message([2, 17])]));
+
+  it('is widened, constants to equal numbers, and the report says so', () => {
+    expect([...floats(model.initializers[0]!)]).toEqual([1, -1, 2 ** -24, 65504, Infinity, -Infinity, -0, Math.fround(0.333251953125)]);
+    expect(model.manifest.signature.inputs).toMatchObject([{ name: 'x', dtype: 'float32' }]);
+    expect(model.report.widened).toEqual({ inputs: ['x'], outputs: ['y'], initializers: 1, casts: 0 });
+  });
+
+  it('is read back as float32', () => expect(loadCanonical(model.onnx).manifest).toEqual(model.manifest));
+});

@@ -37,6 +37,9 @@ describe('an operator or a form of one outside the set', () => {
     ['a mean in steps of three', oneNode('AveragePool', { attributes: { kernel_shape: [3, 3], strides: [1, 3] } }), /strides above 2/],
     ['an axis outside the rank', oneNode('Softmax', { attributes: { axis: 9 } }), /axis 9/],
     ['a missing input', oneNode('Add', { inputNames: ['x'] }), /input 1 is missing/],
+    ['scales per block', oneNode('QuantizeLinear', { opset: 21, inputNames: ['x', 's'], attributes: { block_size: 2 }, constants: { s: noise([1, 2, 8, 4], 1) } }), /per block/],
+    ['a scale that is not positive', oneNode('QuantizeLinear', { inputNames: ['x', 's'], constants: { s: { dtype: 'float32', dims: [], data: new Uint8Array(4) } } }), /positive and finite/],
+    ['an integer product of floats', oneNode('MatMulInteger', { inputs: { x: [3, 4] }, inputNames: ['x', 'x'] }), /uint8 or int8/],
     ['an old operator set', oneNode('Relu', { opset: 5 }), /operator set 5/],
   ])('%s', (_, bytes, message) => {
     const error = refusal(bytes);

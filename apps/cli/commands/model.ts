@@ -103,6 +103,8 @@ function compiledText(model: CanonicalModel, out: string | undefined): string {
   const { manifest, report } = model;
   const counts = (operators: Readonly<Record<string, number>>) => Object.entries(operators).map(([name, n]) => `${name} ${n}`).join(', ');
   const tensors = (list: CanonicalModel['manifest']['signature']['inputs']) => list.map((t) => `${t.name} ${t.dtype}[${t.dims}]`).join('; ');
+  const { inputs, outputs, initializers, casts } = report.widened;
+  const widened = [...inputs, ...outputs, ...(initializers ? [`${initializers} constants`] : []), ...(casts ? [`${casts} Casts`] : [])].join(', ');
   const rows = [
     ['model id', manifest.modelId],
     ['graph', manifest.graphRoot],
@@ -113,6 +115,7 @@ function compiledText(model: CanonicalModel, out: string | undefined): string {
     ['outputs', tensors(manifest.signature.outputs)],
     ['source', counts(report.sourceOperators)],
     ['canonical', `${report.nodes} nodes: ${counts(report.operators)}`],
+    ...(widened === '' ? [] : [['widened', `float16 to float32: ${widened}`]]),
     ['trace', `${report.traceBytes} bytes, longest chain ${report.maxSteps} steps`],
     ['worst dispute', `${report.worstDispute.moves} moves, in ${report.worstDispute.operator} (value ${report.worstDispute.value})`],
     ...(out ? [['written to', out]] : []),

@@ -2,6 +2,7 @@ import { byteLength, chunkCount, depthFor, type Tensor } from '#core/hashing';
 import { operatorByCode } from '#core/numerics';
 import type { ModelManifest } from './manifest.js';
 import type { OnnxModel } from './proto/model.js';
+import { FLOAT16 } from './proto/tensor.js';
 
 /** What compilation did and what the model costs to run and to dispute. */
 export interface CompileReport {
@@ -11,6 +12,8 @@ export interface CompileReport {
   readonly operators: Readonly<Record<string, number>>;
   /** Source operators that became something else, with what the first of each kind became; empty where it was folded away. */
   readonly lowered: Readonly<Record<string, readonly string[]>>;
+  /** What was float16 in the source and is float32 here; a Cast to float16 rounds no more. */
+  readonly widened: { readonly inputs: readonly string[]; readonly outputs: readonly string[]; readonly initializers: number; readonly casts: number };
   readonly nodes: number;
   readonly weightBytes: number;
   /** Bytes of all values of one run. */
@@ -37,11 +40,22 @@ export function reportOf({ source, manifest, initializers, lowered }: ReportPart
     sourceOperators: tally(source.graph.nodes.map((node) => node.opType)),
     operators: tally(values.map((d) => operatorByCode(d.op).name)),
     lowered,
+    widened: widenedIn(source),
     nodes: values.length,
     weightBytes: initializers.reduce((sum, tensor) => sum + tensor.data.length, 0),
     traceBytes: values.reduce((sum, d) => sum + byteLength(d.output), 0),
     maxSteps: steps.reduce((a, b) => Math.max(a, b)),
     worstDispute: { value: worst, operator: operatorByCode(values[worst]!.op).name, moves: moves[worst]! },
+  };
+}
+
+function widenedIn({ graph }: OnnxModel): CompileReport['widened'] {
+  const names = (infos: OnnxModel['graph']['inputs']): string[] => infos.flatMap(({ name, dataType }) => (dataType === FLOAT16 && !graph.initializers.has(name) ? [name] : []));
+  return {
+    inputs: names(graph.inputs),
+    outputs: names(graph.outputs),
+    initializers: [...graph.initializers.values()].filter(({ dataType }) => dataType === FLOAT16).length,
+    casts: graph.nodes.filter(({ opType, attributes }) => opType === 'Cast' && attributes.get('to')?.int === BigInt(FLOAT16)).length,
   };
 }
 

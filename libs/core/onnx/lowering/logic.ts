@@ -1,6 +1,6 @@
-import { DTYPES, type Dtype } from '#core/hashing';
 import { cast, not, predicate, where, type Predicate } from '../canonical/logic.js';
 import type { Value } from '../graph.js';
+import { dtypeOf } from '../proto/tensor.js';
 import type { Lowering, NodeView } from './node.js';
 
 const COMPARED: readonly string[] = ['float32', 'int32', 'int64'];
@@ -47,7 +47,7 @@ export const lowerWhere: Lowering = (view) => {
 export const lowerCast: Lowering = (view) => {
   const code = view.int('to', 0);
   view.int('saturate', 1);
-  const dtype = (Object.keys(DTYPES) as Dtype[]).find((name) => DTYPES[name].code === code);
+  const dtype = dtypeOf(code);
   return [cast(view.graph, view.input(0), dtype ?? view.refuse(`attribute to is element type ${code}, which is not supported`))];
 };
 

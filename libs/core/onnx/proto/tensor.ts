@@ -4,8 +4,12 @@ import { AssayError } from '#core/protocol';
 import type { ModelLimits } from '../limits.js';
 import type { ExternalLocation, OnnxTensor } from './model.js';
 
-/** The dtype with this TensorProto.DataType code, or undefined. */
+/** TensorProto.DataType of float16, which is widened to float32. */
+export const FLOAT16 = 10;
+
+/** The dtype of tensors with this TensorProto.DataType code, or undefined; float32 for float16. */
 export function dtypeOf(code: number): Dtype | undefined {
+  if (code === FLOAT16) return 'float32';
   return (Object.keys(DTYPES) as Dtype[]).find((name) => DTYPES[name].code === code);
 }
 
@@ -25,14 +29,17 @@ export function decodeTensor(source: OnnxTensor, { limits, external }: Decoding)
   const dtype = dtypeOf(source.dataType);
   if (!dtype) throw new AssayError({ code: 'MODEL_DTYPE_UNSUPPORTED', message: `Tensor ${source.name} has element type code ${source.dataType}.`, facts: { ...facts, dataType: source.dataType } });
   const dims = checkedDims(source, DTYPES[dtype].size, limits);
-  const length = dims.reduce((a, b) => a * b, 1) * DTYPES[dtype].size;
+  const half = source.dataType === FLOAT16;
+  const count = dims.reduce((a, b) => a * b, 1);
+  const length = count * (half ? 2 : DTYPES[dtype].size);
   if (source.external && !external) {
     throw new AssayError({ code: 'MODEL_UNPARSABLE', message: `The data of tensor ${source.name} lies outside the file.`, facts, remedy: 'Save the model with all weights inside the .onnx file, or compile it where the other file lies beside it.' });
   }
-  const data = source.external ? external!(source.name, source.external, length) : dataBytes(source, { dtype, length });
+  const data = source.external ? external!(source.name, source.external, length) : dataBytes(source, { size: half ? 2 : DTYPES[dtype].size, length });
   if (data?.length !== length) {
     throw new AssayError({ code: 'MODEL_GRAPH_INVALID', message: `Tensor ${source.name} has ${data?.length ?? 'other'} bytes of data where its shape needs ${length}.`, facts: { ...facts, dims, dtype } });
   }
+  if (half) return canonicalizeNaNs({ dtype, dims, data: widened(data) });
   return canonicalizeNaNs({ dtype, dims, data: dtype === 'bool' ? data.map((byte) => (byte === 0 ? 0 : 1)) : data });
 }
 
@@ -48,13 +55,13 @@ function checkedDims(source: OnnxTensor, size: number, limits: ModelLimits): num
 }
 
 /** Undefined where the typed fields hold another number of entries than the shape needs. */
-function dataBytes(source: OnnxTensor, { dtype, length }: { dtype: Dtype; length: number }): Uint8Array | undefined {
+function dataBytes(source: OnnxTensor, { size, length }: { size: 1 | 2 | 4 | 8; length: number }): Uint8Array | undefined {
   // WHY not slice: on a Buffer that gives a view, which may start at any offset.
   if (source.raw) return new Uint8Array(source.raw);
-  if (dtype === 'float32') return joined(source.floats, length);
+  if (source.dataType === DTYPES.float32.code) return joined(source.floats, length);
   const data = new Uint8Array(length);
-  const put = writerOf(new DataView(data.buffer), DTYPES[dtype].size);
-  const count = length / DTYPES[dtype].size;
+  const put = writerOf(new DataView(data.buffer), size);
+  const count = length / size;
   let at = 0;
   for (const piece of source.varints) {
     const reader = new BinaryReader(piece);
@@ -66,11 +73,27 @@ function dataBytes(source: OnnxTensor, { dtype, length }: { dtype: Dtype; length
   return at === count ? data : undefined;
 }
 
+/** Little-endian float16 (IEEE 754 binary16) as float32: every one has an equal float32. */
+function widened(halves: Uint8Array): Uint8Array {
+  const from = new DataView(halves.buffer, halves.byteOffset, halves.length);
+  const to = new Float32Array(halves.length / 2);
+  to.forEach((_, i) => (to[i] = halfToNumber(from.getUint16(2 * i, true))));
+  return new Uint8Array(to.buffer);
+}
+
+function halfToNumber(bits: number): number {
+  const [sign, exponent, fraction] = [bits >= 0x8000 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
+  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
+}
+
 /** Writes integers as the lowest `size` bytes of their two's complement. */
-function writerOf(view: DataView, size: 1 | 4 | 8): (index: number, value: bigint) => void {
+function writerOf(view: DataView, size: 1 | 2 | 4 | 8): (index: number, value: bigint) => void {
   switch (size) {
     case 1:
       return (index, value) => view.setUint8(index, Number(BigInt.asUintN(8, value)));
+    case 2:
+      return (index, value) => view.setUint16(2 * index, Number(BigInt.asUintN(16, value)), true);
     case 4:
       return (index, value) => view.setInt32(4 * index, Number(BigInt.asIntN(32, value)), true);
     case 8:
