@@ -1,9 +1,10 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import type { Address } from 'viem';
-import { presenceSchema, subjects } from '#core/protocol';
+import { cancelSchema, presenceSchema, subjects } from '#core/protocol';
 import { JOB, succeeded } from '#io/messaging';
 import { ErrorFilter } from '#io/rpc';
+import type { Fence, ModelRecord } from '#io/storage';
 import { NetworkController } from './admin/network.controller.js';
 import { NetworkStatusService } from './admin/network-status.js';
 import { Assigner } from './assignment/assigner.js';
@@ -14,14 +15,20 @@ import { BatchProofs } from './batching/batch-proofs.js';
 import { Batcher } from './batching/batcher.js';
 import { modelCache, momentary, type ModelById } from './caches.js';
 import { DataServer } from './data/data-server.js';
+import { modelFile } from './data/model-files.js';
 import { ModelPublisher } from './data/model-publisher.js';
 import { ModelsController } from './registration/models.controller.js';
 import { ModelsService } from './registration/models.service.js';
 import { ChainFollower, readUpTo } from './settlement/chain-follower.js';
+import { RoleKeeper, type Duty } from './roles/role-keeper.js';
 import { JobFeed } from './submission/job-feed.js';
+import { RateLimit } from './submission/rates.js';
 import { JobsController } from './submission/jobs.controller.js';
 import { JobsService } from './submission/jobs.service.js';
 import type { World } from './world.js';
+
+/** The RoleKeepers of this process. */
+export const ROLES = Symbol('roles');
 
 /** The inventory of a coordinator. */
 @Module({})
@@ -31,7 +38,7 @@ export class CoordinatorModule {
     const board = new PresenceBoard(world.clock.now);
     const proofs = new BatchProofs((seq) => world.storage.batches.leavesOf(seq));
     const modelById = modelCache(world.storage.models);
-    const publisher = new ModelPublisher(world.messaging.payloads, world.storage.artifacts);
+    const publisher = new ModelPublisher(world.messaging.payloads, fileOfIn(world));
     return {
       module: CoordinatorModule,
       controllers: [JobsController, ModelsController, NetworkController],
@@ -39,20 +46,28 @@ export class CoordinatorModule {
         { provide: APP_FILTER, useValue: new ErrorFilter(world.log) },
         { provide: PresenceBoard, useValue: board },
         provide(JobFeed, [], () => new JobFeed()),
-        provide(JobsService, [JobFeed], (feed: JobFeed) => makeJobsService(world, { feed, proofs, modelById })),
+        provide(JobsService, [JobFeed], (feed: JobFeed) => makeJobsService(world, { feed, proofs, modelById, board })),
         provide(ModelsService, [], () => makeModelsService(world, publisher)),
         provide(NetworkStatusService, [], () => makeNetworkStatus(world, board)),
-        provide(Batcher, [], () => makeBatcher(world)),
-        provide(Assigner, [Batcher], (batcher: Batcher) => makeAssigner(world, { board, batcher, modelById })),
-        provide(ChainFollower, [], () => new ChainFollower({ chain: world.chain, storage: world.storage, now: world.clock.now, log: world.log })),
+        { provide: ROLES, useValue: roleKeepers(world, { board, modelById }) },
         provide(DataServer, [], () => new DataServer({ storage: world.storage, messaging: world.messaging, publisher })),
       ],
     };
   }
 }
 
-function makeJobsService({ chain, storage, config, clock, stopping }: World, { feed, proofs, modelById }: { feed: JobFeed; proofs: BatchProofs; modelById: ModelById }): JobsService {
+interface JobRooms {
+  readonly feed: JobFeed;
+  readonly proofs: BatchProofs;
+  readonly modelById: ModelById;
+  readonly board: PresenceBoard;
+}
+
+function makeJobsService(world: World, { feed, proofs, modelById, board }: JobRooms): JobsService {
+  const { chain, storage, config, clock, stopping } = world;
   const { network } = chain;
+  const stakes = makeStakes(world);
+  const millis = () => performance.now();
   return new JobsService({
     acceptance: {
       network,
@@ -62,37 +77,56 @@ function makeJobsService({ chain, storage, config, clock, stopping }: World, { f
       openJobs: momentary(() => storage.jobs.unanswered(), clock.now),
       modelById,
       balanceOf: (submitter) => chain.vault.balanceOf(submitter),
-      contractSigned: async (address, hash, signature) => (await chain.client.getCode({ address })) !== undefined && chain.client.verifyHash({ address, hash, signature }),
+      highestCover: momentary(() => highestCover(board, stakes), clock.now),
+      contractSigned: (address, hash, signature) => chain.contractSigned(address, hash, signature),
+      rate: new RateLimit({ perSecond: config.ASSAY_SUBMITTER_RATE, millis }),
       now: clock.now,
     },
+    callers: new RateLimit({ perSecond: config.ASSAY_CALLER_RATE, millis }),
     report: { network, storage, proofIn: proofs.proofIn },
+    jobs: storage.jobs,
     feed,
+    now: clock.now,
     stopping,
   });
 }
 
-function makeModelsService({ storage, config, clock }: World, { publish }: ModelPublisher): ModelsService {
-  return new ModelsService({ models: storage.models, artifacts: storage.artifacts, publish, maxBytes: config.ASSAY_MODEL_MAX_BYTES, now: clock.now });
+async function highestCover(board: PresenceBoard, stakes: Stakes): Promise<bigint | undefined> {
+  const limits = await Promise.all(board.present('executor').map(({ address }) => stakes.limitOf(address)));
+  return limits.length === 0 ? undefined : limits.reduce((highest, limit) => (limit > highest ? limit : highest));
+}
+
+function fileOfIn({ storage, messaging }: World) {
+  return (model: ModelRecord) => modelFile({ artifacts: storage.artifacts, payloads: messaging.payloads }, model);
+}
+
+function makeModelsService(world: World, { publish }: ModelPublisher): ModelsService {
+  const { storage, config, clock } = world;
+  return new ModelsService({ models: storage.models, artifacts: storage.artifacts, fileOf: fileOfIn(world), publish, maxBytes: config.ASSAY_MODEL_MAX_BYTES, now: clock.now });
 }
 
 function makeNetworkStatus({ chain, config, storage, stopping }: World, board: PresenceBoard): NetworkStatusService {
   return new NetworkStatusService({ deployment: chain.deployment, coordinator: chain.account!, price: config.ASSAY_JOB_PRICE, storage, board, stopping });
 }
 
-function makeBatcher({ chain, storage, config, clock, log }: World): Batcher {
-  const ledger = batchLedger(chain, () => readUpTo({ storage, chain }));
-  return new Batcher({ batches: storage.batches, ledger, intervalMs: config.ASSAY_BATCH_INTERVAL_MS, maxClaims: config.ASSAY_BATCH_MAX, now: clock.now, log });
+/** What only one process of this coordinator does at a time. */
+function roleKeepers(world: World, rooms: { board: PresenceBoard; modelById: ModelById }): RoleKeeper[] {
+  const { storage, chain, clock, log } = world;
+  const keeper = (role: string, begin: (fence: Fence) => Duty) => new RoleKeeper({ role, roles: storage.roles, holder: world.self, begin, millis: () => performance.now(), log });
+  return [
+    keeper('assignment', (fence) => makeAssigner(world, { ...rooms, fence })),
+    keeper('batching', (fence) => makeBatcher(world, fence)),
+    keeper('settlement', (fence) => new ChainFollower({ chain, storage, now: clock.now, log, fence, onProblem: (text) => world.chainProblem.set(text) })),
+  ];
 }
 
-function makeAssigner(world: World, { board, batcher, modelById }: { board: PresenceBoard; batcher: Batcher; modelById: ModelById }): Assigner {
-  const { chain, storage, config, clock, log } = world;
-  const stakes = new Stakes({
-    stakeOf: (executor) => chain.vault.stakeOf(executor),
-    exposureOf: (executor) => chain.batches.exposureOf(executor),
-    promisedBy: (executor) => storage.batches.promisedBy(executor),
-    sampleRate: () => chain.batches.sampleRate(),
-    now: clock.now,
-  });
+function makeBatcher({ chain, storage, config, clock, log }: World, fence: Fence): Batcher {
+  const ledger = batchLedger(chain, () => readUpTo({ storage, chain }));
+  return new Batcher({ batches: storage.batches, ledger, intervalMs: config.ASSAY_BATCH_INTERVAL_MS, maxClaims: config.ASSAY_BATCH_MAX, now: clock.now, log, fence });
+}
+
+function makeAssigner(world: World, { board, modelById, fence }: { board: PresenceBoard; modelById: ModelById; fence: Fence }): Assigner {
+  const { chain, storage, messaging, config, clock, log } = world;
   return new Assigner({
     network: chain.network,
     coordinator: chain.account!,
@@ -100,12 +134,23 @@ function makeAssigner(world: World, { board, batcher, modelById }: { board: Pres
     jobs: storage.jobs,
     modelById,
     inputsOf: (job) => storage.tensors.byRoots(job.inputs),
-    stakes,
+    stakes: makeStakes(world),
     ask: askOver(world),
+    callOff: (executor, jobId) => messaging.publish(subjects.cancel(executor), cancelSchema, { jobId }),
     board,
     now: clock.now,
     log,
-    onAnswer: () => batcher.noteAnswer(),
+    fence,
+  });
+}
+
+function makeStakes({ chain, storage, clock }: World): Stakes {
+  return new Stakes({
+    stakeOf: (executor) => chain.vault.stakeOf(executor),
+    exposureOf: (executor) => chain.batches.exposureOf(executor),
+    promisedBy: (executor) => storage.batches.promisedBy(executor),
+    sampleRate: () => chain.batches.sampleRate(),
+    now: clock.now,
   });
 }
 

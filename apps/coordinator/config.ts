@@ -17,7 +17,11 @@ const schema = z.object({
   ASSAY_MODEL_MAX_BYTES: variable(wholeNumber(1, 2 ** 30).default(256 * 2 ** 20), '268435456'),
   /** What a job costs, in the token's smallest unit. */
   ASSAY_JOB_PRICE: variable(price.default(10n ** 15n), '1000000000000000'),
-  /** Jobs without an answer at once; further ones are refused. */
+  /** Submissions a second from one submitter, in the long run. */
+  ASSAY_SUBMITTER_RATE: variable(wholeNumber(1, 1_000_000).default(1_000), '1000'),
+  /** Calls a second from one network address, in the long run. */
+  ASSAY_CALLER_RATE: variable(wholeNumber(1, 1_000_000).default(5_000), '5000'),
+  /** Jobs without an answer at once; further ones are refused, and of one submitter's those beyond half of it. */
   ASSAY_MAX_OPEN_JOBS: variable(wholeNumber(1, 1_000_000).default(10_000), '10000'),
 });
 

@@ -1,11 +1,9 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { Gauge, type Monitoring } from '#platform';
-import { followPresence } from './app.module.js';
-import { Assigner } from './assignment/assigner.js';
+import { followPresence, ROLES } from './app.module.js';
 import { PresenceBoard } from './assignment/presence-board.js';
-import { Batcher } from './batching/batcher.js';
 import { DataServer } from './data/data-server.js';
-import { ChainFollower } from './settlement/chain-follower.js';
+import type { RoleKeeper } from './roles/role-keeper.js';
 import { JobFeed } from './submission/job-feed.js';
 import type { World } from './world.js';
 
@@ -16,34 +14,43 @@ export interface Work {
   stop(): Promise<void>;
 }
 
+/** An executor with room is to an assigner what a job that waits is: something to look at. */
+const EXECUTOR_CAME = { jobIds: [], state: 'accepted' } as const;
+
 /** Starts what a coordinator does without being called. */
 export function startWork(app: INestApplicationContext, world: World): Work {
-  const { storage, messaging } = world;
-  const [assigner, batcher, follower, data] = [app.get(Assigner), app.get(Batcher), app.get(ChainFollower), app.get(DataServer)];
-  const feed = app.get(JobFeed);
+  const { storage } = world;
+  const roles = app.get<RoleKeeper[]>(ROLES);
+  const [data, feed] = [app.get(DataServer), app.get(JobFeed)];
   const unsubscribe = storage.onJobChange((change) => {
     feed.publish(change);
-    if (change.state === 'accepted' || change.state === 'overturned') assigner.wake();
+    for (const role of roles) role.note(change);
   });
   data.start();
-  const presences = followPresence(world, app.get(PresenceBoard), () => assigner.wake());
-  follower.start();
-  assigner.start();
-  batcher.start();
+  const presences = followPresence(world, app.get(PresenceBoard), () => roles.forEach((role) => role.note(EXECUTOR_CAME)));
+  for (const role of roles) role.start();
   return {
-    watch: (monitoring) => watch(monitoring, world, follower),
+    watch: (monitoring) => watch(monitoring, world, roles),
     stop: async () => {
       await Promise.all(presences.map((presence) => presence.stop()));
-      await assigner.stop();
-      await Promise.all([batcher.stop(), follower.stop(), data.stop()]);
+      await Promise.all([...roles.map((role) => role.stop()), data.stop()]);
       unsubscribe();
     },
   };
 }
 
-function watch(monitoring: Monitoring, { storage, messaging }: World, follower: ChainFollower): void {
+function watch(monitoring: Monitoring, { storage, messaging, chainProblem }: World, roles: readonly RoleKeeper[]): void {
   monitoring.check('broker', () => messaging.problem());
-  monitoring.check('chain', () => follower.problem());
+  monitoring.check('chain', () => chainProblem.text);
+  new Gauge({
+    name: 'assay_role_held',
+    help: '1 while this process does what only one may do at a time',
+    labelNames: ['role'],
+    registers: [monitoring.registry],
+    collect() {
+      for (const { name, isHeld } of roles) this.set({ role: name }, Number(isHeld));
+    },
+  });
   new Gauge({
     name: 'assay_jobs',
     help: 'Jobs by state',

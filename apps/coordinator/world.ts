@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseGwei } from 'viem';
@@ -17,6 +19,10 @@ export interface World {
   readonly messaging: Messaging;
   readonly clock: Clock;
   readonly log: Logger;
+  /** What this process is called among those of the same coordinator. */
+  readonly self: string;
+  /** For health: what is wrong with the chain, as whoever reads it here says. */
+  readonly chainProblem: { text: string | undefined; set(text: string | undefined): void };
   /** Aborts when the process begins to stop. */
   readonly stopping: AbortSignal;
 }
@@ -33,14 +39,24 @@ const RETRY = { attempts: 8, firstDelayMs: 250, maxDelayMs: 4_000, clock: system
 /** Opens database, chain and broker, each with bounded patience; what was opened closes at shutdown, the database last. */
 export async function openWorld({ config, log, shutdown, stopping }: OpenWorldOptions): Promise<World> {
   const deployment = await readDeployment(config.ASSAY_DEPLOYMENT);
-  const storage = await openStorage({ database: databaseOf(config), migrations: migrationsFolder(), artifacts: join(config.ASSAY_DATA_DIR, 'models') });
+  const self = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const storage = await openStorage({ database: databaseOf(config), migrations: migrationsFolder(), artifacts: join(config.ASSAY_DATA_DIR, 'models'), self });
   shutdown.onShutdown('database', () => storage.close());
   const chain = await connectWithRetry(() => connectChain({ rpcUrl: config.ASSAY_RPC_URL, deployment, privateKey: config.ASSAY_PRIVATE_KEY, feeCap: parseGwei(String(config.ASSAY_FEE_CAP_GWEI)) }), { ...RETRY, what: 'chain', code: 'CHAIN_UNREACHABLE', log });
   const broker = { url: config.ASSAY_NATS_URL, seed: config.ASSAY_NATS_SEED, role: 'coordinator', address: addressOf(config.ASSAY_PRIVATE_KEY), log } as const;
   const messaging = await connectWithRetry(() => connectMessaging(broker), { ...RETRY, what: 'broker', code: 'BROKER_UNREACHABLE', log });
   shutdown.onShutdown('broker', () => messaging.close());
   await messaging.objects.createBuckets();
-  return { config, storage, chain, messaging, clock: systemClock, log, stopping };
+  return { config, storage, chain, messaging, clock: systemClock, log, self, chainProblem: problemNote(), stopping };
+}
+
+function problemNote(): World['chainProblem'] {
+  return {
+    text: undefined,
+    set(text) {
+      this.text = text;
+    },
+  };
 }
 
 function databaseOf({ DATABASE_URL, ASSAY_PGLITE_DIR }: CoordinatorConfig) {

@@ -1,7 +1,8 @@
+import type { Metadata, ServerWritableStream } from '@grpc/grpc-js';
 import { Controller, Inject } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
 import { map, type Observable } from 'rxjs';
-import { encodeStatus } from '#io/rpc';
+import { encodeStatus, readAtLeast } from '#io/rpc';
 import { NetworkStatusService } from './network-status.js';
 
 /** assay.v1.Network */
@@ -15,7 +16,7 @@ export class NetworkController {
   }
 
   @GrpcMethod('Network', 'Watch')
-  watch(): Observable<ReturnType<typeof encodeStatus>> {
-    return this.network.watch().pipe(map((status) => encodeStatus(status)));
+  watch(_message: unknown, _metadata: Metadata, call: ServerWritableStream<unknown, unknown>): Observable<ReturnType<typeof encodeStatus>> {
+    return this.network.watch().pipe(map((status) => encodeStatus(status)), readAtLeast(call));
   }
 }

@@ -1,7 +1,7 @@
 import type { Address } from 'viem';
 import type { Root, Tensor } from '#core/hashing';
 import { asAssayError, AssayError, type Job, type NetworkId } from '#core/protocol';
-import type { JobRecord, JobStore, ModelRecord } from '#io/storage';
+import type { Fence, JobChange, JobRecord, JobStore, ModelRecord } from '#io/storage';
 import type { Logger } from '#platform';
 import { checkClaim, type Answered } from './claim-check.js';
 import { chooseExecutor, type Candidate } from './executor-choice.js';
@@ -12,17 +12,19 @@ export interface AssignerParts {
   readonly network: NetworkId;
   readonly coordinator: Address;
   readonly leaseMs: number;
-  readonly jobs: Pick<JobStore, 'waiting' | 'overdue' | 'leasesExpired' | 'lease' | 'release' | 'answer' | 'fail' | 'expire'>;
+  readonly jobs: Pick<JobStore, 'waiting' | 'overdue' | 'leasesExpired' | 'lease' | 'release' | 'reclaim' | 'answer' | 'fail' | 'expire'>;
   readonly modelById: (modelId: Root) => Promise<ModelRecord | undefined>;
   readonly inputsOf: (job: JobRecord) => Promise<Tensor[]>;
   readonly stakes: Pick<Stakes, 'coverOf' | 'spend'>;
   /** Gives the job to the executor and brings back what it answered, its outputs in hand. Throws what went wrong. */
   readonly ask: (executor: Address, job: Omit<Job, 'inputs'>, inputs: readonly Tensor[]) => Promise<Answered>;
   readonly board: PresenceBoard;
+  /** Tells an executor that nobody wants the answer any more. */
+  readonly callOff: (executor: Address, jobId: Root) => void;
   readonly now: () => number;
   readonly log: Logger;
-  /** Told about every answer stored. */
-  readonly onAnswer: () => void;
+  /** Held as long as this runs; left out by a process that is alone. */
+  readonly fence?: Fence;
 }
 
 /** Jobs out at executors at once. */
@@ -43,11 +45,11 @@ const STOP_WAIT_MS = 3_000;
 const SWEEP_EVERY_MS = 500;
 
 /** Failures that say nothing about this executor and this job together: the same one may be asked again. */
-const MAY_ASK_AGAIN = new Set(['CAPACITY_EXHAUSTED', 'SHUTTING_DOWN']);
+const MAY_ASK_AGAIN = new Set(['CAPACITY_EXHAUSTED', 'SHUTTING_DOWN', 'JOB_CANCELLED']);
 
 /**
  * Gives waiting jobs to executors: one lease at a time per job, a bounded number of jobs out, a bounded number of executors per job.
- * Everything it knows it can read again from the store; a lease left by a process that died runs out.
+ * Everything it knows it can read again from the store; leases that an earlier assigner left are taken back at the start.
  */
 export class Assigner {
   private readonly out = new Map<Root, { executor: string; insured: bigint; done: Promise<void> }>();
@@ -58,12 +60,33 @@ export class Assigner {
   private stopped = false;
   private sweptAt = 0;
   private skipped = SKIPPED;
+  private reclaimed = false;
 
   constructor(private readonly parts: AssignerParts) {}
 
   start(): void {
     this.timer = setInterval(() => this.wake(), LOOK_EVERY_MS);
     this.wake();
+  }
+
+  /** A job changed, here or in another process. */
+  note({ jobIds, state }: JobChange): void {
+    if (state === 'accepted' || state === 'overturned') this.wake();
+    if (state === 'cancelled') for (const jobId of jobIds) this.callOff(jobId);
+  }
+
+  private callOff(jobId: Root): void {
+    const out = this.out.get(jobId);
+    if (out) this.parts.callOff(out.executor as Address, jobId);
+  }
+
+  /** Jobs that an earlier assigner gave away: its answers come to nobody. */
+  private async reclaim(): Promise<void> {
+    const { fence, jobs, now, log } = this.parts;
+    if (!fence || this.reclaimed) return;
+    const count = await jobs.reclaim(fence, new Date(now()));
+    this.reclaimed = true;
+    if (count) log.info({ event: 'assignment.reclaimed', jobs: count }, 'jobs of an earlier assigner are given away again');
   }
 
   /** Something may be to do: a new job, a new executor. */
@@ -120,10 +143,11 @@ export class Assigner {
 
   /** Jobs too late for anybody, and leases that ran out without anybody here waiting for an answer: left by a process that died. */
   private async sweep(): Promise<void> {
+    await this.reclaim();
     const now = new Date(this.parts.now());
     for (const job of await this.parts.jobs.overdue(now, 4 * MAX_OUT)) await this.isOver(job, now.getTime());
     for (const job of await this.parts.jobs.leasesExpired(now, 4 * MAX_OUT)) {
-      if (!this.out.has(job.jobId) && job.executor) await this.parts.jobs.release(job.jobId, { executor: job.executor, askAgain: false, now });
+      if (!this.out.has(job.jobId) && job.executor) await this.parts.jobs.release(job.jobId, { executor: job.executor, askAgain: false, now, fence: this.parts.fence });
     }
   }
 
@@ -151,7 +175,7 @@ export class Assigner {
     if (!chosen) return;
     const executor = chosen.address as Address;
     const until = leaseEnd(job, now, this.parts.leaseMs);
-    if (!(await this.parts.jobs.lease(job.jobId, { executor, until: new Date(until), now: new Date(now) }))) return;
+    if (!(await this.parts.jobs.lease(job.jobId, { executor, until: new Date(until), now: new Date(now), fence: this.parts.fence }))) return;
     chosen.busy++;
     Object.assign(chosen, { cover: chosen.cover - insuredValue });
     const done = this.attempt({ job, model, executor, until }).finally(() => {
@@ -182,11 +206,10 @@ export class Assigner {
     const { log, jobs } = this.parts;
     try {
       const { digest, answered } = await this.asked(given);
-      const stored = await jobs.answer(job.jobId, { digest, ...answered, now: new Date(this.parts.now()) });
+      const stored = await jobs.answer(job.jobId, { digest, ...answered, now: new Date(this.parts.now()), fence: this.parts.fence });
       if (!stored) return log.warn({ event: 'answer.late', jobId: job.jobId, executor }, 'an answer came after its lease; it is not used');
       this.parts.stakes.spend(executor, job.request.insuredValue);
       log.info({ event: 'job.answered', jobId: job.jobId, executor, digest }, 'job answered');
-      this.parts.onAnswer();
     } catch (thrown) {
       await this.takeFrom(given, asAssayError(thrown)).catch((err: unknown) => log.error({ event: 'release.failed', jobId: job.jobId, err }, 'a job could not be taken back; its lease runs out'));
     }
@@ -206,8 +229,8 @@ export class Assigner {
     const askAgain = MAY_ASK_AGAIN.has(error.code);
     this.parts.log.warn({ event: 'job.moved-on', jobId: job.jobId, executor, code: error.code, facts: error.facts }, `the executor did not answer: ${error.message}`);
     if (error.code === 'PEER_SILENT') this.parts.board.drop('executor', executor);
-    this.paused.set(executor, this.parts.now() + (askAgain ? NO_ROOM_PAUSE_MS : PAUSE_MS));
-    await this.parts.jobs.release(job.jobId, { executor, askAgain, now: new Date(this.parts.now()) });
+    if (error.code !== 'JOB_CANCELLED') this.paused.set(executor, this.parts.now() + (askAgain ? NO_ROOM_PAUSE_MS : PAUSE_MS));
+    await this.parts.jobs.release(job.jobId, { executor, askAgain, now: new Date(this.parts.now()), fence: this.parts.fence });
   }
 }
 

@@ -27,6 +27,7 @@ const UNLIMITED = 2n ** 255n;
  */
 export class Stakes {
   private readonly known = new Map<Address, Known>();
+  private readonly limits = new Map<Address, { readonly at: number; readonly limit: Promise<bigint> }>();
   private rate: Promise<bigint> | undefined;
 
   constructor(private readonly parts: StakeParts) {}
@@ -51,13 +52,27 @@ export class Stakes {
     return entry;
   }
 
+  /** The most an executor of this stake could ever answer for, if it answered for nothing else. */
+  async limitOf(executor: Address): Promise<bigint> {
+    const known = this.limits.get(executor);
+    if (known && this.parts.now() - known.at < FRESH_MS) return known.limit;
+    const limit = this.limit(executor);
+    this.limits.set(executor, { at: this.parts.now(), limit });
+    limit.catch(() => this.limits.delete(executor));
+    return limit;
+  }
+
   private async free(executor: Address): Promise<bigint> {
+    const [limit, exposure] = await Promise.all([this.limit(executor), this.parts.exposureOf(executor)]);
+    return limit < 0n || limit === UNLIMITED ? limit : limit - exposure;
+  }
+
+  private async limit(executor: Address): Promise<bigint> {
     const rate = (this.rate ??= this.parts.sampleRate().catch((error: unknown) => ((this.rate = undefined), Promise.reject(error))));
-    const [p, { amount }, exposure] = await Promise.all([rate, this.parts.stakeOf(executor), this.parts.exposureOf(executor)]);
+    const [p, { amount }] = await Promise.all([rate, this.parts.stakeOf(executor)]);
     // WHY below zero: without stake an executor covers not even an uninsured job.
     if (amount === 0n) return -1n;
     if (p >= SAMPLE_RATE_ONE) return UNLIMITED;
-    const limit = (amount * p) / (SAMPLE_RATE_ONE - p);
-    return limit - exposure;
+    return (amount * p) / (SAMPLE_RATE_ONE - p);
   }
 }

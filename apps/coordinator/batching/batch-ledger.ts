@@ -14,8 +14,8 @@ const RANGE = 2_000n;
 export function batchLedger(chain: Chain, readUpTo: () => Promise<bigint>): BatchLedger {
   const account = chain.account!;
   return {
-    commit: async (plan) => {
-      const { receipt } = await chain.batches.commit(plan);
+    commit: async (plan, nonce) => {
+      const { receipt } = await chain.batches.commit(plan, { nonce });
       const event = parseEvents(receipt.logs).find(isCommitted);
       if (!event) throw new AssayError({ code: 'INVARIANT_BROKEN', message: 'a commit transaction without its event', facts: { transaction: receipt.transactionHash } });
       return landingOf(chain, event);
@@ -29,10 +29,10 @@ export function batchLedger(chain: Chain, readUpTo: () => Promise<bigint>): Batc
       }
       return undefined;
     },
-    isQuiet: async () => {
+    nextNonce: async () => {
       const count = (blockTag: 'latest' | 'pending') => chain.client.getTransactionCount({ address: account, blockTag });
       const [mined, known] = await Promise.all([count('latest'), count('pending')]);
-      return mined === known;
+      return mined === known ? mined : undefined;
     },
   };
 }

@@ -1,26 +1,28 @@
 import type { Address } from 'viem';
 import type { Root } from '#core/hashing';
 import { asAssayError, type AssayError } from '#core/protocol';
-import type { BatchedClaim, BatchRecord, BatchStore, Landing } from '#io/storage';
+import type { BatchedClaim, BatchRecord, BatchStore, Fence, JobChange, Landing } from '#io/storage';
 import type { Logger } from '#platform';
 import { planBatch, type BatchPlan } from './batch-plan.js';
 
 export interface BatcherParts {
-  readonly batches: Pick<BatchStore, 'unbatched' | 'fix' | 'dissolve' | 'notLanded' | 'land'>;
+  readonly batches: Pick<BatchStore, 'unbatched' | 'fix' | 'intend' | 'dissolve' | 'notLanded' | 'land'>;
   readonly ledger: BatchLedger;
   readonly intervalMs: number;
   readonly maxClaims: number;
   readonly now: () => number;
   readonly log: Logger;
+  /** Held as long as this runs; left out by a process that is alone. */
+  readonly fence?: Fence;
 }
 
 /** What batching needs from the chain. */
 export interface BatchLedger {
-  commit(plan: Omit<BatchPlan, 'leaves'> & { count: number }): Promise<Landing>;
+  commit(plan: Omit<BatchPlan, 'leaves'> & { count: number }, nonce: number): Promise<Landing>;
   /** Where the root landed, if it did, looking at everything the chain has now. */
   find(root: Root): Promise<Landing | undefined>;
-  /** True if no transaction of this coordinator waits to be mined. */
-  isQuiet(): Promise<boolean>;
+  /** The account's next transaction number; undefined while one of its transactions waits to be mined. */
+  nextNonce(): Promise<number | undefined>;
 }
 
 /** An account for whose sake the contract refused a batch is left out for so long. */
@@ -28,8 +30,8 @@ const HOLD_BACK_MS = 30_000;
 
 /**
  * Puts answered claims into batches and the batches on chain, one at a time.
- * INVARIANT: a batch is stored before its transaction is made, and is sent again only when no transaction of ours is under way
- * and the chain does not have it: it lands at most once, whenever this process dies.
+ * INVARIANT: a batch is stored, with the number of its transaction, before that is sent. It is sent under another number only when
+ * that one is used up and the chain does not have the batch: it lands at most once, whichever process dies or wakes up when.
  */
 export class Batcher {
   private answers = 0;
@@ -44,9 +46,11 @@ export class Batcher {
     this.running = this.run();
   }
 
-  /** Counts an answer; a full batch does not wait for the interval. */
-  noteAnswer(): void {
-    if (++this.answers >= this.parts.maxClaims) this.wakeUp();
+  /** Counts answers; a full batch does not wait for the interval. */
+  note({ jobIds, state }: JobChange): void {
+    if (state !== 'answered') return;
+    this.answers += jobIds.length;
+    if (this.answers >= this.parts.maxClaims) this.wakeUp();
   }
 
   /** Waits for the batch under way; claims not batched yet wait in the store. */
@@ -82,16 +86,14 @@ export class Batcher {
     const claims = await this.parts.batches.unbatched(this.parts.maxClaims);
     const plan = planBatch(claims.filter((claim) => !this.isHeldBack(claim)));
     if (!plan) return;
-    const batch = await this.parts.batches.fix({ ...plan, now: new Date(this.parts.now()) });
+    const batch = await this.parts.batches.fix({ ...plan, now: new Date(this.parts.now()), fence: this.parts.fence });
     this.parts.log.info({ event: 'batch.fixed', seq: batch.seq, root: batch.root, count: batch.count }, 'batch made');
     await this.send(batch);
   }
 
-  /** A batch whose fate is unknown: from an earlier process, or after a failed attempt. */
+  /** A batch whose fate is unknown: from an earlier process, after a failed attempt, or after a reorganisation of the chain. */
   private async resume(batch: BatchRecord): Promise<void> {
-    const { ledger, log } = this.parts;
-    if (!(await ledger.isQuiet())) return log.warn({ event: 'batch.waiting', seq: batch.seq }, 'a transaction of this account is under way; looking again later');
-    const landing = await ledger.find(batch.root);
+    const landing = await this.parts.ledger.find(batch.root);
     if (landing) await this.landed(batch, landing);
     else await this.send(batch);
   }
@@ -99,13 +101,29 @@ export class Batcher {
   private async send(batch: BatchRecord): Promise<void> {
     const { root, count, totals, charges } = batch;
     try {
-      await this.landed(batch, await this.parts.ledger.commit({ root, count, totals, charges }));
+      const nonce = await this.intended(batch);
+      if (nonce === undefined) return;
+      await this.landed(batch, await this.parts.ledger.commit({ root, count, totals, charges }, nonce));
     } catch (thrown) {
       const error = asAssayError(thrown);
       // WHY only then: a refusal by the contract is certain, anything else leaves the batch's fate open.
       if (error.code === 'CHAIN_REVERTED') await this.refused(batch, error);
       else throw error;
     }
+  }
+
+  /** The number for the batch's transaction, written down; undefined while its fate is open. */
+  private async intended(batch: BatchRecord): Promise<number | undefined> {
+    const { batches, ledger, log, fence } = this.parts;
+    const next = await ledger.nextNonce();
+    if (next === undefined) return void log.warn({ event: 'batch.waiting', seq: batch.seq }, 'a transaction of this account is under way; looking again later');
+    if (batch.nonce !== undefined && batch.nonce < next) {
+      // WHY again: it may have been mined after we looked for it.
+      const landing = await ledger.find(batch.root);
+      if (landing) return void (await this.landed(batch, landing));
+    }
+    await batches.intend(batch.seq, next, fence);
+    return next;
   }
 
   private async landed(batch: BatchRecord, landing: Landing): Promise<void> {
@@ -117,7 +135,7 @@ export class Batcher {
     const culprit = culpritOf(error, batch);
     if (!culprit) throw error;
     this.heldBack.set(culprit, this.parts.now() + HOLD_BACK_MS);
-    await this.parts.batches.dissolve(batch.seq, new Date(this.parts.now()));
+    await this.parts.batches.dissolve(batch.seq, new Date(this.parts.now()), this.parts.fence);
     this.parts.log.warn({ event: 'batch.refused', seq: batch.seq, account: culprit, facts: error.facts }, `the contract refused the batch because of ${culprit}: ${error.message}`);
   }
 

@@ -132,7 +132,7 @@ describe('a batch whose process died', () => {
     await request('anvil_setIntervalMining', [0]);
     await request('evm_setAutomine', [false]);
     const sent = chain.batches.commit({ root: batch.root, count: batch.count, totals: batch.totals, charges: batch.charges });
-    while (await ledger.isQuiet()) await new Promise((resolve) => setTimeout(resolve, 20));
+    while ((await ledger.nextNonce()) !== undefined) await new Promise((resolve) => setTimeout(resolve, 20));
     const batcher = new Batcher({ batches: storage.batches, ledger, intervalMs: 50, maxClaims: 100, now, log });
     batcher.start();
     await new Promise((resolve) => setTimeout(resolve, 500));

@@ -11,7 +11,8 @@ export interface DataServerParts {
   readonly publisher: ModelPublisher;
 }
 
-const MAX_IN_FLIGHT = { maxInFlight: 64 };
+/** WHY a queue: of several coordinators over one database, one answers. */
+const MAX_IN_FLIGHT = { maxInFlight: 64, queue: 'coordinator' };
 
 /** Serves what executors and challengers need to check the network: claims of a batch, inputs of a job, models. */
 export class DataServer {

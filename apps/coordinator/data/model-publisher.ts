@@ -1,6 +1,6 @@
 import type { Root } from '#core/hashing';
 import type { PayloadStore } from '#io/messaging';
-import type { ArtifactStore, ModelRecord } from '#io/storage';
+import type { ModelRecord } from '#io/storage';
 
 /**
  * Keeps model files in the object store, where executors and challengers fetch them.
@@ -11,13 +11,13 @@ export class ModelPublisher {
 
   constructor(
     private readonly payloads: Pick<PayloadStore, 'putModel'>,
-    private readonly artifacts: Pick<ArtifactStore, 'get'>,
+    private readonly fileOf: (model: ModelRecord) => Promise<Uint8Array>,
   ) {}
 
   readonly publish = (modelId: Root, file: Uint8Array): Promise<void> => this.once(modelId, () => this.payloads.putModel(modelId, file));
 
   ensure(model: ModelRecord): Promise<void> {
-    return this.once(model.modelId, async () => this.payloads.putModel(model.modelId, await this.artifacts.get(model.file)));
+    return this.once(model.modelId, async () => this.payloads.putModel(model.modelId, await this.fileOf(model)));
   }
 
   private once(modelId: Root, put: () => Promise<void>): Promise<void> {

@@ -7,7 +7,8 @@ import type { UploadedModel } from './upload.js';
 
 export interface ModelsServiceParts {
   readonly models: ModelStore;
-  readonly artifacts: ArtifactStore;
+  readonly artifacts: Pick<ArtifactStore, 'put'>;
+  readonly fileOf: (model: ModelRecord) => Promise<Uint8Array>;
   /** Makes the file available to executors and challengers. */
   readonly publish: (modelId: Root, file: Uint8Array) => Promise<void>;
   readonly maxBytes: number;
@@ -41,8 +42,7 @@ export class ModelsService {
 
   /** The canonical file in chunks. */
   async *download(reference: { modelId: Root | undefined; name: string }): AsyncGenerator<Uint8Array, void, void> {
-    const { file } = await this.known(reference);
-    const bytes = await this.parts.artifacts.get(file);
+    const bytes = await this.parts.fileOf(await this.known(reference));
     for (let from = 0; from < bytes.length; from += MODEL_CHUNK_BYTES) yield bytes.subarray(from, from + MODEL_CHUNK_BYTES);
   }
 

@@ -1,6 +1,6 @@
 import { unpackGame } from '#core/dispute';
 import type { Chain, ChainEvent, EventPage } from '#io/chain';
-import type { Storage } from '#io/storage';
+import type { BatchRecord, Fence, Storage } from '#io/storage';
 import type { Logger } from '#platform';
 import { isCommitted, landingOf } from '../batching/batch-ledger.js';
 
@@ -9,6 +9,10 @@ export interface ChainFollowerParts {
   readonly storage: Pick<Storage, 'batches' | 'disputes' | 'cursors'>;
   readonly now: () => number;
   readonly log: Logger;
+  /** Told what is wrong with the chain, and undefined once it answers. */
+  readonly onProblem: (text: string | undefined) => void;
+  /** Held as long as this runs; left out by a process that is alone. */
+  readonly fence?: Fence;
 }
 
 const CURSOR = 'chain';
@@ -16,10 +20,12 @@ const CURSOR = 'chain';
 const EXECUTOR_LOST = 4;
 const CHALLENGER_LOST = 5;
 const RETRY_MS = 1_000;
+/** So far back the events are read again when the last block read is no longer on the chain after a restart. */
+const LOOK_BACK_BLOCKS = 64n;
 
 /** The block up to which events are in the store. */
 export async function readUpTo({ storage, chain }: Pick<ChainFollowerParts, 'storage' | 'chain'>): Promise<bigint> {
-  return (await storage.cursors.read(CURSOR)) ?? BigInt(chain.deployment.deployedBlock) - 1n;
+  return (await storage.cursors.read(CURSOR))?.block ?? BigInt(chain.deployment.deployedBlock) - 1n;
 }
 
 /**
@@ -29,7 +35,6 @@ export async function readUpTo({ storage, chain }: Pick<ChainFollowerParts, 'sto
 export class ChainFollower {
   private readonly stopping = new AbortController();
   private running: Promise<void> | undefined;
-  private problemText: string | undefined;
   private window: bigint | undefined;
 
   constructor(private readonly parts: ChainFollowerParts) {}
@@ -43,11 +48,6 @@ export class ChainFollower {
     await this.running;
   }
 
-  /** For health: undefined while the chain answers. */
-  problem(): string | undefined {
-    return this.problemText;
-  }
-
   private async run(): Promise<void> {
     const { signal } = this.stopping;
     while (!signal.aborted) {
@@ -59,18 +59,48 @@ export class ChainFollower {
 
   private async follow(): Promise<void> {
     const { chain } = this.parts;
-    const fromBlock = (await readUpTo(this.parts)) + 1n;
+    const fromBlock = await this.nextBlock();
     const onError = (err: unknown) => this.fault(err, 'the chain does not answer; trying again');
     for await (const page of chain.events({ fromBlock, signal: this.stopping.signal, onError })) {
       await this.take(page);
-      this.problemText = undefined;
+      this.parts.onProblem(undefined);
     }
   }
 
+  /** Behind the last block read, or before the reorganisation that happened while nobody read. */
+  private async nextBlock(): Promise<bigint> {
+    const { chain, storage } = this.parts;
+    const cursor = await storage.cursors.read(CURSOR);
+    const next = (await readUpTo(this.parts)) + 1n;
+    if (!cursor?.hash || (await this.hashOf(cursor.block)) === cursor.hash) return next;
+    const first = BigInt(chain.deployment.deployedBlock);
+    const from = next - LOOK_BACK_BLOCKS > first ? next - LOOK_BACK_BLOCKS : first;
+    await this.undo(from);
+    return from;
+  }
+
+  private async hashOf(blockNumber: bigint): Promise<string | undefined> {
+    const { client } = this.parts.chain;
+    if (blockNumber > (await client.getBlockNumber({ cacheTime: 0 }))) return undefined;
+    return (await client.getBlock({ blockNumber })).hash;
+  }
+
   private async take(page: EventPage): Promise<void> {
+    const { storage, fence } = this.parts;
+    if (page.rewound) await this.undo(page.from);
     for (const event of page.events) await this.apply(event);
-    await this.parts.storage.cursors.write(CURSOR, page.to);
+    const hash = (await this.hashOf(page.to)) ?? null;
+    await storage.cursors.write(CURSOR, page.to, { hash, fence });
     if (page.to === page.head) await this.finalize(page.to);
+  }
+
+  /** Everything that blocks from `block` on said is void: batches that landed there are to be sent again, games opened there are gone. */
+  private async undo(block: bigint): Promise<void> {
+    const { storage, log, fence } = this.parts;
+    const now = new Date(this.parts.now());
+    const seqs = await storage.batches.unland(block, now, fence);
+    await storage.disputes.unopen(block, now, fence);
+    log.warn({ event: 'chain.rewound', block, batches: seqs }, 'the chain was reorganised; what it took back is undone');
   }
 
   private async apply(event: ChainEvent): Promise<void> {
@@ -80,7 +110,7 @@ export class ChainFollower {
       if (await storage.batches.land(event.args.root, await landingOf(this.parts.chain, event), now)) log.info({ event: 'batch.found', batchId: event.args.batchId, root: event.args.root }, 'a batch was found on chain');
     } else if (event.eventName === 'Opened') {
       const { gameId, claim, challenger, executor } = event.args;
-      await storage.disputes.opened({ gameId, claimDigest: claim, challenger, now });
+      await storage.disputes.opened({ gameId, claimDigest: claim, challenger, block: event.blockNumber, now });
       log.info({ event: 'dispute.opened', gameId, claim, executor, challenger, block: event.blockNumber }, 'dispute opened');
     } else if (event.eventName === 'Ended') {
       const { gameId } = event.args;
@@ -97,13 +127,22 @@ export class ChainFollower {
     this.window ??= await chain.batches.challengeWindow();
     const { timestamp } = await chain.client.getBlock({ blockNumber: head });
     for (const batch of await storage.batches.pastWindow(timestamp - this.window)) {
+      if (!(await this.isStillThere(batch))) {
+        await this.undo(batch.landing!.block);
+        return;
+      }
       const jobIds = await storage.batches.finalize(batch.seq, new Date(this.parts.now()));
       if (jobIds.length > 0) log.info({ event: 'batch.final', batchId: batch.landing?.batchId, jobs: jobIds.length }, 'jobs are final');
     }
   }
 
+  /** WHY the last look: a reorganisation deeper than what is remembered of the chain must not make anything final. */
+  private async isStillThere({ root, landing }: BatchRecord): Promise<boolean> {
+    return landing !== undefined && (await this.parts.chain.batches.batch(landing.batchId)).root === root;
+  }
+
   private fault(err: unknown, text: string): void {
-    this.problemText = text;
+    this.parts.onProblem(text);
     this.parts.log.warn({ event: 'chain.fault', err }, text);
   }
 }

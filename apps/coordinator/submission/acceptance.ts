@@ -15,19 +15,26 @@ export interface AcceptanceParts {
   readonly network: NetworkId;
   readonly price: bigint;
   readonly maxOpenJobs: number;
-  readonly jobs: Pick<JobStore, 'accept' | 'byNonce' | 'unchargedFees'>;
-  /** Jobs without an answer; may be a moment old. */
-  readonly openJobs: () => Promise<number>;
+  readonly jobs: Pick<JobStore, 'accept' | 'byNonce'>;
+  /** Jobs without an answer by submitter in lower case; may be a moment old. */
+  readonly openJobs: () => Promise<ReadonlyMap<string, number>>;
   readonly modelById: (modelId: Root) => Promise<ModelRecord | undefined>;
   readonly balanceOf: (submitter: Address) => Promise<bigint>;
+  /** The highest insured value that an executor present could ever answer for; undefined if none is present. */
+  readonly highestCover: () => Promise<bigint | undefined>;
   /** ERC-1271: what the submitter's contract says; false if there is no contract. */
   readonly contractSigned: (submitter: Address, digest: Root, signature: Hex) => Promise<boolean>;
+  /** Submissions a second, by submitter. @throws AssayError RATE_LIMITED */
+  readonly rate: { take(key: string): void };
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
 
 /** A request may not bind the coordinator for longer. */
 export const MAX_DEADLINE_SECONDS = 7n * 24n * 3600n;
+
+/** What a caller is told to wait before it tries a full coordinator again. */
+const RETRY_AFTER_MS = 1_000;
 
 /**
  * Accepts a job or says why not; what is refused here never reaches an executor. The row is written before this returns.
@@ -37,18 +44,30 @@ export async function acceptJob(parts: AcceptanceParts, submission: Submission):
   const { request, signature } = submission;
   const jobId = jobIdOf(parts.network, request);
   await requireSignature(parts, { request, signature, jobId });
-  const known = await parts.jobs.byNonce(request.submitter, request.nonce);
-  if (known?.jobId === jobId) return known;
-  if (known) throw new AssayError({ code: 'NONCE_REUSED', facts: { submitter: request.submitter, nonce: request.nonce, jobId: known.jobId } });
+  try {
+    return await acceptNew(parts, submission, jobId);
+  } catch (refusal) {
+    // WHY only now: a job that is known was good when it came; looking for it first would cost every new job a question.
+    const known = await parts.jobs.byNonce(request.submitter, request.nonce);
+    if (!known) throw refusal;
+    if (known.jobId !== jobId) throw new AssayError({ code: 'NONCE_REUSED', facts: { submitter: request.submitter, nonce: request.nonce, jobId: known.jobId } });
+    return known;
+  }
+}
+
+async function acceptNew(parts: AcceptanceParts, { request, signature, inputs: given }: Submission, jobId: Root): Promise<JobRecord> {
   requireTime(request, parts.now());
   requireSupported(request);
   const model = await parts.modelById(request.modelId);
   if (!model) throw new AssayError({ code: 'MODEL_UNKNOWN', facts: { modelId: request.modelId } });
-  const inputs = checkedInputs(submission.inputs, model.signature.inputs);
+  const inputs = checkedInputs(given, model.signature.inputs);
   requireInputRoot(inputs, request.inputRoot);
-  await requireFunds(parts, request);
-  await requireRoom(parts);
-  return parts.jobs.accept({ jobId, request, signature, fee: parts.price, inputs, now: new Date(parts.now()) });
+  requirePrice(parts, request);
+  await requireCover(parts, request);
+  await requireRoom(parts, request);
+  parts.rate.take(request.submitter.toLowerCase());
+  const deposit = await parts.balanceOf(request.submitter);
+  return parts.jobs.accept({ jobId, request, signature, fee: parts.price, inputs, now: new Date(parts.now()), deposit });
 }
 
 async function requireSignature(parts: AcceptanceParts, { request, signature, jobId }: { request: Request; signature: Hex; jobId: Root }): Promise<void> {
@@ -68,14 +87,22 @@ function requireSupported({ verification, redundancy }: Request): void {
   throw new AssayError({ code: 'VERIFICATION_UNSUPPORTED', facts: { verification, redundancy, supported: 'optimistic (0) with redundancy 1' } });
 }
 
-async function requireFunds({ price, jobs, balanceOf }: AcceptanceParts, { submitter, maxFee }: Request): Promise<void> {
+function requirePrice({ price }: AcceptanceParts, { maxFee }: Request): void {
   if (maxFee < price) throw new AssayError({ code: 'FEE_TOO_LOW', message: `the job costs ${price}, the request allows ${maxFee}`, facts: { price, maxFee } });
-  const [deposit, promised] = await Promise.all([balanceOf(submitter), jobs.unchargedFees(submitter)]);
-  if (deposit >= promised + price) return;
-  throw new AssayError({ code: 'DEPOSIT_TOO_LOW', message: `the deposit of ${deposit} does not cover ${price} beside ${promised} already promised`, facts: { submitter, deposit, promised, price, missing: promised + price - deposit } });
 }
 
-async function requireRoom({ openJobs, maxOpenJobs }: AcceptanceParts): Promise<void> {
-  const open = await openJobs();
-  if (open >= maxOpenJobs) throw new AssayError({ code: 'QUEUE_FULL', facts: { open, limit: maxOpenJobs } });
+/** WHY refused: a job that no executor's stake could carry, however idle, would wait until its deadline. */
+async function requireCover({ highestCover }: AcceptanceParts, { insuredValue }: Request): Promise<void> {
+  const highest = await highestCover();
+  if (highest !== undefined && insuredValue > highest) throw new AssayError({ code: 'INSURED_VALUE_TOO_HIGH', facts: { insuredValue, highest } });
+}
+
+/** WHY half for one: whoever fills the queue must leave room for the others. */
+async function requireRoom({ openJobs, maxOpenJobs }: AcceptanceParts, { submitter }: Request): Promise<void> {
+  const bySubmitter = await openJobs();
+  const open = [...bySubmitter.values()].reduce((sum, count) => sum + count, 0);
+  const own = bySubmitter.get(submitter.toLowerCase()) ?? 0;
+  const limit = Math.ceil(maxOpenJobs / 2);
+  if (open >= maxOpenJobs) throw new AssayError({ code: 'QUEUE_FULL', facts: { open, limit: maxOpenJobs, retryAfterMs: RETRY_AFTER_MS } });
+  if (own >= limit) throw new AssayError({ code: 'QUEUE_FULL', message: 'this submitter has as many open jobs as one may have', facts: { submitter, open: own, limit, retryAfterMs: RETRY_AFTER_MS } });
 }

@@ -2,7 +2,7 @@ import { Observable } from 'rxjs';
 import type { Root } from '#core/hashing';
 import { AssayError, hasAnswer, isTerminal, jobIdOf, type JobState } from '#core/protocol';
 import type { JobParts } from '#io/rpc';
-import type { JobRecord } from '#io/storage';
+import type { JobRecord, JobStore } from '#io/storage';
 import { acceptJob, type AcceptanceParts, type Submission } from './acceptance.js';
 import type { JobFeed } from './job-feed.js';
 import { reportJob, type JobReportParts } from './job-report.js';
@@ -15,22 +15,47 @@ const MAX_BACKLOG = 256;
 export interface JobsServiceParts {
   readonly acceptance: AcceptanceParts;
   readonly report: JobReportParts;
+  readonly jobs: Pick<JobStore, 'cancel'>;
+  /** Calls a second, by the caller's network address. @throws AssayError RATE_LIMITED */
+  readonly callers: { take(key: string): void };
   readonly feed: JobFeed;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
   /** Aborts when the process stops. */
   readonly stopping: AbortSignal;
 }
 
+/** Who calls: their network address, and a signal that aborts when they are gone. */
+export interface Caller {
+  readonly peer: string;
+  readonly gone: AbortSignal;
+}
+
+/** Callers that wait for an answer at once. */
+const MAX_WAITING = 20_000;
+/** So often whoever waits looks for itself, should it have been told nothing. */
+const LOOK_EVERY_MS = 2_000;
+
 /** Submit, get, watch: the use cases behind the gRPC methods. */
 export class JobsService {
+  /** How many wait for a job's answer here. */
+  private readonly waiting = new Map<Root, number>();
+  private waitingInAll = 0;
+
   constructor(private readonly parts: JobsServiceParts) {}
 
-  /** @throws AssayError as acceptJob; JOB_PENDING if the answer takes longer than `waitMs`; JOB_FAILED, REQUEST_EXPIRED */
-  async submit(submission: Submission, waitMs: number): Promise<JobParts> {
+  /**
+   * @throws AssayError as acceptJob; JOB_PENDING if the answer takes longer than `waitMs`; JOB_FAILED, REQUEST_EXPIRED, JOB_CANCELLED;
+   * RATE_LIMITED, QUEUE_FULL
+   */
+  async submit(submission: Submission, waitMs: number, caller: Caller): Promise<JobParts> {
     if (this.parts.stopping.aborted) throw new AssayError({ code: 'SHUTTING_DOWN' });
-    const { jobId } = await this.settled(submission, Math.min(waitMs || USUAL_WAIT_MS, LONGEST_WAIT_MS));
+    this.parts.callers.take(caller.peer);
+    const { jobId } = await this.settled(submission, Math.min(waitMs || USUAL_WAIT_MS, LONGEST_WAIT_MS), caller.gone);
     const job = await this.known(jobId);
     if (job.state === 'failed') throw new AssayError({ code: 'JOB_FAILED', message: job.failure?.message ?? 'no executor answered', facts: { jobId, failure: job.failure } });
     if (job.state === 'expired') throw new AssayError({ code: 'REQUEST_EXPIRED', message: job.failure?.message ?? 'the deadline passed', facts: { jobId } });
+    if (job.state === 'cancelled') throw new AssayError({ code: 'JOB_CANCELLED', facts: { jobId } });
     if (!hasAnswer(job.state)) throw new AssayError({ code: 'JOB_PENDING', facts: { jobId, state: job.state } });
     return reportJob(this.parts.report, job, { withOutputs: true });
   }
@@ -44,9 +69,11 @@ export class JobsService {
     return new Observable((subscriber) => {
       let backlog: Promise<void> = Promise.resolve();
       let waiting = 0;
+      let last: JobState | undefined;
       const tell = async (state?: JobState) => {
         const job = await this.known(jobId);
         const told = { ...job, state: state ?? job.state };
+        last = told.state;
         subscriber.next(await reportJob(this.parts.report, told, { withOutputs: false }));
         if (isTerminal(told.state)) subscriber.complete();
       };
@@ -55,10 +82,12 @@ export class JobsService {
         backlog = backlog.then(() => tell(state)).catch((error: unknown) => subscriber.error(error)).finally(() => waiting--);
       };
       const unsubscribe = this.parts.feed.subscribe(jobId, enqueue);
+      const timer = setInterval(() => waiting === 0 && void this.parts.report.storage.jobs.byId(jobId).then((job) => job && job.state !== last && waiting === 0 && enqueue(), () => {}), LOOK_EVERY_MS);
       const stop = () => subscriber.error(new AssayError({ code: 'SHUTTING_DOWN' }));
       this.parts.stopping.addEventListener('abort', stop, { once: true });
       enqueue();
       return () => {
+        clearInterval(timer);
         unsubscribe();
         this.parts.stopping.removeEventListener('abort', stop);
       };
@@ -66,16 +95,47 @@ export class JobsService {
   }
 
   /** WHY listening comes first: the job may be answered while its acceptance is still on its way back. */
-  private async settled(submission: Submission, ms: number): Promise<JobRecord> {
+  private async settled(submission: Submission, ms: number, gone: AbortSignal): Promise<JobRecord> {
     const jobId = jobIdOf(this.parts.acceptance.network, submission.request);
-    const wait = this.parts.feed.reached(jobId, { isGood: isSettled, ms, signal: this.parts.stopping });
+    const signal = AbortSignal.any([gone, this.parts.stopping]);
+    const wait = this.parts.feed.reached(jobId, { isGood: isSettled, ms, signal });
+    const leave = this.enter(jobId);
     try {
       const job = await acceptJob(this.parts.acceptance, submission);
-      if (!isSettled(job.state)) await wait.done;
+      if (!isSettled(job.state)) await this.untilSettled(jobId, wait.done);
       return job;
     } finally {
       wait.cancel();
+      if (leave() === 0 && gone.aborted && !this.parts.stopping.aborted) await this.cancel(jobId);
     }
+  }
+
+  /** Counts whoever waits; the function given back says how many are left. */
+  private enter(jobId: Root): () => number {
+    if (this.waitingInAll >= MAX_WAITING) throw new AssayError({ code: 'QUEUE_FULL', message: 'too many callers wait for answers', facts: { waiting: this.waitingInAll, retryAfterMs: LOOK_EVERY_MS } });
+    this.waitingInAll++;
+    this.waiting.set(jobId, (this.waiting.get(jobId) ?? 0) + 1);
+    return () => {
+      this.waitingInAll--;
+      const left = this.waiting.get(jobId)! - 1;
+      if (left > 0) this.waiting.set(jobId, left);
+      else this.waiting.delete(jobId);
+      return left;
+    };
+  }
+
+  private async untilSettled(jobId: Root, told: Promise<boolean>): Promise<void> {
+    let over = false;
+    void told.then(() => (over = true));
+    while (!over) {
+      await Promise.race([told, pause(LOOK_EVERY_MS)]);
+      if (!over && isSettled((await this.known(jobId)).state)) return;
+    }
+  }
+
+  /** The one who waited is gone: nobody works on the job any more, and nothing is charged. An answered job stays answered. */
+  private async cancel(jobId: Root): Promise<void> {
+    await this.parts.jobs.cancel(jobId, new Date(this.parts.now()));
   }
 
   private async known(jobId: Root): Promise<JobRecord> {
@@ -86,5 +146,9 @@ export class JobsService {
 }
 
 function isSettled(state: JobState): boolean {
-  return hasAnswer(state) || isTerminal(state);
+  return hasAnswer(state) || isTerminal(state) || state === 'cancelled';
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }

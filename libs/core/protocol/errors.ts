@@ -54,6 +54,8 @@ export const ERROR_CODES = {
   JOB_FAILED: refused('No executor answered the job; nothing is charged.', 'Submit again with a new nonce, or look at the failure in the facts.', 'ABORTED'),
   JOB_PENDING: unavailable('The answer is not there yet.', 'The job goes on: get or watch it by its id.', 'DEADLINE_EXCEEDED'),
   QUEUE_FULL: unavailable('The coordinator has as many open jobs as it takes.', 'Try again later.', 'RESOURCE_EXHAUSTED'),
+  JOB_CANCELLED: refused('The job was cancelled before it was answered; nothing is charged.', 'Submit the same request again if the answer is wanted after all.', 'ABORTED'),
+  RATE_LIMITED: unavailable('More calls in a short time than the coordinator takes from one caller.', 'Wait as long as the retry hint says, then go on more slowly.', 'RESOURCE_EXHAUSTED'),
   NO_EXECUTOR: unavailable('No executor that can take the job is present.', 'Start an executor with stake, or try again later.'),
 
   // Models

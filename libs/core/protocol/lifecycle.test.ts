@@ -62,6 +62,7 @@ describe('the lifecycle of a job', () => {
           "assigned",
           "failed",
           "expired",
+          "cancelled",
         ],
         "answered": [
           "batched",
@@ -72,19 +73,27 @@ describe('the lifecycle of a job', () => {
           "accepted",
           "failed",
           "expired",
+          "cancelled",
         ],
         "batched": [
           "challengeable",
           "answered",
           "disputed",
         ],
+        "cancelled": [
+          "accepted",
+        ],
         "challengeable": [
           "disputed",
           "final",
+          "batched",
         ],
         "disputed": [
           "upheld",
           "overturned",
+          "answered",
+          "batched",
+          "challengeable",
         ],
         "expired": [],
         "failed": [],

@@ -11,6 +11,7 @@ export const JOB_STATES = [
   'final',
   'failed',
   'expired',
+  'cancelled',
 ] as const;
 
 export type JobState = (typeof JOB_STATES)[number];
@@ -23,20 +24,23 @@ export type JobState = (typeof JOB_STATES)[number];
  * - batched → answered: the contract refused the batch for another claim's sake.
  * - challengeable: the batch is on chain. disputed: at least one game is open.
  * - upheld: every game so far ended for the executor; another may open until the window ends.
+ * - challengeable → batched, disputed → batched | challengeable | answered: a reorganisation of the chain took the batch, or the game, away.
+ * - cancelled: whoever waited for it left before it was answered; the same request again brings it back.
  * - overturned → assigned: the job runs again, by another executor, at no cost.
  */
 export const JOB_TRANSITIONS: Readonly<Record<JobState, readonly JobState[]>> = {
-  accepted: ['assigned', 'failed', 'expired'],
-  assigned: ['answered', 'accepted', 'failed', 'expired'],
+  accepted: ['assigned', 'failed', 'expired', 'cancelled'],
+  assigned: ['answered', 'accepted', 'failed', 'expired', 'cancelled'],
   answered: ['batched', 'disputed'],
   batched: ['challengeable', 'answered', 'disputed'],
-  challengeable: ['disputed', 'final'],
-  disputed: ['upheld', 'overturned'],
+  challengeable: ['disputed', 'final', 'batched'],
+  disputed: ['upheld', 'overturned', 'answered', 'batched', 'challengeable'],
   upheld: ['disputed', 'batched', 'final'],
   overturned: ['assigned', 'failed'],
   final: [],
   failed: [],
   expired: [],
+  cancelled: ['accepted'],
 };
 
 /** The one state a new job starts in. */
@@ -71,6 +75,7 @@ export function hasAnswer(state: JobState): boolean {
     case 'overturned':
     case 'failed':
     case 'expired':
+    case 'cancelled':
       return false;
   }
 }

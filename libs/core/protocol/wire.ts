@@ -78,6 +78,9 @@ export const jobSchema = z.strictObject({
   leaseUntil: z.int(),
 });
 
+/** Coordinator → executor, published on subjects.cancel(executor): nobody wants the answer any more. */
+export const cancelSchema = z.strictObject({ jobId: root });
+
 export const failureSchema = z.strictObject({ code: z.string().max(64), message: z.string().max(2048) });
 
 export const answerSchema = z.union([
@@ -106,6 +109,7 @@ export const modelReplySchema = z.union([z.strictObject({ name: z.string().max(2
 export const subjects = {
   presence: (role: 'executor' | 'challenger', who: Address) => `assay.presence.${role}.${who.toLowerCase()}`,
   job: (executor: Address) => `assay.job.${executor.toLowerCase()}`,
+  cancel: (executor: Address) => `assay.cancel.${executor.toLowerCase()}`,
   claims: 'assay.claims',
   inputs: 'assay.inputs',
   model: 'assay.model',

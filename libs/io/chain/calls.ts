@@ -14,7 +14,7 @@ type Name<A extends Abi, M extends AbiStateMutability> = ContractFunctionName<A,
 export interface Contract<A extends Abi> {
   readonly address: Address;
   read<N extends Name<A, Reads>>(name: N, args: ContractFunctionArgs<A, Reads, N>): Promise<ContractFunctionReturnType<A, Reads, N>>;
-  write<N extends Name<A, Writes>>(name: N, args: ContractFunctionArgs<A, Writes, N>): Promise<Sent>;
+  write<N extends Name<A, Writes>>(name: N, args: ContractFunctionArgs<A, Writes, N>, options?: { readonly nonce?: number | undefined }): Promise<Sent>;
 }
 
 export interface ContractOptions<A extends Abi> {
@@ -35,10 +35,10 @@ export function contractAt<const A extends Abi>({ name, abi, address, client, se
         throw chainError(error, `${name}.${functionName}`);
       }
     },
-    async write(functionName, args) {
+    async write(functionName, args, { nonce } = {}) {
       if (!sender) throw new AssayError({ code: 'INVARIANT_BROKEN', message: `${name}.${functionName} needs an account to send from.` });
       const data = encodeFunctionData({ abi: abi as Abi, functionName: functionName as string, args: args as readonly unknown[] });
-      return sender.send({ to: address, data, call: `${name}.${functionName}` });
+      return sender.send({ to: address, data, call: `${name}.${functionName}`, ...(nonce === undefined ? {} : { nonce }) });
     },
   };
 }
@@ -82,8 +82,8 @@ export type Charge = CommitArgs[3][number];
 export function batchesCalls(batches: Contract<typeof batchesAbi>) {
   return {
     address: batches.address,
-    commit: (batch: { root: Root; count: number; totals: readonly ExecutorTotal[]; charges: readonly Charge[] }) =>
-      batches.write('commit', [batch.root, batch.count, batch.totals, batch.charges]),
+    commit: (batch: { root: Root; count: number; totals: readonly ExecutorTotal[]; charges: readonly Charge[] }, options?: { readonly nonce?: number | undefined }) =>
+      batches.write('commit', [batch.root, batch.count, batch.totals, batch.charges], options),
     collect: (batchId: bigint, executor: Address) => batches.write('collect', [batchId, executor]),
     batch: (batchId: bigint) => batches.read('batch', [batchId]),
     batchCount: () => batches.read('batchCount', []),

@@ -65,6 +65,8 @@ export async function connectChain(options: ChainOptions) {
     batches,
     disputes: disputesCalls(contractAt({ ...at, name: 'Disputes', abi: disputesAbi, address: deployment.disputes })),
     blockNumber: () => client.getBlockNumber({ cacheTime: 0 }),
+    /** ERC-1271: whether the contract at the address calls the signature its own; false if there is no contract. */
+    contractSigned: async (address: Address, hash: Hex, signature: Hex) => (await client.getCode({ address })) !== undefined && client.verifyHash({ address, hash, signature }),
     /** Seconds since 1970 that the next block would carry. */
     now: () => chainTime(client),
     beacon: (batchId: bigint) => beaconOf(client, batches, batchId),

@@ -22,6 +22,8 @@ export interface Outgoing {
   readonly data: Hex;
   /** Name of the call, for messages. */
   readonly call: string;
+  /** The transaction number to use, if it was decided before; else the account's next one. */
+  readonly nonce?: number;
 }
 
 /** A transaction that was mined and succeeded. */
@@ -165,6 +167,7 @@ export class TransactionSender {
 
   /** Places a transaction in the lowest free nonce, if need be over one of an earlier life that still holds it. */
   private async submit(outgoing: Outgoing, { gas, fees }: { gas: bigint; fees: Fees }): Promise<Pending> {
+    if (outgoing.nonce !== undefined) return this.submitAs(outgoing, { gas, fees, nonce: outgoing.nonce });
     let offered = fees;
     for (let attempt = 1; ; attempt++) {
       const pending: Pending = { ...outgoing, gas, nonce: await this.freeNonce(), fees: offered, hashes: [] };
@@ -179,6 +182,14 @@ export class TransactionSender {
         else throw error;
       }
     }
+  }
+
+  /** WHY no other number if this one is used up: whoever chose it may have sent this transaction before. */
+  private async submitAs(outgoing: Outgoing, given: { gas: bigint; fees: Fees; nonce: number }): Promise<Pending> {
+    const pending: Pending = { ...outgoing, ...given, hashes: [] };
+    await this.broadcast(pending);
+    this.taken.add(pending.nonce);
+    return pending;
   }
 
   private async freeNonce(): Promise<number> {

@@ -19,6 +19,8 @@ export interface MessagingOptions extends ConnectionOptions {
 export interface ServeOptions {
   /** Requests in work at once; one more is answered with CAPACITY_EXHAUSTED. */
   readonly maxInFlight: number;
+  /** Of all who serve under this name, one gets each message. */
+  readonly queue?: string;
 }
 
 /** Where a message came in: the full subject, for subscriptions with wildcards. */
@@ -106,9 +108,10 @@ export class Messaging {
     return this.connection.flush();
   }
 
-  private consume(subject: string, { maxInFlight }: ServeOptions, does: { work(message: Msg): Promise<void>; overflow(message: Msg): void }): Serving {
+  private consume(subject: string, { maxInFlight, queue }: ServeOptions, does: { work(message: Msg): Promise<void>; overflow(message: Msg): void }): Serving {
     const inFlight = new Set<Promise<void>>();
     const subscription: Subscription = this.connection.subscribe(subject, {
+      ...(queue === undefined ? {} : { queue }),
       callback: (error, message) => {
         if (error) return this.log.warn({ event: 'subscription.failed', subject, reason: error.message }, 'a subscription failed');
         if (inFlight.size >= maxInFlight) return does.overflow(message);

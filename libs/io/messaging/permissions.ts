@@ -30,7 +30,7 @@ export function natsPermissions(role: BrokerRole, address: Address): BrokerPermi
     case 'coordinator':
       return { publish: ['assay.>', ...[TENSOR_BUCKET, MODEL_BUCKET, OUTPUT_BUCKET].flatMap(streamAdministration)], subscribe: ['assay.>', inbox], replies: true };
     case 'executor':
-      return { publish: [subjects.presence(role, address), ...questions(), objectsOf(address)], subscribe: [subjects.job(address), inbox], replies: true };
+      return { publish: [subjects.presence(role, address), ...questions(), objectsOf(address)], subscribe: [subjects.job(address), subjects.cancel(address), inbox], replies: true };
     case 'challenger':
       return { publish: [subjects.presence(role, address), ...questions()], subscribe: [inbox], replies: false };
   }

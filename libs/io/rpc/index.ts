@@ -1,3 +1,4 @@
+export { callerOf, readAtLeast } from './callers.js';
 export { CoordinatorClient, SUBMIT_WAIT_MS, type CallOptions, type Registration, type RemoteJob, type Submission } from './client.js';
 export { encodeJob, encodeModel, encodeStatus, type JobParts, type ModelReference } from './encoding.js';
 export { ErrorFilter } from './error-filter.js';

@@ -1,4 +1,5 @@
 import { Metadata, status as Status, type ServiceError, type StatusObject } from '@grpc/grpc-js';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { z } from 'zod';
 import { AssayError, ERROR_CODES, isErrorCode, type ErrorCode } from '#core/protocol';
 
@@ -6,6 +7,10 @@ import { AssayError, ERROR_CODES, isErrorCode, type ErrorCode } from '#core/prot
 export const ERROR_KEY = 'assay-error-bin';
 /** Trailing metadata with the code alone, for people with grpcurl. */
 export const CODE_KEY = 'assay-error-code';
+/** Milliseconds to wait before trying again, for people with grpcurl. */
+export const RETRY_KEY = 'retry-after-ms';
+/** google.rpc.Status with a google.rpc.RetryInfo: what gRPC libraries of other languages look for. */
+const DETAILS_KEY = 'grpc-status-details-bin';
 /** Trailers share the peer's header limit, often 16 KiB; larger facts are left out. */
 const MAX_ERROR_BYTES = 6 * 1024;
 
@@ -18,6 +23,11 @@ export function toStatus(thrown: unknown): Partial<StatusObject> {
   const metadata = new Metadata();
   metadata.set(CODE_KEY, error.code);
   metadata.set(ERROR_KEY, errorBytes(error));
+  const { retryAfterMs } = error.facts;
+  if (typeof retryAfterMs === 'number') {
+    metadata.set(RETRY_KEY, String(retryAfterMs));
+    metadata.set(DETAILS_KEY, retryDetails(Status[ERROR_CODES[error.code].grpc], error.message, retryAfterMs));
+  }
   return { code: Status[ERROR_CODES[error.code].grpc], details: `${error.code}: ${error.message}`, metadata };
 }
 
@@ -26,6 +36,14 @@ function errorBytes(error: AssayError): Buffer {
   const whole = Buffer.from(JSON.stringify(json));
   if (whole.length <= MAX_ERROR_BYTES) return whole;
   return Buffer.from(JSON.stringify({ ...json, message: json.message.slice(0, 1024), facts: { note: 'the facts are too large for a trailer' } }));
+}
+
+/** google.rpc.Status { code = 1, message = 2, details = 3 } holding an Any { type_url = 1, value = 2 } of RetryInfo { Duration { seconds = 1, nanos = 2 } = 1 }. */
+function retryDetails(code: number, message: string, ms: number): Buffer {
+  const duration = new BinaryWriter().tag(1, WireType.Varint).int64(Math.floor(ms / 1000)).tag(2, WireType.Varint).int32((ms % 1000) * 1_000_000).finish();
+  const retryInfo = new BinaryWriter().tag(1, WireType.LengthDelimited).bytes(duration).finish();
+  const any = new BinaryWriter().tag(1, WireType.LengthDelimited).string('type.googleapis.com/google.rpc.RetryInfo').tag(2, WireType.LengthDelimited).bytes(retryInfo).finish();
+  return Buffer.from(new BinaryWriter().tag(1, WireType.Varint).int32(code).tag(2, WireType.LengthDelimited).string(message.slice(0, 1024)).tag(3, WireType.LengthDelimited).bytes(any).finish());
 }
 
 function isStatus(thrown: unknown): thrown is Partial<StatusObject> {

@@ -5,6 +5,7 @@ import type { JobChanges } from './changes.js';
 import { readRequest, toJson, wei, type Charge, type ExecutorTotal } from './codec.js';
 import type { PrismaClient } from './generated/client.js';
 import { moveIn } from './jobs.js';
+import { requireHeld, type Fence } from './roles.js';
 import { batchRecord, claimRecord, type BatchRecord, type ClaimRecord, type Landing } from './records.js';
 
 export interface NewBatch {
@@ -14,6 +15,7 @@ export interface NewBatch {
   readonly totals: readonly ExecutorTotal[];
   readonly charges: readonly Charge[];
   readonly now: Date;
+  readonly fence?: Fence | undefined;
 }
 
 /** A claim with the request it answers. */
@@ -48,11 +50,12 @@ export class BatchStore {
     const jobIds = await this.jobIdsOf(batch.leaves);
     const row = await this.prisma.$transaction(async (tx) => {
       const { root, totals, charges, now } = batch;
+      await requireHeld(tx, batch.fence);
       const created = await tx.batch.create({ data: { root, count: batch.leaves.length, totals: toJson(totals), charges: toJson(charges), state: 'fixed', fixedAt: now } });
       // WHY raw: one statement for a thousand claims instead of a thousand.
       const placed = await tx.$executeRaw`UPDATE "Claim" SET "batchSeq" = ${created.seq}, "leafIndex" = leaf.position - 1
         FROM unnest(${[...batch.leaves]}::text[]) WITH ORDINALITY AS leaf(digest, position) WHERE "Claim"."digest" = leaf.digest AND "Claim"."batchSeq" IS NULL`;
-      const moved = await moveIn(tx, jobIds, 'batched', { data: { updatedAt: now } });
+      const moved = await moveIn(tx, jobIds, 'batched', { from: ['answered', 'upheld'], data: { updatedAt: now } });
       if (moved !== batch.leaves.length || placed !== batch.leaves.length) throw new AssayError({ code: 'STATE_CONFLICT', message: 'a claim moved while its batch was made', facts: { claims: batch.leaves.length, placed, moved } });
       return created;
     });
@@ -64,15 +67,16 @@ export class BatchStore {
    * batched → answered: takes a batch apart again. Only for one whose transaction certainly never was, and never will be, on chain.
    * Claims in dispute meanwhile lose their place too; they are batched again once upheld.
    */
-  async dissolve(seq: number, now: Date): Promise<void> {
+  async dissolve(seq: number, now: Date, fence?: Fence): Promise<void> {
     const moved = await this.prisma.$transaction(async (tx) => {
+      await requireHeld(tx, fence);
       const { count } = await tx.batch.updateMany({ where: { seq, state: 'fixed' }, data: { state: 'fixed' } });
       if (count === 0) throw new AssayError({ code: 'STATE_CONFLICT', message: 'the batch is on chain', facts: { seq } });
       const claims = await tx.claim.findMany({ where: { batchSeq: seq, job: { state: 'batched' } }, select: { jobId: true } });
       const ids = claims.map((claim) => claim.jobId as Root);
       await tx.claim.updateMany({ where: { batchSeq: seq }, data: { batchSeq: null, leafIndex: null } });
       await tx.batch.delete({ where: { seq } });
-      await moveIn(tx, ids, 'answered', { where: { AND: { state: 'batched' } }, data: { updatedAt: now } });
+      await moveIn(tx, ids, 'answered', { from: ['batched'], data: { updatedAt: now } });
       return ids;
     });
     this.changes.publish(moved, 'answered');
@@ -90,11 +94,44 @@ export class BatchStore {
       const { count } = await tx.batch.updateMany({ where: { root, state: 'fixed' }, data: { state: 'landed', chainId: batchId, transaction, committedBlock: block, committedAt } });
       if (count === 0) return undefined;
       const ids = (await tx.job.findMany({ where: { state: 'batched', claims: { some: { batch: { root } } } }, select: { id: true } })).map((job) => job.id as Root);
-      await moveIn(tx, ids, 'challengeable', { data: { updatedAt: now } });
+      await moveIn(tx, ids, 'challengeable', { from: ['batched'], data: { updatedAt: now } });
       return ids;
     });
     this.changes.publish(jobIds ?? [], 'challengeable');
     return jobIds !== undefined;
+  }
+
+  /**
+   * Writes down, before it is sent, which transaction number of the account the batch's commit has.
+   * WHY: whoever sends the batch again uses the same number, so the chain takes one of them at most, whichever process sent it.
+   * @throws AssayError STATE_CONFLICT if the role is lost or the batch is not to be sent
+   */
+  async intend(seq: number, nonce: number, fence?: Fence): Promise<void> {
+    await this.prisma.$transaction(async (tx) => {
+      await requireHeld(tx, fence);
+      const { count } = await tx.batch.updateMany({ where: { seq, state: 'fixed' }, data: { nonce } });
+      if (count === 0) throw new AssayError({ code: 'STATE_CONFLICT', message: 'the batch is not to be sent', facts: { seq } });
+    });
+  }
+
+  /**
+   * Undoes landings in blocks from `block` on, which a reorganisation took: challengeable → batched, the batch is to be sent again.
+   * Jobs in dispute keep their state; the disputes of those blocks are undone by themselves.
+   * @returns the batches
+   */
+  async unland(block: bigint, now: Date, fence?: Fence): Promise<number[]> {
+    const { seqs, ids } = await this.prisma.$transaction(async (tx) => {
+      await requireHeld(tx, fence);
+      const rows = await tx.batch.findMany({ where: { state: 'landed', committedBlock: { gte: block } }, select: { seq: true } });
+      const seqs = rows.map((row) => row.seq);
+      await tx.batch.updateMany({ where: { seq: { in: seqs } }, data: { state: 'fixed', chainId: null, transaction: null, committedBlock: null, committedAt: null } });
+      const claims = await tx.claim.findMany({ where: { batchSeq: { in: seqs }, job: { state: 'challengeable' } }, select: { jobId: true, digest: true, job: { select: { claimDigest: true } } } });
+      const ids = claims.filter((claim) => claim.job.claimDigest === claim.digest).map((claim) => claim.jobId as Root);
+      await moveIn(tx, ids, 'batched', { from: ['challengeable'], data: { updatedAt: now } });
+      return { seqs, ids };
+    });
+    this.changes.publish(ids, 'batched');
+    return seqs;
   }
 
   /** Landed batches committed at or before `committedAt` (seconds, chain time), oldest first. */

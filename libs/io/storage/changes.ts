@@ -6,7 +6,9 @@ export interface JobChange {
   readonly state: JobState;
 }
 
-export type ChangeListener = (change: JobChange) => void;
+/** Whether this process made the change or heard of it. */
+export type Origin = 'here' | 'elsewhere';
+export type ChangeListener = (change: JobChange, origin: Origin) => void;
 
 /** Tells whoever listens, after the commit, which jobs changed to which state. */
 export class JobChanges {
@@ -17,7 +19,7 @@ export class JobChanges {
     return () => void this.listeners.delete(listener);
   }
 
-  publish(jobIds: readonly Root[], state: JobState): void {
-    if (jobIds.length > 0) for (const listener of this.listeners) listener({ jobIds, state });
+  publish(jobIds: readonly Root[], state: JobState, origin: Origin = 'here'): void {
+    if (jobIds.length > 0) for (const listener of this.listeners) listener({ jobIds, state }, origin);
   }
 }

@@ -11,6 +11,8 @@ export type DatabaseLocation = { readonly url: string } | { readonly folder: str
 
 export interface Database {
   readonly factory: SqlMigrationAwareDriverAdapterFactory;
+  /** Runs the work on connections that are gone afterwards. WHY: the schema engine keeps a lock with its connection, and other processes would wait for it. */
+  apart<T>(work: (factory: SqlMigrationAwareDriverAdapterFactory) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -26,7 +28,17 @@ async function openServer(url: string): Promise<Database> {
   const pool = new pg.Pool({ connectionString: url, max: MAX_CONNECTIONS, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   // WHY: an idle connection that the server drops would otherwise end the process; the next query opens another.
   pool.on('error', () => {});
-  return { factory: new PrismaPg(pool), close: () => pool.end() };
+  return { factory: new PrismaPg(pool), apart: (work) => workApart(url, work), close: () => pool.end() };
+}
+
+async function workApart<T>(url: string, work: (factory: SqlMigrationAwareDriverAdapterFactory) => Promise<T>): Promise<T> {
+  const pool = new pg.Pool({ connectionString: url, max: 2, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  pool.on('error', () => {});
+  try {
+    return await work(new PrismaPg(pool));
+  } finally {
+    await pool.end();
+  }
 }
 
 /** SAFETY: facts name host and database only, the URL holds a password. */
@@ -47,8 +59,10 @@ async function openEmbedded(folder: string): Promise<Database> {
   const unlock = lockFolder(folder);
   try {
     const database = await PGlite.create({ dataDir: folder });
+    const factory = new PrismaPGlite(database);
     return {
-      factory: new PrismaPGlite(database),
+      factory,
+      apart: (work) => work(factory),
       close: async () => {
         await database.close();
         unlock();

@@ -1,13 +1,17 @@
 import type { Address } from 'viem';
 import type { Root } from '#core/hashing';
+import type { JobState } from '#core/protocol';
 import type { JobChanges } from './changes.js';
 import type { PrismaClient } from './generated/client.js';
 import { moveIn } from './jobs.js';
+import { requireHeld, type Fence } from './roles.js';
 
 export interface OpenedDispute {
   readonly gameId: Root;
   readonly claimDigest: Root;
   readonly challenger: Address;
+  /** Block of the event. */
+  readonly block?: bigint;
   readonly now: Date;
 }
 
@@ -19,9 +23,9 @@ export class DisputeStore {
   ) {}
 
   /** The claim's job → disputed. Disputes about claims that are not ours are noted and change no job. */
-  async opened({ gameId, claimDigest, challenger, now }: OpenedDispute): Promise<void> {
+  async opened({ gameId, claimDigest, challenger, block = 0n, now }: OpenedDispute): Promise<void> {
     const jobId = await this.prisma.$transaction(async (tx) => {
-      const { count } = await tx.dispute.createMany({ data: [{ gameId, claimDigest, challenger: challenger.toLowerCase(), state: 'open' }], skipDuplicates: true });
+      const { count } = await tx.dispute.createMany({ data: [{ gameId, claimDigest, challenger: challenger.toLowerCase(), state: 'open', openedBlock: block }], skipDuplicates: true });
       if (count === 0) return undefined;
       const job = await tx.job.findUnique({ where: { claimDigest }, select: { id: true } });
       if (!job) return undefined;
@@ -47,6 +51,36 @@ export class DisputeStore {
       return moved > 0 ? (job.id as Root) : undefined;
     });
     this.changes.publish(jobId ? [jobId] : [], outcome);
+  }
+
+  /**
+   * Undoes games opened in blocks from `block` on, which a reorganisation took, and that are not over: their jobs go back to where
+   * they were. A game that ended has had its effect; if it is played again on the new chain, it ends as its evidence says.
+   */
+  async unopen(block: bigint, now: Date, fence?: Fence): Promise<void> {
+    const moved = await this.prisma.$transaction(async (tx) => {
+      await requireHeld(tx, fence);
+      const games = await tx.dispute.findMany({ where: { state: 'open', openedBlock: { gte: block } } });
+      await tx.dispute.deleteMany({ where: { gameId: { in: games.map((game) => game.gameId) } } });
+      const moved: { jobId: Root; state: JobState }[] = [];
+      for (const claimDigest of new Set(games.map((game) => game.claimDigest))) {
+        const state = await this.stateWithout(tx, claimDigest);
+        const job = state && (await tx.job.findUnique({ where: { claimDigest }, select: { id: true } }));
+        if (job && (await moveIn(tx, [job.id as Root], state, { from: ['disputed'], data: { updatedAt: now } })) > 0) moved.push({ jobId: job.id as Root, state });
+      }
+      return moved;
+    });
+    for (const { jobId, state } of moved) this.changes.publish([jobId], state);
+  }
+
+  /** Where the job of a claim is that nobody disputes; undefined while somebody does. */
+  private async stateWithout(tx: Pick<PrismaClient, 'dispute' | 'claim'>, claimDigest: string): Promise<JobState | undefined> {
+    const others = await tx.dispute.findMany({ where: { claimDigest } });
+    if (others.some((game) => game.state === 'open')) return undefined;
+    if (others.some((game) => game.state === 'upheld')) return 'upheld';
+    const claim = await tx.claim.findUnique({ where: { digest: claimDigest }, select: { batch: { select: { state: true } } } });
+    if (!claim?.batch) return 'answered';
+    return claim.batch.state === 'fixed' ? 'batched' : 'challengeable';
   }
 
   /** Number of games that are not over. */

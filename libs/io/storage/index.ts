@@ -8,5 +8,6 @@ export type { DisputeStore } from './disputes.js';
 export type { JobStore, NewAnswer, NewJob } from './jobs.js';
 export type { ModelRecord, ModelStore, NewModel } from './models.js';
 export type { BatchRecord, ClaimRecord, JobRecord, Landing } from './records.js';
+export type { Fence, RoleStore } from './roles.js';
 export { openStorage, type Storage, type StorageOptions } from './storage.js';
 export type { TensorStore } from './tensors.js';

@@ -5,6 +5,7 @@ import type { JobChanges } from './changes.js';
 import { toJson, wei } from './codec.js';
 import { Prisma, type PrismaClient } from './generated/client.js';
 import { claimRecord, jobRecord, type ClaimRecord, type JobRecord } from './records.js';
+import { holds, type Fence } from './roles.js';
 
 export interface NewJob {
   readonly jobId: Root;
@@ -13,15 +14,22 @@ export interface NewJob {
   readonly fee: bigint;
   readonly inputs: readonly Tensor[];
   readonly now: Date;
+  /** What the submitter has on deposit. If given, it must cover this fee beside all that are not charged yet. */
+  readonly deposit?: bigint;
 }
 
-export interface Lease {
+/** Which assigner acts. Left out by a process that is alone with its database. */
+interface Fenced {
+  readonly fence?: Fence | undefined;
+}
+
+export interface Lease extends Fenced {
   readonly executor: Address;
   readonly until: Date;
   readonly now: Date;
 }
 
-export interface NewAnswer {
+export interface NewAnswer extends Fenced {
   readonly digest: Root;
   readonly claim: Claim;
   readonly signature: Hex;
@@ -43,20 +51,21 @@ export class JobStore {
   ) {}
 
   /**
-   * Stores a job with its input tensors before anybody is told that it was accepted.
-   * The same request again gives the job there is.
-   * @throws AssayError NONCE_REUSED if the submitter's nonce belongs to another request
+   * Stores a job with its input tensors before anybody is told that it was accepted, and reserves its fee.
+   * The same request again gives the job there is; one that was cancelled waits again.
+   * @throws AssayError NONCE_REUSED if the submitter's nonce belongs to another request; DEPOSIT_TOO_LOW
    */
   async accept(job: NewJob): Promise<JobRecord> {
     const inputs = job.inputs.map((tensor) => tensorRoot(tensor));
-    try {
-      await this.prisma.$transaction([tensorInsert(this.prisma, job.inputs), this.prisma.job.create({ data: { ...columnsOf(job), inputs } })]);
-    } catch (cause) {
-      if (!isDuplicate(cause)) throw cause;
-      return this.sameJob(job);
+    // WHY a lock: two jobs at once, here or in another process, must not be promised from the same deposit.
+    // It comes in a statement of its own, so that the next one sees what was committed under it.
+    const lock = this.prisma.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${job.request.submitter.toLowerCase()}, 1))`;
+    const [, stored] = await this.prisma.$transaction([lock, this.prisma.$executeRaw(jobInsert(job, inputs))]);
+    if (stored > 0) {
+      this.changes.publish([job.jobId], INITIAL_STATE);
+      return freshRecord(job, inputs);
     }
-    this.changes.publish([job.jobId], INITIAL_STATE);
-    return freshRecord(job, inputs);
+    return this.sameJob(job);
   }
 
   async byId(jobId: Root): Promise<JobRecord | undefined> {
@@ -69,10 +78,20 @@ export class JobStore {
     return row ? jobRecord(row) : undefined;
   }
 
-  /** Jobs that nobody works on, oldest first; overturned ones are among them. */
+  /**
+   * Jobs that nobody works on, overturned ones among them. Fair between submitters: whoever has fewest with executors comes first,
+   * and everybody's oldest before anybody's second.
+   */
   async waiting(limit: number): Promise<JobRecord[]> {
-    const rows = await this.prisma.job.findMany({ where: { state: { in: ['accepted', 'overturned'] } }, orderBy: { acceptedAt: 'asc' }, take: limit });
-    return rows.map(jobRecord);
+    const rows = await this.prisma.$queryRaw<{ id: string }[]>`
+      SELECT id FROM (
+        SELECT w.id, w."acceptedAt", row_number() OVER (PARTITION BY w.submitter ORDER BY w."acceptedAt", w.id) + coalesce(o.count, 0) AS turn
+        FROM "Job" w LEFT JOIN (SELECT submitter, count(*) AS count FROM "Job" WHERE state = 'assigned' GROUP BY submitter) o USING (submitter)
+        WHERE w.state IN ('accepted', 'overturned')
+      ) AS queue ORDER BY turn, "acceptedAt", id LIMIT ${limit}`;
+    const jobs = await this.prisma.job.findMany({ where: { id: { in: rows.map(({ id }) => id) } } });
+    const found = new Map(jobs.map((job) => [job.id, job]));
+    return rows.flatMap(({ id }) => found.get(id) ?? []).map(jobRecord);
   }
 
   /** Jobs that nobody works on and whose deadline has passed; one that is run again for nothing is owed however late. */
@@ -88,9 +107,10 @@ export class JobStore {
     return rows.map(jobRecord);
   }
 
-  /** Number of jobs that wait for an answer. */
-  async unanswered(): Promise<number> {
-    return this.prisma.job.count({ where: { state: { in: ['accepted', 'assigned', 'overturned'] } } });
+  /** Number of jobs that wait for an answer, by submitter in lower case. */
+  async unanswered(): Promise<Map<string, number>> {
+    const rows = await this.prisma.job.groupBy({ by: ['submitter'], where: { state: { in: ['accepted', 'assigned', 'overturned'] } }, _count: { _all: true } });
+    return new Map(rows.map((row) => [row.submitter, row._count._all]));
   }
 
   async countByState(): Promise<Partial<Record<JobState, number>>> {
@@ -101,38 +121,54 @@ export class JobStore {
   /** Fees promised by a submitter that no batch on chain has charged yet. */
   async unchargedFees(submitter: Address): Promise<bigint> {
     const { _sum } = await this.prisma.job.aggregate({
-      where: { submitter: submitter.toLowerCase(), state: { in: ['accepted', 'assigned', 'answered', 'batched'] } },
+      where: { submitter: submitter.toLowerCase(), state: { in: [...PROMISED] } },
       _sum: { fee: true },
     });
     return wei(_sum.fee);
   }
 
-  /** accepted | overturned → assigned. False if somebody else was first. */
-  async lease(jobId: Root, { executor, until, now }: Lease): Promise<boolean> {
-    return this.move(jobId, 'assigned', { data: { executor: executor.toLowerCase(), leaseUntil: until, updatedAt: now } });
+  /** accepted | overturned → assigned. False if somebody else was first, or `fence` is not the assigner's any more. */
+  async lease(jobId: Root, { executor, until, now, fence }: Lease): Promise<boolean> {
+    const moved = await this.prisma.$executeRaw`
+      UPDATE "Job" SET state = 'assigned', executor = ${executor.toLowerCase()}, "leaseUntil" = ${until}, "leaseToken" = ${tokenOf(fence)}, "updatedAt" = ${now}
+      WHERE id = ${jobId} AND ${stateIn(statesBefore('assigned'))} AND ${holds(fence)}`;
+    if (moved > 0) this.changes.publish([jobId], 'assigned');
+    return moved > 0;
   }
 
   /** assigned → accepted: the executor did not answer. With `askAgain` false it is not asked again for this job. */
-  async release(jobId: Root, { executor, askAgain, now }: { executor: Address; askAgain: boolean; now: Date }): Promise<boolean> {
+  async release(jobId: Root, { executor, askAgain, now, fence }: Fenced & { executor: Address; askAgain: boolean; now: Date }): Promise<boolean> {
     const tried = askAgain ? {} : { tried: { push: executor.toLowerCase() } };
-    return this.move(jobId, 'accepted', { where: { executor: executor.toLowerCase() }, data: { executor: null, leaseUntil: null, ...tried, updatedAt: now } });
+    return this.move(jobId, 'accepted', { from: ['assigned'], where: { executor: executor.toLowerCase(), ...leasedUnder(fence) }, data: { executor: null, leaseUntil: null, ...tried, updatedAt: now } });
   }
 
-  /** assigned → answered: stores the claim and the outputs, if the executor still holds the lease. */
+  /** assigned → accepted for every lease that an earlier holder of the role left: nobody waits for those executors' answers any more. */
+  async reclaim(fence: Fence, now: Date): Promise<number> {
+    const rows = await this.prisma.$queryRaw<{ id: Root }[]>`
+      UPDATE "Job" SET state = 'accepted', executor = NULL, "leaseUntil" = NULL, "updatedAt" = ${now}
+      WHERE state = 'assigned' AND "leaseToken" < ${fence.token} AND ${holds(fence)} RETURNING id`;
+    this.changes.publish(rows.map(({ id }) => id), 'accepted');
+    return rows.length;
+  }
+
+  /** assigned → answered: stores the claim and the outputs, if the executor still holds the lease. One statement, so all or nothing. */
   async answer(jobId: Root, answer: NewAnswer): Promise<boolean> {
-    const { digest, claim, now } = answer;
-    const stored = await this.prisma.$transaction(async (tx) => {
-      const moved = await moveIn(tx, [jobId], 'answered', {
-        where: { executor: claim.executor.toLowerCase(), AND: { state: 'assigned' } },
-        data: { claimDigest: digest, leaseUntil: null, updatedAt: now },
-      });
-      if (moved === 0) return false;
-      await tensorInsert(tx, answer.outputs);
-      await tx.claim.create({ data: claimColumns(answer) });
-      return true;
-    });
-    if (stored) this.changes.publish([jobId], 'answered');
-    return stored;
+    const { digest, claim, now, fence } = answer;
+    const stored = await this.prisma.$executeRaw`
+      WITH moved AS (
+        UPDATE "Job" SET state = 'answered', "claimDigest" = ${digest}, "leaseUntil" = NULL, "updatedAt" = ${now}
+        WHERE id = ${jobId} AND state = 'assigned' AND executor = ${claim.executor.toLowerCase()} AND "leaseToken" = ${tokenOf(fence)} RETURNING id
+      ), kept AS (${tensorInsert(answer.outputs, Prisma.sql`EXISTS (SELECT 1 FROM moved)`)})
+      ${claimInsert(answer)}`;
+    if (stored > 0) this.changes.publish([jobId], 'answered');
+    return stored > 0;
+  }
+
+  /** accepted | assigned → cancelled: nothing is charged, an answer that still comes is not used. */
+  async cancel(jobId: Root, now: Date): Promise<{ readonly executor: Address | undefined } | undefined> {
+    const job = await this.byId(jobId);
+    const moved = job !== undefined && (await this.move(jobId, 'cancelled', { data: { failureCode: 'JOB_CANCELLED', failureMessage: 'whoever waited for it left', leaseUntil: null, updatedAt: now } }));
+    return moved ? { executor: job.executor } : undefined;
   }
 
   async fail(jobId: Root, failure: { code: string; message: string; now: Date }): Promise<boolean> {
@@ -150,28 +186,74 @@ export class JobStore {
     return row ? claimRecord(row, job.request) : undefined;
   }
 
-  private async move(jobId: Root, to: JobState, change: { where?: Prisma.JobWhereInput; data: Prisma.JobUpdateManyMutationInput }): Promise<boolean> {
+  private async move(jobId: Root, to: JobState, change: Change): Promise<boolean> {
     const moved = await moveIn(this.prisma, [jobId], to, change);
     if (moved > 0) this.changes.publish([jobId], to);
     return moved > 0;
   }
 
+  /** Nothing was stored: the job is there already, the nonce is another's, or the money does not suffice. */
   private async sameJob(job: NewJob): Promise<JobRecord> {
-    const existing = await this.byNonce(job.request.submitter, job.request.nonce);
-    if (existing?.jobId === job.jobId) return existing;
-    throw new AssayError({ code: 'NONCE_REUSED', facts: { submitter: job.request.submitter, nonce: job.request.nonce, jobId: existing?.jobId } });
+    const { submitter, nonce } = job.request;
+    const existing = await this.byNonce(submitter, nonce);
+    if (!existing) throw await this.tooLow(job);
+    if (existing.jobId !== job.jobId) throw new AssayError({ code: 'NONCE_REUSED', facts: { submitter, nonce, jobId: existing.jobId } });
+    return existing.state === 'cancelled' ? this.revive(existing, job) : existing;
+  }
+
+  /** cancelled → accepted, if there is still money for it. */
+  private async revive(existing: JobRecord, job: NewJob): Promise<JobRecord> {
+    const change = { from: ['cancelled'], data: { executor: null, failureCode: null, failureMessage: null, updatedAt: job.now } } as const;
+    const moved = await this.prisma.$transaction(async (tx) => {
+      await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${job.request.submitter.toLowerCase()}, 1))`;
+      const [row] = await tx.$queryRaw<{ covered: boolean }[]>`SELECT ${covered(job)} AS covered`;
+      return row!.covered ? moveIn(tx, [job.jobId], 'accepted', change) : undefined;
+    });
+    if (moved === undefined) throw await this.tooLow(job);
+    if (moved > 0) this.changes.publish([job.jobId], 'accepted');
+    return (await this.byId(existing.jobId)) ?? existing;
+  }
+
+  private async tooLow({ request: { submitter }, fee, deposit = 0n }: NewJob): Promise<AssayError> {
+    const promised = await this.unchargedFees(submitter);
+    return new AssayError({ code: 'DEPOSIT_TOO_LOW', message: `the deposit of ${deposit} does not cover ${fee} beside ${promised} already promised`, facts: { submitter, deposit, promised, price: fee, missing: promised + fee - deposit } });
   }
 }
 
-/** The one place that writes `state` after the first: the condition comes from the lifecycle table. Returns how many jobs moved. */
-export async function moveIn(
-  tx: Transaction,
-  jobIds: readonly Root[],
-  to: JobState,
-  change: { where?: Prisma.JobWhereInput; data: Prisma.JobUpdateManyMutationInput },
-): Promise<number> {
-  const { count } = await tx.job.updateMany({ where: { ...change.where, id: { in: [...jobIds] }, state: { in: statesBefore(to) } }, data: { ...change.data, state: to } });
+export interface Change {
+  /** States it may come from, if not all that the table allows. */
+  readonly from?: readonly JobState[];
+  readonly where?: Prisma.JobWhereInput;
+  readonly data: Prisma.JobUpdateManyMutationInput;
+}
+
+/** The usual way to write `state` after the first: the condition comes from the lifecycle table. Returns how many jobs moved. */
+export async function moveIn(tx: Transaction, jobIds: readonly Root[], to: JobState, change: Change): Promise<number> {
+  const allowed = statesBefore(to).filter((state) => change.from?.includes(state) ?? true);
+  const { count } = await tx.job.updateMany({ where: { ...change.where, id: { in: [...jobIds] }, state: { in: allowed } }, data: { ...change.data, state: to } });
   return count;
+}
+
+function stateIn(states: readonly JobState[]): Prisma.Sql {
+  return Prisma.sql`state = ANY(${[...states]}::text[]::"JobState"[])`;
+}
+
+function tokenOf(fence: Fence | undefined): bigint {
+  return fence?.token ?? 0n;
+}
+
+/** WHY the token in the job's row fences too: whoever took the role over has given every lease a new one. */
+function leasedUnder(fence: Fence | undefined): Prisma.JobWhereInput {
+  return fence ? { leaseToken: fence.token } : {};
+}
+
+/** States in which a job's fee is promised but not charged on chain. */
+const PROMISED: readonly JobState[] = ['accepted', 'assigned', 'answered', 'batched'];
+
+function covered({ request, fee, deposit }: NewJob): Prisma.Sql {
+  if (deposit === undefined) return Prisma.sql`true`;
+  const submitter = request.submitter.toLowerCase();
+  return Prisma.sql`(SELECT coalesce(sum(fee), 0) + ${fee.toString()}::numeric <= ${deposit.toString()}::numeric FROM "Job" WHERE submitter = ${submitter} AND ${stateIn(PROMISED)})`;
 }
 
 /** What a job just stored reads as: the same as byId would give, without asking. */
@@ -181,42 +263,25 @@ function freshRecord({ jobId, request, signature, fee, now }: NewJob, inputs: re
 }
 
 /** Tensors are content: the same root again is the same row. */
-function tensorInsert(tx: Transaction, tensors: readonly Tensor[]) {
-  const data = tensors.map((tensor) => ({ root: tensorRoot(tensor), header: encodeHeader(tensor), bytes: tensor.data as Uint8Array<ArrayBuffer> }));
-  return tx.tensor.createMany({ data, skipDuplicates: true });
+function tensorInsert(tensors: readonly Tensor[], condition: Prisma.Sql): Prisma.Sql {
+  if (tensors.length === 0) return Prisma.sql`SELECT 1`;
+  const rows = tensors.map((tensor) => Prisma.sql`(${tensorRoot(tensor)}, ${encodeHeader(tensor)}, ${Buffer.from(tensor.data)}::bytea)`);
+  return Prisma.sql`INSERT INTO "Tensor" (root, header, bytes) SELECT * FROM (VALUES ${Prisma.join(rows)}) AS given(root, header, bytes) WHERE ${condition} ON CONFLICT DO NOTHING`;
 }
 
-function columnsOf({ jobId, request, signature, fee, now }: NewJob): Omit<Prisma.JobUncheckedCreateInput, 'inputs'> {
-  return {
-    id: jobId,
-    submitter: request.submitter.toLowerCase(),
-    nonce: request.nonce.toString(),
-    modelId: request.modelId,
-    request: toJson(request),
-    signature,
-    fee: fee.toString(),
-    state: INITIAL_STATE,
-    deadline: request.deadline,
-    acceptedAt: now,
-    updatedAt: now,
-  };
+/** One statement that stores job and tensors. Tensors of a job that is refused after all are content nobody names: they go with the next clean-up. */
+function jobInsert(job: NewJob, inputs: readonly Root[]): Prisma.Sql {
+  const { jobId, request, signature, fee, now } = job;
+  return Prisma.sql`
+    WITH kept AS (${tensorInsert(job.inputs, covered(job))})
+    INSERT INTO "Job" (id, submitter, nonce, "modelId", request, signature, fee, inputs, state, tried, deadline, "acceptedAt", "updatedAt")
+    SELECT ${jobId}, ${request.submitter.toLowerCase()}, ${request.nonce.toString()}::numeric, ${request.modelId}, ${JSON.stringify(toJson(request))}::jsonb, ${signature}, ${fee.toString()}::numeric,
+      ${[...inputs]}::text[], ${INITIAL_STATE}::"JobState", ARRAY[]::text[], ${request.deadline.toString()}::bigint, ${now}::timestamp, ${now}::timestamp
+    WHERE ${covered(job)} ON CONFLICT DO NOTHING`;
 }
 
-function claimColumns({ digest, claim, signature, outputs, now }: NewAnswer): Prisma.ClaimUncheckedCreateInput {
-  return {
-    digest,
-    jobId: claim.jobId,
-    executor: claim.executor.toLowerCase(),
-    coordinator: claim.coordinator.toLowerCase(),
-    outputRoot: claim.outputRoot,
-    fee: claim.fee.toString(),
-    insured: claim.insuredValue.toString(),
-    signature,
-    outputs: outputs.map((tensor) => tensorRoot(tensor)),
-    answeredAt: now,
-  };
-}
-
-function isDuplicate(cause: unknown): boolean {
-  return cause instanceof Prisma.PrismaClientKnownRequestError && cause.code === 'P2002';
+function claimInsert({ digest, claim, signature, outputs, now }: NewAnswer): Prisma.Sql {
+  return Prisma.sql`INSERT INTO "Claim" (digest, "jobId", executor, coordinator, "outputRoot", fee, insured, signature, outputs, "answeredAt")
+    SELECT ${digest}, id, ${claim.executor.toLowerCase()}, ${claim.coordinator.toLowerCase()}, ${claim.outputRoot}, ${claim.fee.toString()}::numeric, ${claim.insuredValue.toString()}::numeric,
+      ${signature}, ${outputs.map((tensor) => tensorRoot(tensor))}::text[], ${now}::timestamp FROM moved`;
 }

@@ -41,6 +41,8 @@ export interface BatchRecord {
   readonly charges: readonly Charge[];
   readonly state: BatchState;
   readonly fixedAt: Date;
+  /** The transaction number that its commit has or had; undefined before the first attempt. */
+  readonly nonce: number | undefined;
   /** Where it is on chain; undefined until it has landed. */
   readonly landing: Landing | undefined;
 }
@@ -103,6 +105,7 @@ export function batchRecord(row: BatchRow): BatchRecord {
     charges: readCharges(row.charges),
     state: row.state,
     fixedAt: row.fixedAt,
+    nonce: row.nonce ?? undefined,
     landing: landed ? { batchId: chainId, transaction: transaction as Hex, block: committedBlock, committedAt } : undefined,
   };
 }

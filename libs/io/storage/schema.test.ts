@@ -28,7 +28,7 @@ describe('the schema', () => {
     await direct.exec(await schemaScript(new PrismaPGlite(direct), SCHEMA));
     expect(await structureOf(migrated)).toEqual(await structureOf(direct));
     await Promise.all([migrated.close(), direct.close()]);
-  });
+  }, 120_000);
 
   it('has the job states of the lifecycle table', () => {
     expect(Object.values(JobState)).toEqual([...JOB_STATES]);
@@ -40,5 +40,5 @@ describe('the schema', () => {
     expect(first).toContain('0001_init');
     expect(await migrate(new PrismaPGlite(database), MIGRATIONS)).toEqual([]);
     await database.close();
-  });
+  }, 120_000);
 });

@@ -247,8 +247,8 @@ describe.each([
   it('remembers cursors', async () => {
     expect(await storage.cursors.read('nobody')).toBeUndefined();
     await storage.cursors.write('chain', 5n);
-    await storage.cursors.write('chain', 2n ** 40n);
-    expect(await storage.cursors.read('chain')).toBe(2n ** 40n);
+    await storage.cursors.write('chain', 2n ** 40n, { hash: '0xab' });
+    expect(await storage.cursors.read('chain')).toEqual({ block: 2n ** 40n, hash: '0xab' });
   });
 });
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import { ArtifactStore } from './artifacts.js';
 import { BatchStore } from './batches.js';
@@ -9,6 +10,8 @@ import { PrismaClient } from './generated/client.js';
 import { JobStore } from './jobs.js';
 import { migrate } from './migration.js';
 import { ModelStore } from './models.js';
+import { JobNotifications } from './notifications.js';
+import { RoleStore } from './roles.js';
 import { TensorStore } from './tensors.js';
 
 export interface StorageOptions {
@@ -17,6 +20,8 @@ export interface StorageOptions {
   readonly migrations: string;
   /** Folder for model files. */
   readonly artifacts: string;
+  /** What this process is called among those of the same database; unique to it. */
+  readonly self?: string;
 }
 
 export interface Storage {
@@ -26,8 +31,9 @@ export interface Storage {
   readonly models: ModelStore;
   readonly tensors: TensorStore;
   readonly cursors: CursorStore;
+  readonly roles: RoleStore;
   readonly artifacts: ArtifactStore;
-  /** Calls the listener after every commit that changed jobs' states; returns how to stop that. */
+  /** Calls the listener after every commit that changed jobs' states, by any process of the database; returns how to stop that. */
   onJobChange(listener: ChangeListener): () => void;
   close(): Promise<void>;
 }
@@ -42,13 +48,16 @@ const TRANSACTION = { maxWait: 30_000, timeout: 60_000 };
 export async function openStorage(options: StorageOptions): Promise<Storage> {
   const database = await openDatabase(options.database);
   try {
-    await migrate(database.factory, options.migrations);
+    await database.apart((factory) => migrate(factory, options.migrations));
   } catch (error) {
     await database.close();
     throw error;
   }
   const prisma = new PrismaClient({ adapter: database.factory as SqlDriverAdapterFactory, transactionOptions: TRANSACTION });
   const changes = new JobChanges();
+  // WHY not for the embedded database: it has one process.
+  const notifications = 'url' in options.database ? new JobNotifications(options.database.url, changes, options.self ?? `${process.pid}-${randomUUID()}`) : undefined;
+  await notifications?.start();
   return {
     jobs: new JobStore(prisma, changes),
     batches: new BatchStore(prisma, changes),
@@ -56,9 +65,11 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     models: new ModelStore(prisma),
     tensors: new TensorStore(prisma),
     cursors: new CursorStore(prisma),
+    roles: new RoleStore(prisma),
     artifacts: new ArtifactStore(options.artifacts),
     onJobChange: (listener) => changes.subscribe(listener),
     close: async () => {
+      await notifications?.close();
       await prisma.$disconnect();
       await database.close();
     },

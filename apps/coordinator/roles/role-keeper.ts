@@ -1,0 +1,107 @@
+import type { Fence, JobChange, RoleStore } from '#io/storage';
+import type { Logger } from '#platform';
+
+/** Work of a role, from gaining it to losing it. */
+export interface Duty {
+  start(): void;
+  /** A job changed, here or in another process. */
+  note?(change: JobChange): void;
+  stop(): Promise<void>;
+}
+
+export interface RoleKeeperParts {
+  readonly role: string;
+  readonly roles: Pick<RoleStore, 'hold' | 'leave'>;
+  /** What this process is called; unique to it. */
+  readonly holder: string;
+  readonly begin: (fence: Fence) => Duty;
+  /** Milliseconds that do not jump. */
+  readonly millis: () => number;
+  readonly log: Logger;
+}
+
+/** After so long without a sign of life another process takes the role over. */
+export const ROLE_TTL_MS = 3_000;
+const RENEW_EVERY_MS = 1_000;
+
+/**
+ * Tries to hold a role, and does its work while it does. Every process of a coordinator runs one per role.
+ * SAFETY: exclusion does not rest on these clocks. The fence in every effect does it; the clocks only say when to stop trying.
+ */
+export class RoleKeeper {
+  private held: { readonly fence: Fence; readonly duty: Duty; until: number } | undefined;
+  private running: Promise<void> | undefined;
+  private stopped = false;
+  private wakeUp: () => void = () => {};
+
+  constructor(private readonly parts: RoleKeeperParts) {}
+
+  get name(): string {
+    return this.parts.role;
+  }
+
+  get isHeld(): boolean {
+    return this.held !== undefined;
+  }
+
+  start(): void {
+    this.running = this.run();
+  }
+
+  note(change: JobChange): void {
+    this.held?.duty.note?.(change);
+  }
+
+  /** Ends the work, then leaves the role to the next process at once. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.wakeUp();
+    await this.running;
+    await this.lose('stopping');
+    await this.parts.roles.leave(this.parts.role, this.parts.holder).catch(() => {});
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopped) {
+      await this.renew();
+      await this.pause();
+    }
+  }
+
+  private async renew(): Promise<void> {
+    const { roles, role, holder, millis, log } = this.parts;
+    const asked = millis();
+    try {
+      const fence = await roles.hold(role, { holder, ttlMs: ROLE_TTL_MS });
+      if (this.stopped) return;
+      if (this.held && this.held.fence.token !== fence?.token) await this.lose('taken over');
+      if (fence && this.held) this.held.until = asked + ROLE_TTL_MS;
+      else if (fence) this.gain(fence, asked + ROLE_TTL_MS);
+    } catch (err) {
+      log.warn({ event: 'role.unsure', role, err }, `the database does not say who has the role ${role}`);
+      if (this.held && millis() > this.held.until) await this.lose('not renewed in time');
+    }
+  }
+
+  private gain(fence: Fence, until: number): void {
+    const duty = this.parts.begin(fence);
+    this.held = { fence, duty, until };
+    this.parts.log.info({ event: 'role.gained', role: fence.role, token: fence.token }, `this process does ${fence.role}`);
+    duty.start();
+  }
+
+  private async lose(why: string): Promise<void> {
+    const { held } = this;
+    this.held = undefined;
+    if (!held) return;
+    await held.duty.stop();
+    this.parts.log.info({ event: 'role.lost', role: held.fence.role, token: held.fence.token, why }, `this process no longer does ${held.fence.role}`);
+  }
+
+  private pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.stopped ? 0 : RENEW_EVERY_MS);
+      this.wakeUp = () => (clearTimeout(timer), resolve());
+    });
+  }
+}

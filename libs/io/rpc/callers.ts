@@ -1,0 +1,24 @@
+import type { ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
+import { tap, type MonoTypeOperatorFunction } from 'rxjs';
+import { AssayError } from '#core/protocol';
+
+/** Messages that may wait for a reader who takes none. */
+const MAX_UNREAD = 256;
+
+/** Who calls: their network address without the port, and a signal that aborts when they hang up, or their deadline passes. */
+export function callerOf(call: ServerUnaryCall<unknown, unknown>): { readonly peer: string; readonly gone: AbortSignal } {
+  const gone = new AbortController();
+  if (call.cancelled) gone.abort();
+  call.on('cancelled', () => gone.abort());
+  return { peer: call.getPeer().replace(/:\d+$/, ''), gone: gone.signal };
+}
+
+/** Ends a stream whose reader does not read, instead of keeping its messages. @throws AssayError QUEUE_FULL into the stream */
+export function readAtLeast<T>(call: Pick<ServerWritableStream<unknown, unknown>, 'writableNeedDrain' | 'on'>): MonoTypeOperatorFunction<T> {
+  let unread = 0;
+  call.on('drain', () => (unread = 0));
+  return tap(() => {
+    unread = call.writableNeedDrain ? unread + 1 : 0;
+    if (unread > MAX_UNREAD) throw new AssayError({ code: 'QUEUE_FULL', message: 'this reader is too slow', facts: { unread, limit: MAX_UNREAD } });
+  });
+}
