@@ -61,6 +61,7 @@ function inventory({ config, log, monitoring }: ExecutorSetting): Provider[] {
           payloads: messaging.payloads,
           ledger,
           signer: new ClaimSigner(account, chain.network, ledger),
+          contractSigned: chain.contractSigned,
           metrics: executorMetrics(monitoring.registry),
           clock: systemClock,
           log,

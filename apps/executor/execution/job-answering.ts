@@ -1,4 +1,5 @@
 import type { Address } from 'viem';
+import type { Root } from '#core/hashing';
 import { AssayError, type Answer, type Job, type NetworkId, type Presence } from '#core/protocol';
 import { DEFAULT_PROFILE } from '#core/onnx';
 import type { TestedModel } from '#io/inference';
@@ -9,7 +10,7 @@ import type { ClaimSigner } from '../claiming/claim-signer.js';
 import type { ClaimLedger } from '../claiming/ledger.js';
 import type { FaultName } from '../config.js';
 import { runWithFault } from '../faults/index.js';
-import { checkCanonical, checkInputRoot, checkJob } from './job-checks.js';
+import { checkCanonical, checkInputRoot, checkJob, type JobCheckParts } from './job-checks.js';
 import type { ExecutorMetrics } from './metrics.js';
 
 export interface JobAnsweringParts {
@@ -22,6 +23,8 @@ export interface JobAnsweringParts {
   readonly payloads: Pick<PayloadStore, 'pack' | 'unpack'>;
   readonly ledger: ClaimLedger;
   readonly signer: ClaimSigner;
+  /** ERC-1271: what the submitter's contract says. */
+  readonly contractSigned: JobCheckParts['contractSigned'];
   readonly metrics: ExecutorMetrics;
   readonly clock: Clock;
   readonly log: Logger;
@@ -31,6 +34,9 @@ export interface JobAnsweringParts {
 export class JobAnswering {
   private running = 0;
   private counted = 0;
+  /** Jobs in work whose answer nobody wants any more. */
+  private readonly calledOff = new Set<Root>();
+  private readonly inWork = new Set<Root>();
 
   constructor(private readonly parts: JobAnsweringParts) {}
 
@@ -39,7 +45,7 @@ export class JobAnswering {
     const { clock, log, metrics } = this.parts;
     const started = clock.now();
     try {
-      const answer = await this.withinCapacity(() => this.execute(job));
+      const answer = await this.withinCapacity(() => this.tracked(job));
       const ms = clock.now() - started;
       metrics.answered('claimed', ms);
       log.info({ event: 'job.executed', jobId: job.jobId, modelId: job.request.modelId, ms }, 'job executed');
@@ -50,6 +56,11 @@ export class JobAnswering {
       log.warn({ event: 'job.failed', jobId: job.jobId, ...failure, facts: err instanceof AssayError ? err.facts : {} }, 'job not executed');
       return { failure };
     }
+  }
+
+  /** Nobody waits for the answer: what has not run yet does not run, what has is not signed. */
+  callOff(jobId: Root): void {
+    if (this.inWork.has(jobId)) this.calledOff.add(jobId);
   }
 
   presence(): Presence {
@@ -67,16 +78,33 @@ export class JobAnswering {
     }
   }
 
+  private async tracked(job: Job): Promise<Answer> {
+    this.inWork.add(job.jobId);
+    try {
+      return await this.execute(job);
+    } finally {
+      this.inWork.delete(job.jobId);
+      this.calledOff.delete(job.jobId);
+    }
+  }
+
+  /** @throws AssayError JOB_CANCELLED, LEASE_LOST */
+  private requireWanted({ jobId, leaseUntil }: Job): void {
+    if (this.calledOff.has(jobId)) throw new AssayError({ code: 'JOB_CANCELLED', facts: { jobId } });
+    if (leaseUntil <= this.parts.clock.now()) throw new AssayError({ code: 'LEASE_LOST', facts: { jobId, leaseUntil } });
+  }
+
   private async execute(job: Job): Promise<Answer> {
     const { network, clock, models, payloads } = this.parts;
-    await checkJob(job, { network, now: clock.now() });
+    await checkJob(job, { network, now: clock.now(), contractSigned: this.parts.contractSigned });
     const inputs = await payloads.unpack(job.inputs);
     checkCanonical(inputs);
     checkInputRoot(job, inputs);
     return models.with(job.request.modelId, async ({ session }) => {
+      this.requireWanted(job);
       const fault = await this.faultFor(job);
       const run = await runWithFault(fault, { jobId: job.jobId, session, inputs });
-      if (job.leaseUntil <= clock.now()) throw new AssayError({ code: 'LEASE_LOST', facts: { jobId: job.jobId, leaseUntil: job.leaseUntil } });
+      this.requireWanted(job);
       const { claim, signature } = await this.parts.signer.sign({ job, inputs, outputRoot: run.outputRoot, fault });
       this.parts.log.info({ event: 'claim.signed', jobId: job.jobId, outputRoot: claim.outputRoot, fee: claim.fee, insuredValue: claim.insuredValue }, 'claim signed');
       if (run.lie) this.parts.log.info({ event: 'lied', jobId: job.jobId, fault, ...run.lie }, 'this executor lied on purpose');

@@ -1,14 +1,21 @@
-import { verifyTypedData } from 'viem';
-import { canonicalizeNaNs, listRoot, tensorRoot, type Tensor } from '#core/hashing';
+import { verifyTypedData, type Address, type Hex } from 'viem';
+import { canonicalizeNaNs, listRoot, tensorRoot, type Root, type Tensor } from '#core/hashing';
 import { AssayError, jobIdOf, requestTypedData, type Job, type NetworkId } from '#core/protocol';
+
+export interface JobCheckParts {
+  readonly network: NetworkId;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** ERC-1271: what the submitter's contract says; false if there is no contract. */
+  readonly contractSigned: (submitter: Address, digest: Root, signature: Hex) => Promise<boolean>;
+}
 
 /**
  * What an executor believes nobody about: the job is the one the submitter signed, on this network, for at most this fee,
  * and there is still time.
- * @param now milliseconds since 1970
  * @throws AssayError naming what is wrong
  */
-export async function checkJob(job: Job, { network, now }: { network: NetworkId; now: number }): Promise<void> {
+export async function checkJob(job: Job, { network, now, contractSigned }: JobCheckParts): Promise<void> {
   const { request } = job;
   const facts = { jobId: job.jobId };
   if (job.leaseUntil <= now) throw new AssayError({ code: 'LEASE_LOST', facts: { ...facts, leaseUntil: job.leaseUntil, now } });
@@ -17,7 +24,7 @@ export async function checkJob(job: Job, { network, now }: { network: NetworkId;
   const digest = jobIdOf(network, request);
   if (digest !== job.jobId.toLowerCase()) throw new AssayError({ code: 'REQUEST_SIGNATURE_INVALID', message: 'the job id is not the digest of the request on this network', facts: { ...facts, digest } });
   if (job.fee > request.maxFee) throw new AssayError({ code: 'FEE_TOO_LOW', message: 'the fee is above what the submitter signed', facts: { ...facts, fee: job.fee, maxFee: request.maxFee } });
-  if (!(await isSigned(job, network))) throw new AssayError({ code: 'REQUEST_SIGNATURE_INVALID', facts: { ...facts, submitter: request.submitter } });
+  if (!(await isSigned(job, network)) && !(await contractSigned(job.request.submitter, digest, job.requestSignature))) throw new AssayError({ code: 'REQUEST_SIGNATURE_INVALID', facts: { ...facts, submitter: request.submitter } });
 }
 
 async function isSigned(job: Job, network: NetworkId): Promise<boolean> {

@@ -1,6 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
-import { MessagePattern } from '@nestjs/microservices';
-import type { Answer, Job } from '#core/protocol';
+import { EventPattern, MessagePattern } from '@nestjs/microservices';
+import type { z } from 'zod';
+import { cancelSchema, type Answer, type Job } from '#core/protocol';
 import { JOB } from '#io/messaging';
 import { JobAnswering } from './job-answering.js';
 
@@ -14,5 +15,10 @@ export class JobController {
   @MessagePattern('assay.job.{self}', { exchange: JOB, maxInFlight: MAX_IN_FLIGHT })
   answer(job: Job): Promise<Answer> {
     return this.answering.answer(job);
+  }
+
+  @EventPattern('assay.cancel.{self}', { schema: cancelSchema, maxInFlight: MAX_IN_FLIGHT })
+  callOff({ jobId }: z.infer<typeof cancelSchema>): void {
+    this.answering.callOff(jobId);
   }
 }
