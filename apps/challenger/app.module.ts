@@ -8,7 +8,7 @@ import { ModelShelf } from '#io/artifacts';
 import { addressOf, connectChain, gamesOn, readDeployment, type Chain } from '#io/chain';
 import { openTested, type TestedModel } from '#io/inference';
 import { connectMessaging, fetchClaims, fetchInputs, fetchModelFile, Messaging } from '#io/messaging';
-import { connectWithRetry, systemClock, type Logger, type Monitoring } from '#platform';
+import { connectWithRetry, natsTls, systemClock, type Logger, type Monitoring } from '#platform';
 import { countReports, createPlayer, disputeAlarm, reportTo, watchGames, type Player } from '#player';
 import { checkBatch, type BatchCheckParts } from './checking/batch-check.js';
 import { Gate } from './checking/gate.js';
@@ -83,7 +83,7 @@ async function openChain(config: ChallengerConfig, log: Logger): Promise<Chain> 
 
 function openMessaging(config: ChallengerConfig, log: Logger): Promise<Messaging> {
   const { address } = privateKeyToAccount(config.ASSAY_PRIVATE_KEY);
-  const connect = () => connectMessaging({ url: config.ASSAY_NATS_URL, seed: config.ASSAY_NATS_SEED, role: 'challenger', address, log });
+  const connect = () => connectMessaging({ url: config.ASSAY_NATS_URL, seed: config.ASSAY_NATS_SEED, ...natsTls(config), role: 'challenger', address, log });
   return connectWithRetry(connect, { ...CONNECTING, what: 'broker', code: 'BROKER_UNREACHABLE', log });
 }
 

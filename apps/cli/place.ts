@@ -4,6 +4,8 @@ import { privateKeyToAccount } from 'viem/accounts';
 import { AssayError } from '#core/protocol';
 import { connectChain, readDeployment, type Chain, type Deployment } from '#io/chain';
 import { Assay, connect } from '#sdk';
+import type { ClientTls } from '#io/rpc';
+import { unlocked } from '#platform';
 import { LocalKeys, NetworkFolder } from '#testing';
 
 /** The options with which a command finds a network. */
@@ -50,7 +52,7 @@ export async function chainOf(options: PlaceOptions): Promise<Chain> {
 /** Connects to the coordinator for the length of `work`. */
 export async function withAssay<T>(options: PlaceOptions, work: (assay: Assay) => Promise<T>): Promise<T> {
   const { grpc, deployment, privateKey } = await findPlace(options);
-  const assay = await connect({ url: grpc, deployment, ...(privateKey ? { account: privateKeyToAccount(privateKey) } : {}) });
+  const assay = await connect({ url: grpc, deployment, ...tlsOf(process.env), ...(privateKey ? { account: privateKeyToAccount(privateKey) } : {}) });
   try {
     return await work(assay);
   } finally {
@@ -68,7 +70,7 @@ function noNetwork(dir: string): AssayError {
 }
 
 function signingKey(folder: NetworkFolder, deployment: Deployment): Hex | undefined {
-  const given = process.env['ASSAY_PRIVATE_KEY'];
+  const given = unlocked(process.env)['ASSAY_PRIVATE_KEY'];
   if (given) {
     if (!isHex(given) || given.length !== 66) throw new AssayError({ code: 'CONFIG_INVALID', message: 'ASSAY_PRIVATE_KEY is not 32 bytes of hex', remedy: 'Set it to 0x and 64 hex digits.' });
     return given;
@@ -76,4 +78,10 @@ function signingKey(folder: NetworkFolder, deployment: Deployment): Hex | undefi
   // SAFETY: keys of a local network sign nothing for another chain.
   const keys = folder.record() ? LocalKeys.at(folder.keys) : undefined;
   return keys?.isFor(deployment.chainId) ? keys.privateKey('submitter') : undefined;
+}
+
+/** ASSAY_GRPC_TLS=true for a coordinator whose certificate the system's authorities vouch for; else the files that are named. */
+function tlsOf(env: NodeJS.ProcessEnv): { tls?: ClientTls } {
+  const { ASSAY_GRPC_TLS: on, ASSAY_GRPC_TLS_CA: ca, ASSAY_GRPC_TLS_CLIENT_CERT: cert, ASSAY_GRPC_TLS_CLIENT_KEY: key } = env;
+  return on === 'true' || ca || cert ? { tls: { ca, cert, key } } : {};
 }

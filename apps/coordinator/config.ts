@@ -7,6 +7,10 @@ const price = z.string().regex(/^[1-9]\d{0,37}$/, 'is not a positive whole numbe
 const schema = z.object({
   ...commonVariables,
   ASSAY_GRPC_LISTEN: variable(hostPort, '127.0.0.1:50051'),
+  /** PEM files: TLS for gRPC; with a client CA, callers need a certificate signed by it. */
+  ASSAY_GRPC_TLS_CERT: variable(z.string().min(1).optional(), './coordinator.pem'),
+  ASSAY_GRPC_TLS_KEY: variable(z.string().min(1).optional(), './coordinator.key'),
+  ASSAY_GRPC_TLS_CLIENT_CA: variable(z.string().min(1).optional(), './clients-ca.pem'),
   DATABASE_URL: variable(z.string().regex(/^postgres(ql)?:\/\//, 'is not a postgresql:// URL').optional(), 'postgresql://user:password@127.0.0.1:5432/assay'),
   ASSAY_PGLITE_DIR: variable(z.string().min(1).optional(), './data/coordinator/database'),
   /** How long an answered job waits for its batch. */
@@ -32,5 +36,9 @@ export function coordinatorConfig(env: Environment): CoordinatorConfig {
     path: ['DATABASE_URL'],
     message: 'set either this or ASSAY_PGLITE_DIR, not both and not neither',
   });
-  return readConfig(oneDatabase, env);
+  const wholeTls = oneDatabase.refine((c) => (c.ASSAY_GRPC_TLS_CERT === undefined) === (c.ASSAY_GRPC_TLS_KEY === undefined) && (c.ASSAY_GRPC_TLS_CLIENT_CA === undefined || c.ASSAY_GRPC_TLS_CERT !== undefined), {
+    path: ['ASSAY_GRPC_TLS_CERT'],
+    message: 'set ASSAY_GRPC_TLS_CERT and ASSAY_GRPC_TLS_KEY together, and ASSAY_GRPC_TLS_CLIENT_CA only with them',
+  });
+  return readConfig(wholeTls, env);
 }

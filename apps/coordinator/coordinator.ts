@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { NestFactory } from '@nestjs/core';
-import { grpcServer, requireFree } from '#io/rpc';
+import { grpcServer, requireFree, type ServerTls } from '#io/rpc';
 import { createMonitoring, NestLog, type Logger, type Shutdown } from '#platform';
 import { CoordinatorModule } from './app.module.js';
 import type { CoordinatorConfig } from './config.js';
@@ -22,7 +22,7 @@ export async function startCoordinator({ config, log, shutdown }: CoordinatorOpt
   await requireFree(config.ASSAY_GRPC_LISTEN);
   const world = await openWorld({ config, log, shutdown, stopping: stopping.signal });
 
-  const grpc = grpcServer(config.ASSAY_GRPC_LISTEN);
+  const grpc = grpcServer(config.ASSAY_GRPC_LISTEN, tlsOf(config));
   const app = await NestFactory.createMicroservice(CoordinatorModule.with(world), { ...grpc.options, logger: new NestLog(log), abortOnError: false });
   const work = startWork(app, world);
   shutdown.onShutdown('work', () => work.stop());
@@ -38,4 +38,8 @@ export async function startCoordinator({ config, log, shutdown }: CoordinatorOpt
   shutdown.onShutdown('monitoring', () => monitoring.close());
   void world.messaging.closed().then((error) => error && shutdown.shutdown(1));
   log.info({ event: 'ready', ...config.ASSAY_GRPC_LISTEN, coordinator: world.chain.account }, 'coordinator is ready');
+}
+
+function tlsOf({ ASSAY_GRPC_TLS_CERT: cert, ASSAY_GRPC_TLS_KEY: key, ASSAY_GRPC_TLS_CLIENT_CA: clientCa }: CoordinatorConfig): ServerTls | undefined {
+  return cert && key ? { cert, key, clientCa } : undefined;
 }

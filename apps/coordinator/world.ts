@@ -8,7 +8,7 @@ import { AssayError } from '#core/protocol';
 import { addressOf, connectChain, readDeployment, type Chain } from '#io/chain';
 import { connectMessaging, type Messaging } from '#io/messaging';
 import { openStorage, type Storage } from '#io/storage';
-import { connectWithRetry, systemClock, type Clock, type Logger, type Shutdown } from '#platform';
+import { connectWithRetry, natsTls, systemClock, type Clock, type Logger, type Shutdown } from '#platform';
 import type { CoordinatorConfig } from './config.js';
 
 /** Everything outside of this process that it works with. */
@@ -43,7 +43,7 @@ export async function openWorld({ config, log, shutdown, stopping }: OpenWorldOp
   const storage = await openStorage({ database: databaseOf(config), migrations: migrationsFolder(), artifacts: join(config.ASSAY_DATA_DIR, 'models'), self });
   shutdown.onShutdown('database', () => storage.close());
   const chain = await connectWithRetry(() => connectChain({ rpcUrl: config.ASSAY_RPC_URL, deployment, privateKey: config.ASSAY_PRIVATE_KEY, feeCap: parseGwei(String(config.ASSAY_FEE_CAP_GWEI)) }), { ...RETRY, what: 'chain', code: 'CHAIN_UNREACHABLE', log });
-  const broker = { url: config.ASSAY_NATS_URL, seed: config.ASSAY_NATS_SEED, role: 'coordinator', address: addressOf(config.ASSAY_PRIVATE_KEY), log } as const;
+  const broker = { url: config.ASSAY_NATS_URL, seed: config.ASSAY_NATS_SEED, ...natsTls(config), role: 'coordinator', address: addressOf(config.ASSAY_PRIVATE_KEY), log } as const;
   const messaging = await connectWithRetry(() => connectMessaging(broker), { ...RETRY, what: 'broker', code: 'BROKER_UNREACHABLE', log });
   shutdown.onShutdown('broker', () => messaging.close());
   await messaging.objects.createBuckets();

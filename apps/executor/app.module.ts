@@ -7,7 +7,7 @@ import { ModelShelf } from '#io/artifacts';
 import { addressOf, connectChain, gamesOn, readDeployment, type Chain } from '#io/chain';
 import { openTested, type TestedModel } from '#io/inference';
 import { connectMessaging, fetchInputs, fetchModelFile, Messaging } from '#io/messaging';
-import { connectWithRetry, systemClock, type Logger, type Monitoring } from '#platform';
+import { connectWithRetry, natsTls, systemClock, type Logger, type Monitoring } from '#platform';
 import { countReports, createPlayer, disputeAlarm, reportTo, watchGames, type Player } from '#player';
 import { ClaimSigner } from './claiming/claim-signer.js';
 import { ClaimLedger } from './claiming/ledger.js';
@@ -85,7 +85,7 @@ async function openChain(config: ExecutorConfig, log: Logger): Promise<Chain> {
 
 function openMessaging(config: ExecutorConfig, log: Logger): Promise<Messaging> {
   const { address } = privateKeyToAccount(config.ASSAY_PRIVATE_KEY);
-  const connect = () => connectMessaging({ url: config.ASSAY_NATS_URL, seed: config.ASSAY_NATS_SEED, role: 'executor', address, log });
+  const connect = () => connectMessaging({ url: config.ASSAY_NATS_URL, seed: config.ASSAY_NATS_SEED, ...natsTls(config), role: 'executor', address, log });
   return connectWithRetry(connect, { ...CONNECTING, what: 'broker', code: 'BROKER_UNREACHABLE', log });
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AssayError } from '#core/protocol';
+import { unlocked } from './keystore.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -20,7 +21,8 @@ interface Fault {
  * @throws AssayError CONFIG_INVALID whose facts name each variable with its problem and an example
  */
 export function readConfig<S extends z.ZodObject>(schema: S, env: Environment): z.infer<S> {
-  const given = Object.fromEntries(Object.keys(schema.shape).map((name) => [name, env[name] === '' ? undefined : env[name]]));
+  const opened = 'ASSAY_PRIVATE_KEY' in schema.shape ? unlocked(env) : env;
+  const given = Object.fromEntries(Object.keys(schema.shape).map((name) => [name, opened[name] === '' ? undefined : opened[name]]));
   const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map((issue) => faultOf(schema, issue, given));

@@ -9,3 +9,4 @@ export * from './retry.js';
 export * from './shutdown.js';
 export * from './variables.js';
 export * from './version.js';
+export { decryptKey, encryptKey, unlocked, type KeystoreOptions } from './keystore.js';

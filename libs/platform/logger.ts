@@ -10,7 +10,7 @@ export interface LoggerOptions {
 }
 
 /** Names under which secrets travel; their values never reach a log, at the top or one level down. */
-const SECRETS = ['ASSAY_PRIVATE_KEY', 'ASSAY_NATS_SEED', 'DATABASE_URL', 'privateKey', 'seed', 'password', 'authorization'];
+const SECRETS = ['ASSAY_PRIVATE_KEY', 'ASSAY_NATS_SEED', 'ASSAY_ADMIN_TOKEN', 'DATABASE_URL', 'privateKey', 'seed', 'password', 'authorization'];
 
 /** JSON lines with bigints as decimal strings. Every line that others rely on has a stable `event`. */
 export function createLogger(options: LoggerOptions): Logger {

@@ -36,9 +36,20 @@ export const commonVariables = {
   ASSAY_FEE_CAP_GWEI: variable(wholeNumber(1, 1_000_000).default(500), '500'),
   ASSAY_NATS_URL: variable(url(['nats:', 'tls:']), 'nats://127.0.0.1:4222'),
   ASSAY_NATS_SEED: variable(natsSeed, 'SUAM… (58 characters, from `nk -gen user`)'),
+  /** For a broker with TLS (tls://…): who signed its certificate, and this process's own certificate if it asks for one. */
+  ASSAY_NATS_TLS_CA: variable(z.string().min(1).optional(), './ca.pem'),
+  ASSAY_NATS_TLS_CERT: variable(z.string().min(1).optional(), './executor-1.pem'),
+  ASSAY_NATS_TLS_KEY: variable(z.string().min(1).optional(), './executor-1.key'),
   ASSAY_DEPLOYMENT: variable(z.string().min(1), './deployment.json'),
   ASSAY_PRIVATE_KEY: variable(privateKey, '0x… (64 hex digits)'),
   ASSAY_DATA_DIR: variable(z.string().min(1), './data/executor-1'),
   ASSAY_LOG_LEVEL: variable(z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'), 'info'),
   ASSAY_METRICS_LISTEN: variable(hostPort.optional(), '127.0.0.1:9464'),
 };
+
+/** Files for TLS to the broker, if the configuration names any. */
+export function natsTls(config: { readonly ASSAY_NATS_TLS_CA?: string | undefined; readonly ASSAY_NATS_TLS_CERT?: string | undefined; readonly ASSAY_NATS_TLS_KEY?: string | undefined }) {
+  const { ASSAY_NATS_TLS_CA: caFile, ASSAY_NATS_TLS_CERT: certFile, ASSAY_NATS_TLS_KEY: keyFile } = config;
+  if (!caFile && !certFile) return {};
+  return { tls: { ...(caFile ? { caFile } : {}), ...(certFile ? { certFile } : {}), ...(keyFile ? { keyFile } : {}) } };
+}

@@ -2,13 +2,15 @@ import type { Address, LocalAccount } from 'viem';
 import { listRoot, tensorRoot, type Root, type Tensor, type TensorHeader } from '#core/hashing';
 import { AssayError, claimDigest, claimFault, isSignedBy, isTerminal, type Claim, type NetworkId, type Receipt, type ReceiptVerdict } from '#core/protocol';
 import type { Chain, Deployment } from '#io/chain';
-import { CoordinatorClient, type ModelReference, type ModelView, type NetworkStatus, type Registration, type RemoteJob } from '#io/rpc';
+import { CoordinatorClient, type ClientTls, type ModelReference, type ModelView, type NetworkStatus, type Registration, type RemoteJob } from '#io/rpc';
 import { replayReceipt, verifyOnChain, type Replay } from './receipts.js';
 import { buildRequest, signRequest, type RequestOptions, type SignedRequest } from './requests.js';
 
 export interface ConnectOptions {
   /** The coordinator's gRPC address, host:port. */
   readonly url: string;
+  /** For a coordinator with TLS: {} trusts the system's authorities. */
+  readonly tls?: ClientTls;
   /** Signs requests; without it the connection can only read. */
   readonly account?: LocalAccount;
   /** The network to sign for. Without it, the coordinator is believed when it names its chain and contract. */
@@ -46,8 +48,8 @@ export class Assay {
   ) {}
 
   /** @throws AssayError COORDINATOR_UNREACHABLE, CHAIN_MISMATCH if the coordinator works for another network than `deployment` */
-  static async connect({ url, account, deployment }: ConnectOptions): Promise<Assay> {
-    const client = new CoordinatorClient(url);
+  static async connect({ url, account, deployment, tls }: ConnectOptions): Promise<Assay> {
+    const client = new CoordinatorClient(url, tls);
     try {
       const { chainId, disputes } = await client.status();
       const network = deployment ? { chainId: deployment.chainId, disputes: deployment.disputes } : { chainId, disputes };

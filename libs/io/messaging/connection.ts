@@ -9,6 +9,8 @@ export interface ConnectionOptions {
   readonly seed: string;
   readonly role: BrokerRole;
   readonly address: Address;
+  /** Files for a broker with TLS; its certificate is checked in any case. */
+  readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -24,6 +26,7 @@ export async function connectBroker(options: ConnectionOptions): Promise<NatsCon
   try {
     return await connect({
       servers: options.url,
+      ...(options.tls || options.url.startsWith('tls:') ? { tls: { ...options.tls } } : {}),
       authenticator: nkeyAuthenticator(new TextEncoder().encode(options.seed)),
       inboxPrefix: inboxPrefix(options.role, options.address),
       name: `assay-${options.role}-${options.address.toLowerCase()}`,

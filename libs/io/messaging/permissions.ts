@@ -64,11 +64,14 @@ export interface BrokerConfigOptions {
   readonly port: number;
   readonly storeDir: string;
   readonly users: readonly BrokerUser[];
+  /** With `caFile`, clients need a certificate too. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile?: string };
 }
 
 /** A whole nats-server configuration file: JetStream, one nkey user per process, nobody else. JSON is a subset of the server's format. */
-export function brokerConfig({ host, port, storeDir, users }: BrokerConfigOptions): string {
-  return `${JSON.stringify({ host, port, max_payload: MAX_MESSAGE_BYTES, jetstream: { store_dir: storeDir }, authorization: { users: users.map(userEntry) } }, null, 2)}\n`;
+export function brokerConfig({ host, port, storeDir, users, tls }: BrokerConfigOptions): string {
+  const secure = tls ? { tls: { cert_file: tls.certFile, key_file: tls.keyFile, ...(tls.caFile ? { ca_file: tls.caFile, verify: true } : {}) } } : {};
+  return `${JSON.stringify({ host, port, max_payload: MAX_MESSAGE_BYTES, jetstream: { store_dir: storeDir }, ...secure, authorization: { users: users.map(userEntry) } }, null, 2)}\n`;
 }
 
 function userEntry({ publicKey, role, address }: BrokerUser) {

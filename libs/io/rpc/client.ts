@@ -1,4 +1,4 @@
-import { credentials, loadPackageDefinition, type Client, type ClientReadableStream, type ClientWritableStream, type ServiceError } from '@grpc/grpc-js';
+import { credentials, type ChannelCredentials, loadPackageDefinition, type Client, type ClientReadableStream, type ClientWritableStream, type ServiceError } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import type { Hex } from 'viem';
 import type { z } from 'zod';
@@ -7,6 +7,7 @@ import { AssayError, parseReceipt, type Receipt, type Request } from '#core/prot
 import { encodeModelReference, encodeRequest, encodeTensor, type ModelReference } from './encoding.js';
 import { jobMessage, modelChunkMessage, modelListMessage, modelMessage, parseMessage, statusMessage, type JobView, type ModelView, type NetworkStatus } from './messages.js';
 import { LOADER_OPTIONS, MAX_MESSAGE_BYTES, MODEL_CHUNK_BYTES, PROTO_FILES } from './protos.js';
+import { pem } from './server.js';
 import { fromStatus } from './status.js';
 
 /** A job as the coordinator tells it; outputs and receipt are what it says, not yet verified. */
@@ -35,6 +36,13 @@ export interface Registration {
   readonly profile?: Root;
 }
 
+/** PEM files: who signed the coordinator's certificate (else the system's authorities), and our own certificate if it asks for one. */
+export interface ClientTls {
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
 const CALL_MS = 30_000;
 const REGISTER_MS = 300_000;
 /** How much longer than the coordinator's own wait the call lasts, so that its answer and not our timer decides. */
@@ -57,8 +65,11 @@ export class CoordinatorClient {
   private readonly stubs: Stubs;
 
   /** @param target host:port. Connects with the first call. */
-  constructor(readonly target: string) {
-    this.stubs = makeStubs(target);
+  constructor(
+    readonly target: string,
+    tls?: ClientTls,
+  ) {
+    this.stubs = makeStubs(target, tls);
   }
 
   /** Submits and waits up to `waitMs` for the answer. @throws AssayError JOB_PENDING if it takes longer: the job goes on */
@@ -143,12 +154,16 @@ export class CoordinatorClient {
   }
 }
 
-function makeStubs(target: string): Stubs {
+function credentialsOf({ ca, cert, key }: ClientTls): ChannelCredentials {
+  return credentials.createSsl(ca ? pem(ca) : null, key ? pem(key) : null, cert ? pem(cert) : null);
+}
+
+function makeStubs(target: string, tls: ClientTls | undefined): Stubs {
   const { assay } = loadPackageDefinition(loadSync(PROTO_FILES, { ...LOADER_OPTIONS, includeDirs: [...LOADER_OPTIONS.includeDirs] })) as unknown as {
     assay: { v1: Record<keyof Stubs, new (target: string, credentials: unknown, options: object) => never> };
   };
   const options = { 'grpc.max_receive_message_length': MAX_MESSAGE_BYTES, 'grpc.max_send_message_length': MAX_MESSAGE_BYTES };
-  const make = (name: keyof Stubs) => new assay.v1[name](target, credentials.createInsecure(), options);
+  const make = (name: keyof Stubs) => new assay.v1[name](target, tls ? credentialsOf(tls) : credentials.createInsecure(), options);
   return { Jobs: make('Jobs'), Models: make('Models'), Network: make('Network') };
 }
 

@@ -1,5 +1,5 @@
 export { callerOf, readAtLeast } from './callers.js';
-export { CoordinatorClient, SUBMIT_WAIT_MS, type CallOptions, type Registration, type RemoteJob, type Submission } from './client.js';
+export { CoordinatorClient, SUBMIT_WAIT_MS, type CallOptions, type ClientTls, type Registration, type RemoteJob, type Submission } from './client.js';
 export { encodeJob, encodeModel, encodeStatus, type JobParts, type ModelReference } from './encoding.js';
 export { ErrorFilter } from './error-filter.js';
 export {
@@ -18,5 +18,5 @@ export {
   type TensorMessage,
 } from './messages.js';
 export { MAX_MESSAGE_BYTES, MODEL_CHUNK_BYTES } from './protos.js';
-export { grpcServer, requireFree, type GrpcServer } from './server.js';
+export { grpcServer, requireFree, type GrpcServer, type ServerTls } from './server.js';
 export { toStatus } from './status.js';

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import type { Server } from '@grpc/grpc-js';
+import { readFileSync } from 'node:fs';
+import { ServerCredentials, type Server } from '@grpc/grpc-js';
 import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { Transport, type GrpcOptions } from '@nestjs/microservices';
@@ -15,11 +16,19 @@ export interface GrpcServer {
   setServing(serving: boolean): void;
 }
 
+/** PEM files. With `clientCa`, callers need a certificate that it signed. */
+export interface ServerTls {
+  readonly cert: string;
+  readonly key: string;
+  readonly clientCa?: string | undefined;
+}
+
+const MAX_CALLS_PER_CONNECTION = 1_024;
 const SERVICES = ['Jobs', 'Models', 'Network'].map((name) => `${PACKAGE}.${name}`);
 const MAX_METADATA_BYTES = 16 * 1024;
 
 /** Options for Nest's gRPC transport: our services, reflection and health. */
-export function grpcServer(listen: { host: string; port: number }): GrpcServer {
+export function grpcServer(listen: { host: string; port: number }, tls?: ServerTls): GrpcServer {
   const health = new HealthImplementation(statusMap(false));
   const options: GrpcOptions = {
     transport: Transport.GRPC,
@@ -29,7 +38,8 @@ export function grpcServer(listen: { host: string; port: number }): GrpcServer {
       protoPath: PROTO_FILES,
       loader: { ...LOADER_OPTIONS, includeDirs: [...LOADER_OPTIONS.includeDirs] } as NonNullable<GrpcOptions['options']['loader']>,
       gracefulShutdown: true,
-      channelOptions: { 'grpc.max_receive_message_length': MAX_MESSAGE_BYTES, 'grpc.max_send_message_length': MAX_MESSAGE_BYTES, 'grpc.max_metadata_size': MAX_METADATA_BYTES } as never,
+      ...(tls ? { credentials: credentialsOf(tls) } : {}),
+      channelOptions: { 'grpc.max_receive_message_length': MAX_MESSAGE_BYTES, 'grpc.max_send_message_length': MAX_MESSAGE_BYTES, 'grpc.max_metadata_size': MAX_METADATA_BYTES, 'grpc.max_concurrent_streams': MAX_CALLS_PER_CONNECTION } as never,
       onLoadPackageDefinition: (definition: PackageDefinition, server: Pick<Server, 'addService'>) => {
         health.addToServer(server as Server);
         new ReflectionService({ ...definition, ...healthDefinition() }).addToServer(server);
@@ -42,6 +52,19 @@ export function grpcServer(listen: { host: string; port: number }): GrpcServer {
       for (const [service, status] of Object.entries(statusMap(serving))) health.setStatus(service, status);
     },
   };
+}
+
+/** @throws AssayError FILE_UNREADABLE */
+function credentialsOf({ cert, key, clientCa }: ServerTls): ServerCredentials {
+  return ServerCredentials.createSsl(clientCa ? pem(clientCa) : null, [{ cert_chain: pem(cert), private_key: pem(key) }], clientCa !== undefined);
+}
+
+export function pem(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new AssayError({ code: 'FILE_UNREADABLE', message: `cannot read ${file}`, facts: { file }, cause });
+  }
 }
 
 /** The empty name stands for the server as a whole. */

@@ -1,0 +1,54 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { commonVariables, createLogger, decryptKey, encryptKey, readConfig } from './index.js';
+
+const key = `0x${'7a'.repeat(32)}` as const;
+const dir = mkdtempSync(join(tmpdir(), 'assay-keystore-'));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+/** The test vector of the Web3 secret storage definition (scrypt); its key is published there. */
+const VECTOR = {
+  crypto: {
+    cipher: 'aes-128-ctr',
+    cipherparams: { iv: '83dbcc02d8ccb40e466191a123791e0e' },
+    ciphertext: 'd172bf743a674da9cdad04534d56926ef8358534d458fffccd4e6ad2fbde479c',
+    kdf: 'scrypt',
+    kdfparams: { dklen: 32, n: 262144, p: 8, r: 1, salt: 'ab0c7876052600dd703518d6fc3fe8984592145b591fc8fb5c6d43190334ba19' },
+    mac: '2103ac29920d71da29f15d75b4a16dbe95cfd7ff8faea1056c33131d846e3097',
+  },
+  id: '3198bc9c-6672-5ab3-d995-4942343ae5b6',
+  version: 3,
+};
+
+describe('a keystore', () => {
+  it('of another program opens with its password', () => {
+    expect(decryptKey(JSON.stringify(VECTOR), 'testpassword')).toBe('0x7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d');
+  });
+
+  it('gives its key back to the right password and to no other; it does not hold the key in the clear', () => {
+    const text = encryptKey(key, { password: 'correct horse', n: 2 ** 12 });
+    expect(text).not.toContain(key.slice(2));
+    expect(decryptKey(text, 'correct horse')).toBe(key);
+    expect(() => decryptKey(text, 'wrong horse')).toThrow(expect.objectContaining({ code: 'KEYSTORE_UNUSABLE' }));
+  });
+
+  it.each(['', '{}', '{"version":3}', 'null', JSON.stringify({ ...VECTOR, crypto: { ...VECTOR.crypto, kdfparams: { ...VECTOR.crypto.kdfparams, n: 2 ** 30 } } })])('that is none is refused: %s', (text) => {
+    expect(() => decryptKey(text, 'x')).toThrow(expect.objectContaining({ code: 'KEYSTORE_UNUSABLE' }));
+  });
+
+  it('stands in for ASSAY_PRIVATE_KEY, and no log line shows key or password', () => {
+    const [file, passwordFile] = [join(dir, 'key.json'), join(dir, 'password')];
+    writeFileSync(file, encryptKey(key, { password: 'correct horse', n: 2 ** 12 }));
+    writeFileSync(passwordFile, 'correct horse\n');
+    const config = readConfig(z.object({ ASSAY_PRIVATE_KEY: commonVariables.ASSAY_PRIVATE_KEY }), { ASSAY_KEYSTORE: file, ASSAY_KEYSTORE_PASSWORD_FILE: passwordFile });
+    expect(config.ASSAY_PRIVATE_KEY).toBe(key);
+    const lines: string[] = [];
+    const log = createLogger({ name: 'test', level: 'info', destination: { write: (line: string) => void lines.push(line) } });
+    log.info({ config, options: { privateKey: key, password: 'correct horse' } }, 'started');
+    expect(lines.join('')).not.toContain(key.slice(2));
+    expect(lines.join('')).not.toContain('correct horse');
+  });
+});
