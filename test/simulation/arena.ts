@@ -9,7 +9,7 @@ import { connectChain, deployContracts, gamesOn, happeningOf, LOCAL_PARAMETERS, 
 import { startAnvil, type Random, type RunningAnvil } from '#testing';
 
 /** Keys of anvil's own accounts (its fixed test mnemonic, addresses 0 to 2). */
-const KEYS = {
+export const KEYS = {
   deployer: '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80',
   executor: '0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d',
   challenger: '0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a',

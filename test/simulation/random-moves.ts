@@ -1,7 +1,7 @@
 import { bytesToHex } from 'viem';
-import { MerkleTree, ZERO_ROOT } from '#core/hashing';
+import { DTYPES, elementCount, MerkleTree, ZERO_ROOT } from '#core/hashing';
 import { encodeDescriptor } from '#core/numerics';
-import { FAULTS, modelOf, openedLevels, PHASE, revealedCount, statesSiblings, strideOf, type Action, type Choice, type FaultName, type Position, type Proof } from '#core/dispute';
+import { FAULTS, KnownTrace, modelOf, openedLevels, operandOpenings, outputOpenings, PHASE, revealedCount, stateBefore, statesSiblings, strideOf, type Action, type Choice, type FaultName, type Move, type Opening, type Position, type Proof, type Sources } from '#core/dispute';
 import type { Random } from '#testing';
 
 export type RandomMoves = (random: Random, position: Position) => Action;
@@ -53,4 +53,42 @@ export function accusation(random: Random, { game, claim, trace, reveals }: Posi
     outputs: [],
   };
   return { kind: 'prove', fault: random.pick(Object.keys(FAULTS) as FaultName[]), proof };
+}
+
+/** Every accusation at a position: each fault, of each node or state revealed, with the evidence of the own trace. */
+export function accusationsOf(position: Position): Move[] {
+  const { game, reveals } = position;
+  const nodes = reveals.at(-1)!.nodes;
+  const tree = MerkleTree.of(nodes);
+  const lasts =
+    game.phase === PHASE.steps
+      ? Array.from({ length: revealedCount(game.highStep - game.lowStep) }, (_, i) => state(nodes, i))
+      : nodes.flatMap((node, index) => [0, 7].map((lane) => ({ index, lane, node, siblings: tree.siblings(index) })));
+  return (Object.keys(FAULTS) as FaultName[]).flatMap((fault) => lasts.map((last) => ({ kind: 'prove' as const, fault, proof: evidence(position, fault, last) })));
+}
+
+function evidence(position: Position, fault: FaultName, last: Choice): Proof {
+  const { game, claim, trace, reveals } = position;
+  const value = game.phase === PHASE.trace ? game.valueCount - 1 : game.valueIndex;
+  const sources = { trace, known: new KnownTrace(trace.traceTree(), reveals) };
+  const before = game.phase === PHASE.steps && last.index > 0 ? state(reveals.at(-1)!.nodes, last.index - 1) : NOTHING;
+  return {
+    claim,
+    model: modelOf(trace.model),
+    descriptor: encodeDescriptor(trace.model.descriptors[value]!),
+    descriptorSiblings: trace.graphTree().siblings(value),
+    last,
+    before,
+    openings: fault === 'step' && game.phase !== PHASE.trace ? stepOpenings(sources, position, { before, last }) : [],
+    outputs: fault === 'outputs' ? outputOpenings(sources) : [],
+  };
+}
+
+/** Of an element that the tensor does not have there is nothing to open. */
+function stepOpenings(sources: Sources, { game, trace, reveals }: Position, { before, last }: { before: Choice; last: Choice }): Opening[] {
+  const { dtype, dims } = trace.model.descriptors[game.valueIndex]!.output;
+  if (game.phase === PHASE.steps) return operandOpenings(sources, game.valueIndex, { element: Number(game.element), step: Number(game.lowStep) + last.index, state: stateBefore(game, before, last) });
+  const lanes = 32 / DTYPES[dtype].size;
+  const element = (Number(game.position) * reveals.at(-1)!.nodes.length + last.index) * lanes + last.lane;
+  return element < elementCount(dims) ? operandOpenings(sources, game.valueIndex, { element, step: 0, state: 0n }) : [];
 }

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IDisputes} from "../../src/interfaces/IDisputes.sol";
-import {Game, Model, Request} from "../../src/types/Types.sol";
+import {Claim, Game, Model, Request} from "../../src/types/Types.sol";
 import {Table} from "../world/Table.sol";
 import {ToyTrace} from "../world/ToyTrace.sol";
 
@@ -102,12 +102,14 @@ contract SettlementTest is Table {
         vm.expectRevert(abi.encodeWithSelector(IDisputes.PayoutPending.selector, until));
         disputes.settle(words(game), claim, request);
         Game memory waiting = game;
+        Claim memory its = claim;
+        Request memory asked = request;
         open(honest(small()), rival);
         reveal(honest(small()));
         vm.warp(block.timestamp + 121);
         expire();
         assertEq(game.phase, 5, "games go on, clocks too");
-        disputes.settle(words(waiting), claim, request);
+        disputes.settle(words(waiting), its, asked);
         assertConserved();
     }
 

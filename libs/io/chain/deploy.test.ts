@@ -61,9 +61,13 @@ it('keeps leaving stake in reach longer than window and dispute together', () =>
   for (const { unbondingDelay, batches, disputes } of [LOCAL_PARAMETERS, LIVE_PARAMETERS]) {
     // Two clocks, and an extension for each of 17 moves that a dispute of SqueezeNet's size takes.
     const longestDispute = BigInt(2 * disputes.clock + 17 * disputes.extension);
-    const whole = batches.challengeWindow + longestDispute + BigInt(disputes.payoutDelay);
+    const whole = batches.challengeWindow + longestDispute + BigInt(disputes.payoutDelay + disputes.pauseLimit);
     expect(unbondingDelay, 'unbonding delay').toBeGreaterThan(whole);
   }
+});
+
+it('gives a player on a live chain more than 64 blocks and a move of ten minutes, so that a reorganisation costs it no game', () => {
+  expect(LIVE_PARAMETERS.disputes.extension).toBeGreaterThan(64 * 12 + 600);
 });
 
 it('says what is missing', async () => {
