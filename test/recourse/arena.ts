@@ -219,7 +219,7 @@ export class Arena {
   }
 
   /** Tokens and a place in the vault: executors stake, the others deposit. */
-  private async fund(name: string, amount: bigint): Promise<void> {
+  async fund(name: string, amount: bigint): Promise<void> {
     const chain = await connectChain({ rpcUrl: this.anvil.rpcUrl, deployment: this.chain.deployment, privateKey: this.keys.privateKey(name) });
     const { address } = this.account(name);
     await chain.token.mint(address, amount);

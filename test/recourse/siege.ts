@@ -126,6 +126,8 @@ async function withArena(name: 'executor-1' | 'challenger-1', { games, seed }: {
   try {
     await arena.endow(arena.account('submitter').address, BigInt(games) * FEE_AND_INSURED);
     if (name === 'challenger-1') await arena.endow(arena.account(name).address, BigInt(games) * bond);
+    // WHY a stake that grows with the jobs: the exposure rule bounds what an executor's open claims insure.
+    else await arena.fund(name, BigInt(games) * FEE_AND_INSURED + penalty);
     const honest = await arena.start(name, { ASSAY_RPC_URL: proxy.rpcUrl, ...(name === 'challenger-1' ? { ASSAY_SAMPLE_ALL: 'true' } : { ASSAY_CAPACITY: '4' }) });
     return await run({ arena, proxy, games, random: seededRandom(seed) }, honest);
   } finally {
