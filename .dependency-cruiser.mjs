@@ -30,7 +30,7 @@ export default {
     { name: 'libs-do-not-import-apps', severity: 'error', from: { path: '^libs/' }, to: { path: '^apps/' } },
     { name: 'player-knows-no-io', severity: 'error', from: { path: '^libs/player/', pathNot: TESTS }, to: { path: '^libs/(io|platform|sdk|testing)/' } },
     { name: 'platform-and-io-know-no-player', severity: 'error', from: { path: '^libs/(io|platform)/', pathNot: TESTS }, to: { path: '^libs/(player|sdk|testing)/' } },
-    { name: 'processes-do-not-import-testing', severity: 'error', from: { path: '^apps/(coordinator|executor|challenger)/', pathNot: TESTS }, to: { path: '^libs/testing/' } },
+    { name: 'processes-do-not-import-testing', severity: 'error', from: { path: '^apps/(coordinator|executor|challenger|gateway)/', pathNot: TESTS }, to: { path: '^libs/testing/' } },
     { name: 'rooms-are-entered-by-their-index', severity: 'error', from: { path: '^(apps|libs/(?:core|io)/[^/]+|libs/[^/]+)/', pathNot: TESTS }, to: { path: '^libs/(core|io)/[^/]+/', pathNot: ['^libs/(core|io)/[^/]+/index\\.ts$', '^$1/'] } },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],

@@ -51,7 +51,7 @@ describe('assay up', () => {
   it('starts the whole network as processes of their own and answers a job', async () => {
     const network = await up();
     first = network.document;
-    expect(living(network).sort()).toEqual(['chain', 'challenger-1', 'challenger-2', 'coordinator', 'executor-1', 'executor-2', 'nats']);
+    expect(living(network).sort()).toEqual(['chain', 'challenger-1', 'challenger-2', 'coordinator', 'executor-1', 'executor-2', 'gateway', 'nats']);
     const { code, stdout } = await inDir('run', 'mnist', '--digit', '0', '--save', join(dir, 'job'));
     const answer = JSON.parse(stdout) as { jobId: string; label: string };
     expect(code).toBe(0);

@@ -1,9 +1,9 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { isHex, parseUnits } from 'viem';
+import { isHex } from 'viem';
 import type { Root, Tensor } from '#core/hashing';
 import { AssayError, formatReceipt, VERIFICATION } from '#core/protocol';
 import type { Answered, Assay, RequestOptions } from '#sdk';
-import { DECIMALS } from '../amounts.js';
+import { amount } from '../amounts.js';
 import { floats, tensorText } from '../answers.js';
 import { readInputs, withInputs, type InputOptions } from '../inputs.js';
 import { saveJob } from '../job-files.js';
@@ -78,11 +78,6 @@ function textOf({ jobId, executor, outputs, claim }: Answered, label: string | u
     `next      assay job get ${jobId}`,
   ];
   return lines.join('\n');
-}
-
-function amount(text: string): bigint {
-  if (!/^\d{1,20}(\.\d{1,18})?$/.test(text)) throw new InvalidArgumentError('not an amount of tokens such as 1.5');
-  return parseUnits(text, DECIMALS);
 }
 
 function count(text: string): number {

@@ -15,6 +15,8 @@ interface UpOptions {
   readonly grpcPort?: number;
   readonly rpcPort?: number;
   readonly natsPort?: number;
+  readonly inferenceGrpcPort?: number;
+  readonly inferenceHttpPort?: number;
   readonly model: SampleModel[];
 }
 
@@ -29,6 +31,8 @@ export function addUp(program: Command, perform: Perform): void {
     .option('--grpc-port <port>', 'for the coordinator; else a free one', positive)
     .option('--rpc-port <port>', 'for the chain; else a free one', positive)
     .option('--nats-port <port>', 'for the broker; else a free one', positive)
+    .option('--inference-grpc-port <port>', 'for the gateway’s Open Inference Protocol over gRPC; else a free one', positive)
+    .option('--inference-http-port <port>', 'for its REST form; else a free one', positive)
     .option('--model <names...>', `models to register: ${SAMPLE_MODELS.join(', ')}`, (name: string, all: SampleModel[] | undefined) => [...(all ?? []), sampleModel(name)], undefined)
     .addHelpText(
       'after',
@@ -60,9 +64,12 @@ function networkOptions(options: UpOptions) {
     ...(options.grpcPort ? { grpc: options.grpcPort } : {}),
     ...(options.rpcPort ? { rpc: options.rpcPort } : {}),
     ...(options.natsPort ? { nats: options.natsPort } : {}),
+    ...(options.inferenceGrpcPort ? { inferenceGrpc: options.inferenceGrpcPort } : {}),
+    ...(options.inferenceHttpPort ? { inferenceHttp: options.inferenceHttpPort } : {}),
   };
   return {
     dir: options.dir,
+    gateway: true,
     faults: options.faults,
     ports,
     ...(options.executors ? { executors: options.executors } : {}),
@@ -79,6 +86,7 @@ function describe(network: Network, models: { name: string; modelId: string }[])
     deployment: network.deployment,
     deploymentFile: network.folder.deployment,
     submitter: network.keys.account('submitter').address,
+    gateway: network.keys.account('gateway').address,
     models,
     processes: network.processes.map((p) => ({ name: p.name, pid: p.current.pid, log: p.current.logFile, startMs: network.timings[p.name] })),
   };
@@ -87,10 +95,13 @@ function describe(network: Network, models: { name: string; modelId: string }[])
 function asText(up: ReturnType<typeof describe>): string {
   const places = [
     ['gRPC', up.urls.grpc],
+    ['inference gRPC', up.urls.inference?.grpc ?? ''],
+    ['inference HTTP', up.urls.inference?.http ?? ''],
     ['chain', up.urls.rpc],
     ['NATS', up.urls.nats],
     ['contracts', up.deploymentFile],
     ['submitter', up.submitter],
+    ['gateway', up.gateway],
     ...up.models.map((model) => [`model ${model.name}`, model.modelId]),
   ];
   const processes = table(['process', 'pid', 'ready after ms', 'log'], up.processes.map((p) => [p.name, p.pid, p.startMs ?? 0, p.log]));

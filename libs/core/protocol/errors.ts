@@ -58,6 +58,16 @@ export const ERROR_CODES = {
   RATE_LIMITED: unavailable('More calls in a short time than the coordinator takes from one caller.', 'Wait as long as the retry hint says, then go on more slowly.', 'RESOURCE_EXHAUSTED'),
   NO_EXECUTOR: unavailable('No executor that can take the job is present.', 'Start an executor with stake, or try again later.'),
 
+  // The gateway
+  KEY_MISSING: refused('The gateway signs only for callers with an API key, and the call has none.', 'Send `authorization: Bearer KEY`; a key comes from `assay key create`.', 'UNAUTHENTICATED'),
+  KEY_UNKNOWN: refused('The gateway does not know this API key.', 'Check the key and the gateway’s address; keys are shown once, when they are made.', 'UNAUTHENTICATED'),
+  KEY_EXPIRED: refused('The API key has expired.', 'Make another: `assay key create`.', 'UNAUTHENTICATED'),
+  KEY_REVOKED: refused('The API key was revoked.', 'Make another: `assay key create`.', 'UNAUTHENTICATED'),
+  KEY_CAP_REACHED: refused('The job would take the API key above its spending cap.', 'Make a key with a higher cap: `assay key create --cap`.', 'RESOURCE_EXHAUSTED'),
+  IDEMPOTENCY_KEY_REUSED: refused('The idempotency key was used for another model or other inputs.', 'Choose a new idempotency key for a new request.', 'ALREADY_EXISTS'),
+  TENSOR_NAME_UNKNOWN: invalid('The model has no tensor of this name, or it was given twice.', 'Use the names of the model’s metadata, each once.'),
+  OPTION_UNSUPPORTED: refused('The gateway does not offer this option of the protocol.', 'Leave the option out; the facts name it.', 'UNIMPLEMENTED'),
+
   // Models
   MODEL_UNKNOWN: refused('There is no model with this id or name.', 'Register the model, or list the models there are.', 'NOT_FOUND'),
   MODEL_UNPARSABLE: invalid('The file is not an ONNX model that can be read.', 'Check the file with the ONNX checker, and that it was not cut short.'),

@@ -17,6 +17,6 @@ export {
   type SubmitMessage,
   type TensorMessage,
 } from './messages.js';
-export { MAX_MESSAGE_BYTES, MODEL_CHUNK_BYTES } from './protos.js';
-export { grpcServer, requireFree, type GrpcServer, type ServerTls } from './server.js';
+export { INFERENCE_FILES, LOADER_OPTIONS, MAX_MESSAGE_BYTES, MODEL_CHUNK_BYTES } from './protos.js';
+export { grpcServer, INFERENCE_API, NATIVE_API, requireFree, type Api, type GrpcServer, type ServerTls } from './server.js';
 export { toStatus } from './status.js';

@@ -8,6 +8,10 @@ export const PROTO_FOLDER = protoFolder();
 export const PACKAGE = 'assay.v1';
 export const PROTO_FILES = ['jobs', 'models', 'network'].map((name) => join(PROTO_FOLDER, 'assay/v1', `${name}.proto`));
 
+/** The Open Inference Protocol, with what Triton adds under the same service. */
+export const INFERENCE_PACKAGE = 'inference';
+export const INFERENCE_FILES = ['inference/grpc_service.proto'].map((name) => join(PROTO_FOLDER, name));
+
 /** The same for server and client: whole numbers of 64 bits as decimal text, absent messages as null, absent lists as empty. */
 export const LOADER_OPTIONS = { longs: String, enums: String, defaults: true, arrays: true, objects: true, includeDirs: [PROTO_FOLDER] } as const;
 

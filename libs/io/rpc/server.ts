@@ -8,7 +8,7 @@ import { ReflectionService } from '@grpc/reflection';
 import { Transport, type GrpcOptions } from '@nestjs/microservices';
 import { HealthImplementation } from 'grpc-health-check';
 import { AssayError } from '#core/protocol';
-import { LOADER_OPTIONS, MAX_MESSAGE_BYTES, PACKAGE, PROTO_FILES } from './protos.js';
+import { INFERENCE_FILES, INFERENCE_PACKAGE, LOADER_OPTIONS, MAX_MESSAGE_BYTES, PACKAGE, PROTO_FILES } from './protos.js';
 
 export interface GrpcServer {
   readonly options: GrpcOptions;
@@ -24,18 +24,26 @@ export interface ServerTls {
 }
 
 const MAX_CALLS_PER_CONNECTION = 1_024;
-const SERVICES = ['Jobs', 'Models', 'Network'].map((name) => `${PACKAGE}.${name}`);
+/** What a server offers: a package, its files, the full names of its services. */
+export interface Api {
+  readonly package: string;
+  readonly files: readonly string[];
+  readonly services: readonly string[];
+}
+
+export const NATIVE_API: Api = { package: PACKAGE, files: PROTO_FILES, services: ['Jobs', 'Models', 'Network'].map((name) => `${PACKAGE}.${name}`) };
+export const INFERENCE_API: Api = { package: INFERENCE_PACKAGE, files: INFERENCE_FILES, services: [`${INFERENCE_PACKAGE}.GRPCInferenceService`] };
 const MAX_METADATA_BYTES = 16 * 1024;
 
-/** Options for Nest's gRPC transport: our services, reflection and health. */
-export function grpcServer(listen: { host: string; port: number }, tls?: ServerTls): GrpcServer {
-  const health = new HealthImplementation(statusMap(false));
+/** Options for Nest's gRPC transport: an API's services, reflection and health. */
+export function grpcServer(listen: { host: string; port: number }, tls?: ServerTls, api: Api = NATIVE_API): GrpcServer {
+  const health = new HealthImplementation(statusMap(api, false));
   const options: GrpcOptions = {
     transport: Transport.GRPC,
     options: {
       url: `${listen.host}:${listen.port}`,
-      package: PACKAGE,
-      protoPath: PROTO_FILES,
+      package: api.package,
+      protoPath: [...api.files],
       loader: { ...LOADER_OPTIONS, includeDirs: [...LOADER_OPTIONS.includeDirs] } as NonNullable<GrpcOptions['options']['loader']>,
       gracefulShutdown: true,
       ...(tls ? { credentials: credentialsOf(tls) } : {}),
@@ -49,7 +57,7 @@ export function grpcServer(listen: { host: string; port: number }, tls?: ServerT
   return {
     options,
     setServing: (serving) => {
-      for (const [service, status] of Object.entries(statusMap(serving))) health.setStatus(service, status);
+      for (const [service, status] of Object.entries(statusMap(api, serving))) health.setStatus(service, status);
     },
   };
 }
@@ -68,8 +76,8 @@ export function pem(file: string): Buffer {
 }
 
 /** The empty name stands for the server as a whole. */
-function statusMap(serving: boolean): Record<string, 'SERVING' | 'NOT_SERVING'> {
-  return Object.fromEntries(['', ...SERVICES].map((service) => [service, serving ? 'SERVING' : 'NOT_SERVING']));
+function statusMap({ services }: Api, serving: boolean): Record<string, 'SERVING' | 'NOT_SERVING'> {
+  return Object.fromEntries(['', ...services].map((service) => [service, serving ? 'SERVING' : 'NOT_SERVING']));
 }
 
 function healthDefinition(): PackageDefinition {

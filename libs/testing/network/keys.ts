@@ -8,7 +8,7 @@ import { AssayError } from '#core/protocol';
 import { LOCAL_CHAIN_ID } from '#io/chain';
 
 /** Accounts of the local network by position; a name keeps its position for ever, so that a resumed network finds its money. */
-const POSITIONS = { deployer: 0, coordinator: 1, submitter: 2 } as const;
+const POSITIONS = { deployer: 0, coordinator: 1, submitter: 2, gateway: 3 } as const;
 const FIRST_EXECUTOR = 10;
 const FIRST_CHALLENGER = 40;
 export const MAX_EXECUTORS = 16;

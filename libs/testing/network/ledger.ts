@@ -13,7 +13,7 @@ export interface LocalRules {
 
 const UNIT = 10n ** 18n;
 /** What each account starts with in the vault: balance for fees and bonds, stake for executors' claims. */
-const STARTING = { submitter: 1_000n * UNIT, challenger: 100n * UNIT, executor: 0n, coordinator: 0n, stake: 1_000n * UNIT } as const;
+const STARTING = { submitter: 1_000n * UNIT, gateway: 1_000n * UNIT, challenger: 100n * UNIT, executor: 0n, coordinator: 0n, stake: 1_000n * UNIT } as const;
 
 export interface LedgerOptions {
   readonly folder: NetworkFolder;
@@ -21,14 +21,16 @@ export interface LedgerOptions {
   readonly rpcUrl: string;
   readonly members: readonly Member[];
   readonly rules: LocalRules;
+  /** Fund the gateway's account too. */
+  readonly gateway: boolean;
 }
 
 /** Deploys the contracts once per folder, and gives every account that has nothing yet its starting money. */
 export async function prepareLedger(options: LedgerOptions): Promise<Deployment> {
-  const { folder, keys, rpcUrl, members } = options;
+  const { folder, keys, rpcUrl, members, gateway } = options;
   if (!existsSync(folder.deployment)) writeFileSync(folder.deployment, `${JSON.stringify(await deploy(options), null, 2)}\n`);
   const deployment = await readDeployment(folder.deployment);
-  const accounts = [{ name: 'submitter', role: 'submitter' as const }, ...members];
+  const accounts = [{ name: 'submitter', role: 'submitter' as const }, ...(gateway ? [{ name: 'gateway', role: 'gateway' as const }] : []), ...members];
   await Promise.all(
     accounts.map(async ({ name, role }) => {
       const chain = await connectChain({ rpcUrl, deployment, privateKey: keys.privateKey(name), pollMs: 25 });

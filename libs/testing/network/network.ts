@@ -31,6 +31,8 @@ export interface NetworkOptions {
   readonly ports?: Partial<NetworkRecord['ports']>;
   /** A PostgreSQL server instead of the embedded database. */
   readonly databaseUrl?: string;
+  /** Start a gateway that speaks the Open Inference Protocol too. */
+  readonly gateway?: boolean;
   readonly batchIntervalMs?: number;
   readonly logLevel?: string;
   readonly report?: (line: string) => void;
@@ -41,13 +43,21 @@ export interface Network {
   readonly record: NetworkRecord;
   readonly keys: LocalKeys;
   readonly deployment: Deployment;
-  readonly urls: { readonly grpc: string; readonly rpc: string; readonly nats: string };
+  readonly urls: NetworkUrls;
   readonly members: readonly Member[];
   readonly processes: readonly Supervised[];
   /** Milliseconds each part took to start. */
   readonly timings: Readonly<Record<string, number>>;
   /** Ends every process, what was started last first. */
   stop(): Promise<void>;
+}
+
+export interface NetworkUrls {
+  readonly grpc: string;
+  readonly rpc: string;
+  readonly nats: string;
+  /** The gateway's addresses, if there is one: host:port, and the base of the REST form. */
+  readonly inference?: { readonly grpc: string; readonly http: string };
 }
 
 const HOST = '127.0.0.1';
@@ -88,18 +98,18 @@ class Starter {
     const record = await this.plan();
     const members = membersOf(record.executors, record.challengers);
     const { ports } = record;
-    const urls = { grpc: `${HOST}:${ports.grpc}`, rpc: `http://${HOST}:${ports.rpc}`, nats: `nats://${HOST}:${ports.nats}` };
+    const urls = urlsOf(ports);
     await allOf([this.startBroker(ports.nats, members), this.startChain(ports.rpc)]);
-    const deployment = await this.timed('contracts', () => prepareLedger({ folder: this.folder, keys: this.keys, rpcUrl: urls.rpc, members, rules: this.options.rules ?? {} }));
+    const deployment = await this.timed('contracts', () => prepareLedger({ folder: this.folder, keys: this.keys, rpcUrl: urls.rpc, members, rules: this.options.rules ?? {}, gateway: urls.inference !== undefined }));
     const environment = (member: Member) => this.environment(member, urls);
     await this.startApp(members[0]!, environment(members[0]!));
-    await allOf(members.slice(1).map((member) => this.startApp(member, environment(member))));
+    await allOf([...members.slice(1).map((member) => this.startApp(member, environment(member))), ...(urls.inference ? [this.startGateway(urls, urls.inference)] : [])]);
     this.folder.write(record);
     return { folder: this.folder, record, keys: this.keys, deployment, urls, members, processes: this.running, timings: this.timings };
   }
 
   async stop(): Promise<void> {
-    for (const names of [/^(executor|challenger)-/, /^coordinator$/, /^(nats|chain)$/]) {
+    for (const names of [/^gateway$/, /^(executor|challenger)-/, /^coordinator$/, /^(nats|chain)$/]) {
       await Promise.all(this.running.filter((part) => names.test(part.name)).map((part) => part.stop()));
     }
   }
@@ -111,7 +121,10 @@ class Starter {
     return {
       pid: process.pid,
       startedAt: new Date().toISOString(),
-      ports: { grpc: await port('grpc'), rpc: await port('rpc'), nats: await port('nats') },
+      ports: {
+        ...{ grpc: await port('grpc'), rpc: await port('rpc'), nats: await port('nats') },
+        ...(this.options.gateway ? { inferenceGrpc: await port('inferenceGrpc'), inferenceHttp: await port('inferenceHttp') } : {}),
+      },
       executors: executors ?? last?.executors ?? 2,
       challengers: challengers ?? last?.challengers ?? 2,
     };
@@ -126,9 +139,23 @@ class Starter {
     return this.supervise(anvilProcess({ port, logFile: this.folder.log('chain'), stateFile: this.folder.path('chain', 'state.json'), mnemonic: this.keys.mnemonic, accounts: ACCOUNTS }));
   }
 
-  private startApp(member: Member, env: Record<string, string>): Promise<void> {
-    const main = join(PROJECT_ROOT, 'dist/apps', member.role, 'main.js');
-    return this.supervise({ name: member.name, command: process.execPath, args: ['--enable-source-maps', main], env, logFile: this.folder.log(member.name), readyWithinMs: APP_READY_MS });
+  private startGateway(urls: NetworkUrls, { grpc, http }: NonNullable<NetworkUrls['inference']>): Promise<void> {
+    const name = 'gateway';
+    return this.startApp({ name, role: name }, {
+      ASSAY_DEPLOYMENT: this.folder.deployment,
+      ASSAY_PRIVATE_KEY: this.keys.privateKey(name),
+      ASSAY_DATA_DIR: this.folder.path(name),
+      ASSAY_LOG_LEVEL: this.options.logLevel ?? 'info',
+      ASSAY_GRPC_URL: urls.grpc,
+      ASSAY_INFERENCE_GRPC_LISTEN: grpc,
+      ASSAY_INFERENCE_HTTP_LISTEN: new URL(http).host,
+      ...this.options.environment?.[name],
+    });
+  }
+
+  private startApp(app: { readonly name: string; readonly role: string }, env: Record<string, string>): Promise<void> {
+    const main = join(PROJECT_ROOT, 'dist/apps', app.role, 'main.js');
+    return this.supervise({ name: app.name, command: process.execPath, args: ['--enable-source-maps', main], env, logFile: this.folder.log(app.name), readyWithinMs: APP_READY_MS });
   }
 
   private environment(member: Member, urls: Network['urls']): Record<string, string> {
@@ -165,6 +192,12 @@ class Starter {
     this.timings[name] = Date.now() - started;
     return result;
   }
+}
+
+function urlsOf({ grpc, rpc, nats, inferenceGrpc, inferenceHttp }: NetworkRecord['ports']): NetworkUrls {
+  const at = (port: number) => `${HOST}:${port}`;
+  const inference = inferenceGrpc && inferenceHttp ? { inference: { grpc: at(inferenceGrpc), http: `http://${at(inferenceHttp)}` } } : {};
+  return { grpc: at(grpc), rpc: `http://${at(rpc)}`, nats: `nats://${at(nats)}`, ...inference };
 }
 
 /** Waits for all even if one fails, so that whoever cleans up afterwards finds every process that was started. */
