@@ -8,7 +8,8 @@ export async function streamInOrder(call: ServerDuplexStream<unknown, unknown>, 
   let written: Promise<void> = Promise.resolve();
   const underWay: Promise<void>[] = [];
   try {
-    for await (const message of call) {
+    // WHY: the usual iterator destroys a duplex stream when its readable half ends, and the answers with it.
+    for await (const message of call.iterator({ destroyOnReturn: false })) {
       const answered = answer(message);
       written = Promise.all([answered, written]).then(([reply]) => write(call, reply));
       underWay.push(written);

@@ -55,7 +55,7 @@ export function keyRules(setting: () => Setting): void {
     it('K-06 a refused request costs nothing', async () => {
       const { key, text } = await make();
       await failure(infer(text, { modelName: 'nobody' }));
-      await failure(infer(text, { parameters: { assay_insured_value: { stringParam: String(10n ** 30n) } } }));
+      await failure(infer(text, { parameters: { assay_verification: { stringParam: 'redundant' } } }));
       await eventually('nothing is promised', async () => (await totals(key.id)).reserved === 0n, 30_000);
       expect((await totals(key.id)).spent).toBe(0n);
     });
