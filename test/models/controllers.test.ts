@@ -8,7 +8,7 @@ import { floats, noise } from './building.js';
 import { argmax, maxDifference, plainRuntime } from './plain-runtime.js';
 
 const NETWORKS = [
-  { name: 'fraud', dims: { unk__6: 16 }, operators: { Add: 6, MatMul: 4, Min: 1, Mul: 2, Relu: 3, Sigmoid: 1 }, tolerance: 1e-7 },
+  { name: 'fraud', dims: { unk__6: 16 }, operators: { Add: 6, MatMul: 4, Min: 1, Mul: 2, Rectify: 3, Sigmoid: 1 }, tolerance: 1e-7 },
   { name: 'go1-policy', dims: {}, operators: { Gemm: 4, Min: 3, Mul: 4, Sigmoid: 3, Slice: 1, Sub: 1, Tanh: 1 }, tolerance: 2e-6 },
 ] as const;
 const RUNS = 200;

@@ -33,15 +33,15 @@ const NETWORKS = [
   {
     name: 'MNIST',
     file: MNIST_FILE,
-    modelId: '0x93eb74b15dd6be345ef65bf294d857c251e6db9b0bd062fa620a072669858274',
-    operators: { Add: 3, Conv: 2, MatMul: 1, MaxPool: 2, Relu: 2, Reshape: 1 },
+    modelId: '0xd223af5c0c90fc41d97cd2c82f26840f91431b199f17d79b76779e08d7348d2f',
+    operators: { Add: 1, Conv: 2, MatMul: 1, MaxPool: 2, Relu: 2, Reshape: 1 },
     input: async () => readDigits(1)[0]!.tensor,
   },
   {
     name: 'SqueezeNet',
     file: SQUEEZENET_FILE,
-    modelId: '0x45ad6a89d6b2ff5902c6f4de675002e173e8a8b50b2a37533af9c4f5579d8e10',
-    operators: { Concat: 8, Conv: 26, Div: 2, Exp: 1, MatMul: 2, MaxPool: 3, ReduceMax: 1, Relu: 26, Reshape: 3, Slice: 2, Sub: 1 },
+    modelId: '0x078c8d6149b9c7b8fe0451b3723753e50d455a0fddc1400848dc549f0dc6337b',
+    operators: { Concat: 8, Conv: 26, Div: 2, Exp: 1, MatMul: 2, MaxPool: 3, Rectify: 25, ReduceMax: 1, Relu: 4, Reshape: 3, Slice: 2, Sub: 1 },
     input: () => photoTensor(KITTEN_FILE),
   },
 ];

@@ -92,6 +92,11 @@ library Elementwise {
         return Float32.lt(0, uint32(words[0])) ? words[0] : 0;
     }
 
+    /// x where x > 0 or NaN, else +0.
+    function rectify(bytes calldata, uint256, uint256, uint256, uint256[] memory words) internal pure returns (uint256) {
+        return Float32.le(uint32(words[0]), 0) ? 0 : words[0];
+    }
+
     function tanh(bytes calldata, uint256, uint256, uint256, uint256[] memory words) internal pure returns (uint256) {
         return Rational.tanh(uint32(words[0]));
     }

@@ -52,6 +52,7 @@ library Registry {
         if (code == 28) return Operator(Elementwise.steps, Elementwise.same, Logic.cast);
         if (code == 29) return Operator(Elementwise.steps, Quantization.reads, Quantization.quantize);
         if (code == 30) return Operator(Elementwise.steps, Quantization.reads, Quantization.dequantize);
+        if (code == 31) return Operator(Elementwise.steps, Elementwise.same, Elementwise.rectify);
 
         revert IStepVerifier.UnknownOperator(code);
     }

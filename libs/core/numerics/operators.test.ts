@@ -128,6 +128,11 @@ describe('meaning', () => {
     expect(every(d, readFrom([NaN, -0, -1, 2, Infinity]))).toEqual([0, 0, 0, 2, Infinity]);
   });
 
+  test('Rectify lets NaN through and no −0', () => {
+    const d = describeOperator('Rectify', [[5]], [5]);
+    expect(every(d, readFrom([NaN, -0, -1, 2, Infinity]))).toEqual([NaN, 0, 0, 2, Infinity]);
+  });
+
   test('movement puts elements where ONNX does', () => {
     expect(every(describeOperator('Transpose', [[2, 3]], [3, 2], transposeAttributes({ permutation: [1, 0] })), readFrom([1, 2, 3, 4, 5, 6]))).toEqual([1, 4, 2, 5, 3, 6]);
     expect(every(GOOD['Concat']!, readFrom([1, 2], [3, 4, 5, 6, 7, 8]))).toEqual([1, 3, 4, 5, 2, 6, 7, 8]);

@@ -7,7 +7,7 @@ import { expand, pad, resize, tile } from './operators/extension.js';
 import { gather, gatherElements } from './operators/indexing.js';
 import { gemm } from './operators/gemm.js';
 import { cast } from './operators/cast.js';
-import { abs, add, ceil, div, erf, exp, floor, max, min, mod, mul, neg, pRelu, relu, round, sigmoid, sqrt, sub, tanh } from './operators/elementwise.js';
+import { abs, add, ceil, div, erf, exp, floor, max, min, mod, mul, neg, pRelu, rectify, relu, round, sigmoid, sqrt, sub, tanh } from './operators/elementwise.js';
 import { argMax, argMin, reduceMax, reduceMin } from './operators/extremes.js';
 import { and, equal, less, lessOrEqual, not, or, where, xor } from './operators/logic.js';
 import { convInteger, matMulInteger, qLinearConv, qLinearMatMul } from './operators/integer-products.js';
@@ -27,7 +27,7 @@ export const OPERATORS: readonly Operator[] = [
   ...[add, sub, mul, div, max, min],
   ...[less, lessOrEqual, equal, and, or, xor, not, where],
   ...[pRelu, mod, cast],
-  ...[neg, abs, sqrt, exp, relu],
+  ...[neg, abs, sqrt, exp, relu, rectify],
   ...[tanh, sigmoid, erf, floor, ceil, round],
   ...[quantizeLinear, dequantizeLinear],
   ...[conv, matMul],

@@ -44,26 +44,43 @@ export function emitOnnx(graph: CanonicalGraph, parts: EmissionParts): Uint8Arra
   const names = tensorNames(graph);
   const first = parts.firstNode ?? 0;
   const nodes = graph.nodes.slice(first);
+  const read = new Set(nodes.flatMap((node) => node.operands.filter(({ kind }) => kind === 'initializer').map(({ index }) => index)));
+  const constants = new Map(nodes.flatMap((node, i) => node.onnx.shapeInputs.map((tensor, j) => [shapeName(first + i, j), tensor] as const)));
+  return writeFile(graph, parts, { nodes: nodes.map((node, i) => writtenNode(node, { graph, names, index: first + i })), read, constants });
+}
+
+/** What all files have in common. */
+export function shell(profile: Root): Pick<OnnxFile, 'irVersion' | 'opset' | 'producer' | 'metadata' | 'graphName'> {
+  return { irVersion: IR_VERSION, opset: OPSET, producer: 'assay', metadata: [[PROFILE_KEY, profile]], graphName: 'canonical' };
+}
+
+/** What computes a graph's values in a file. */
+export interface FileBody {
+  readonly nodes: readonly WrittenNode[];
+  /** Initializers of the graph that the nodes read. */
+  readonly read: ReadonlySet<number>;
+  /** Further ones, by name. */
+  readonly constants: ReadonlyMap<string, Tensor>;
+}
+
+/** A file with a graph's inputs and outputs, or those of a part of it, around the nodes that make the one from the other. */
+export function writeFile(graph: CanonicalGraph, parts: EmissionParts, { nodes, read, constants }: FileBody): Uint8Array {
+  const names = tensorNames(graph);
   const outputs = parts.outputs ?? graph.outputs.map(({ value }) => value);
-  const used = new Set(nodes.flatMap((node) => node.operands.filter(({ kind }) => kind === 'initializer').map(({ index }) => index)));
-  const weights = (parts.initializers ?? graph.initializers).flatMap((tensor, i) => (used.has(i) ? [{ ...tensor, name: initializerName(i) }] : []));
-  const shapes = nodes.flatMap((node, i) => node.onnx.shapeInputs.map((tensor, j) => ({ ...tensor, name: shapeName(first + i, j) })));
+  const weights = (parts.initializers ?? graph.initializers).flatMap((tensor, i) => (read.has(i) ? [{ ...tensor, name: initializerName(i) }] : []));
   const file: OnnxFile = {
-    irVersion: IR_VERSION,
-    opset: OPSET,
-    otherDomains: [...new Set(nodes.flatMap(({ onnx }) => onnx.domain ?? []))].sort(),
-    producer: 'assay',
-    metadata: [[PROFILE_KEY, parts.profile]],
-    graphName: 'canonical',
-    nodes: nodes.map((node, i) => writtenNode(node, { graph, names, index: first + i })),
-    initializers: [...weights, ...shapes],
+    ...shell(parts.profile),
+    otherDomains: [...new Set(nodes.flatMap(({ domain }) => domain ?? []))].sort(),
+    nodes,
+    initializers: [...weights, ...[...constants].map(([name, tensor]) => ({ ...tensor, name }))],
     inputs: parts.inputs ?? graph.inputs,
     outputs: outputs.map((value) => ({ name: names[value]!, ...graph.nodes[value]!.output })),
   };
   return writeModel(file);
 }
 
-function shapeName(node: number, input: number): string {
+/** Name of an input that only restates a shape or an attribute. */
+export function shapeName(node: number, input: number): string {
   return `#${node}.${input}`;
 }
 

@@ -181,6 +181,14 @@ export function isPositiveConstant(value: Value): boolean {
   return true;
 }
 
+/** True if no element is infinite or NaN. */
+export function isFiniteConstant(value: Value): boolean {
+  if (value.kind !== 'constant' || value.dtype !== 'float32') return false;
+  const view = new DataView(value.tensor.data.buffer, value.tensor.data.byteOffset, value.tensor.data.length);
+  for (let at = 0; at < value.tensor.data.length; at += 4) if (view.getUint32(at, true) % 0x80000000 >= 0x7f800000) return false;
+  return true;
+}
+
 /** Throws MODEL_OPERATOR_UNSUPPORTED for a node of the source model. */
 export function unsupported(node: { name: string; opType: string; domain: string }, reason: string, remedy?: string): AssayError {
   const label = node.name === '' ? 'A node' : `Node ${node.name}`;

@@ -1,4 +1,5 @@
 export * from './compile.js';
+export type { BlockWidth } from './execution/weights.js';
 export type { ExternalData } from './external.js';
 export { DEFAULT_LIMITS, type ModelLimits } from './limits.js';
 export * from './manifest.js';

@@ -1,8 +1,11 @@
-import type { Tensor } from '#core/hashing';
+import type { Root, Tensor } from '#core/hashing';
 import type { OperandRef } from '#core/numerics';
 import type { CanonicalModel } from './compile.js';
-import { emitOnnx, tensorNames } from './emission.js';
-import type { NamedHeader } from './proto/write.js';
+import { emitOnnx, shell, tensorNames } from './emission.js';
+import { executionForm } from './execution/form.js';
+import { NCHWC } from './execution/layout.js';
+import type { BlockWidth } from './execution/weights.js';
+import { writeModel, type NamedHeader } from './proto/write.js';
 
 /** A part of a model as an ONNX file, and what its inputs and outputs are in the whole. */
 export interface PartialModel {
@@ -12,20 +15,33 @@ export interface PartialModel {
   readonly outputs: readonly { readonly name: string; readonly value: number }[];
 }
 
-/** The same nodes with every value given out, in trace order. */
-export function tracingModel(model: CanonicalModel): PartialModel {
-  return part(model, 0);
+/** The whole model as a machine runs it whose kernels for blocks of channels have this width. */
+export function executionModel({ graph, manifest }: CanonicalModel, width: BlockWidth): Uint8Array {
+  return executionForm(graph, { profile: manifest.profile, width });
+}
+
+/** A file whose only output has as many channels as a block of the runtime's NCHWc kernels; such without them refuse it. */
+export function blockProbe(profile: Root): { onnx: Uint8Array; input: string; output: string; dims: readonly [number, number, number, number] } {
+  const header = { dtype: 'float32' as const, dims: [1, 4, 1, 1] as const };
+  const node = { name: '', opType: 'ReorderInput', domain: NCHWC, inputs: ['x'], output: 'y', attributes: [{ name: 'channels_last', value: 0 }] };
+  const onnx = writeModel({ ...shell(profile), otherDomains: [NCHWC], nodes: [node], initializers: [], inputs: [{ name: 'x', ...header }], outputs: [{ name: 'y', ...header }] });
+  return { onnx, input: 'x', output: 'y', dims: header.dims };
+}
+
+/** The same with every value given out, in trace order. */
+export function tracingModel(model: CanonicalModel, width: BlockWidth): PartialModel {
+  return part(model, { firstNode: 0, width });
 }
 
 /**
  * The graph after value `fromValue`: its inputs are the model's inputs and every earlier value that a later node reads,
  * its outputs all later values. For recomputing the rest of a run around a changed value.
  */
-export function suffixModel(model: CanonicalModel, fromValue: number): PartialModel {
+export function suffixModel(model: CanonicalModel, fromValue: number, width: BlockWidth): PartialModel {
   if (!Number.isInteger(fromValue) || fromValue < 0 || fromValue >= model.graph.nodes.length - 1) {
     throw new RangeError(`no values after value ${fromValue} of ${model.graph.nodes.length}`);
   }
-  return part(model, fromValue + 1);
+  return part(model, { firstNode: fromValue + 1, width });
 }
 
 /**
@@ -38,7 +54,7 @@ export function withInitializers(model: CanonicalModel, replaced: ReadonlyMap<nu
   return { ...model, graph, initializers, onnx: emitOnnx(graph, { profile: model.manifest.profile }) };
 }
 
-function part(model: CanonicalModel, firstNode: number): PartialModel {
+function part(model: CanonicalModel, { firstNode, width }: { firstNode: number; width: BlockWidth }): PartialModel {
   const { graph } = model;
   const names = tensorNames(graph);
   const read = new Set(graph.nodes.slice(firstNode).flatMap((node) => node.operands.filter(({ kind, index }) => kind === 'value' && index < firstNode).map(({ index }) => index)));
@@ -47,6 +63,6 @@ function part(model: CanonicalModel, firstNode: number): PartialModel {
     ...[...read].sort((a, b) => a - b).map((index) => ({ ...graph.nodes[index]!.output, name: names[index]!, kind: 'value' as const, index })),
   ];
   const outputs = graph.nodes.slice(firstNode).map((_, i) => ({ name: names[firstNode + i]!, value: firstNode + i }));
-  const onnx = emitOnnx(graph, { profile: model.manifest.profile, firstNode, inputs, outputs: outputs.map(({ value }) => value) });
+  const onnx = executionForm(graph, { profile: model.manifest.profile, firstNode, inputs, outputs: outputs.map(({ value }) => value), width });
   return { onnx, inputs, outputs };
 }

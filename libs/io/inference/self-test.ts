@@ -1,4 +1,4 @@
-import { elementCount, elementWord, type Tensor } from '#core/hashing';
+import { DTYPES, elementCount, elementWord, type Tensor } from '#core/hashing';
 import { evaluateElement, operatorByCode, type Descriptor } from '#core/numerics';
 import { probe, sample, seeded } from './probes.js';
 import type { InferenceSession } from './session.js';
@@ -32,7 +32,8 @@ const MAX_MISMATCHES = 32;
 
 /**
  * Runs every loaded model on an ordinary and a hostile probe and compares sampled elements of every value with the
- * reference. A machine that differs must not work under the profile.
+ * reference, and every element of a run's outputs with those of the trace: a run joins operators into kernels whose
+ * insides a trace lays open. A machine that differs must not work under the profile.
  */
 export async function selfTest(sessions: readonly InferenceSession[], { seed, elementsPerValue = 6 }: SelfTestOptions): Promise<SelfTestVerdict> {
   const mismatches: Mismatch[] = [];
@@ -42,6 +43,7 @@ export async function selfTest(sessions: readonly InferenceSession[], { seed, el
     for (const hostile of [false, true]) {
       const inputs = session.model.manifest.signature.inputs.map((input) => probe(input, random, hostile));
       const run = { session, inputs, values: await session.trace(inputs) };
+      mismatches.push(...compareOutputs(run, await session.run(inputs)));
       for (let value = 0; value < run.values.length && mismatches.length < MAX_MISMATCHES; value++) {
         const chosen = sample(elementCount(run.values[value]!.dims), elementsPerValue, random);
         elements += chosen.length;
@@ -69,6 +71,19 @@ function compareValue({ session: { model }, inputs, values }: ProbeRun, value: n
     if (expected === got) return [];
     const operator = operatorByCode(descriptor.op).name;
     return [{ modelId: model.manifest.modelId, operator, value, name: model.valueNames[value]!, element, expected: hex(expected), got: hex(got) }];
+  });
+}
+
+/** The first element of each output that differs between a run and the trace. */
+function compareOutputs({ session: { model }, values }: ProbeRun, outputs: readonly Tensor[]): Mismatch[] {
+  return model.graph.outputs.flatMap(({ name, value }, i) => {
+    const [traced, ran] = [values[value]!, outputs[i]!];
+    const byte = ran.data.findIndex((got, at) => got !== traced.data[at]);
+    if (byte < 0) return [];
+    const element = Math.floor(byte / DTYPES[ran.dtype].size);
+    const [expected, got] = [traced, ran].map((tensor) => hex(elementWord(tensor, element))) as [string, string];
+    const operator = operatorByCode(model.manifest.descriptors[value]!.op).name;
+    return [{ modelId: model.manifest.modelId, operator, value, name: `${model.valueNames[value]} (${name}, run as a whole)`, element, expected, got }];
   });
 }
 

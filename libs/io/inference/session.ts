@@ -1,7 +1,8 @@
 import { elementCount, type Tensor } from '#core/hashing';
-import { PROFILES, suffixModel, tracingModel, type CanonicalModel, type NamedHeader, type PartialModel } from '#core/onnx';
+import { executionModel, PROFILES, suffixModel, tracingModel, type CanonicalModel, type NamedHeader, type PartialModel } from '#core/onnx';
 import { operatorByCode } from '#core/numerics';
 import { asAssayError, AssayError } from '#core/protocol';
+import { blockWidth } from './kernels.js';
 import { runHere, sessionOptions, type Runner } from './runner.js';
 import { checkTensors, fromRuntime, toRuntime } from './tensors.js';
 import { runOnThread } from './thread.js';
@@ -26,14 +27,15 @@ export interface InferenceSession {
 
 export async function openSession(model: CanonicalModel, options: SessionOptions = {}): Promise<InferenceSession> {
   const open = opener(model, options);
-  const runner = await open(model.onnx);
+  const width = await blockWidth();
+  const runner = await open(executionModel(model, width));
   let tracing: Promise<Runner> | undefined;
   const { inputs: signature, outputs } = model.manifest.signature;
   return {
     model,
     run: (inputs) => execute(runner, { inputs, signature, outputs }),
     async trace(inputs) {
-      const whole = tracingModel(model);
+      const whole = tracingModel(model, width);
       tracing ??= open(whole.onnx);
       return execute(await tracing, { inputs, signature, outputs: namedOutputs(model, whole) });
     },
@@ -55,7 +57,7 @@ export interface Splice {
 export async function traceFrom(model: CanonicalModel, { inputs, values, fromValue }: Splice): Promise<Tensor[]> {
   const kept = values.slice(0, fromValue + 1);
   if (fromValue === model.graph.nodes.length - 1) return kept;
-  const suffix = suffixModel(model, fromValue);
+  const suffix = suffixModel(model, fromValue, await blockWidth());
   const runner = await opener(model, {})(suffix.onnx);
   try {
     const given = suffix.inputs.map(({ kind, index }) => (kind === 'input' ? inputs[index]! : kept[index]!));

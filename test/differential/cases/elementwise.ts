@@ -8,6 +8,15 @@ const unary = (operator: string, onnx: { opType?: string; attributes?: Record<st
   return makeCase(random, { operator, operands: [{ tensor: floats(random, dims) }], output: float32(dims), onnx });
 };
 
+/** Relu of anything but −0, on which machines differ. */
+const rectify: CaseGenerator = (random) => {
+  const dims = sizes(random, random.between(0, 5), { most: 12 });
+  const tensor = floats(random, dims);
+  const words = new Uint32Array(tensor.data.buffer);
+  words.forEach((word, i) => void (word === 0x80000000 && (words[i] = 0)));
+  return makeCase(random, { operator: 'Rectify', operands: [{ tensor }], output: float32(dims), onnx: { opType: 'Relu' } });
+};
+
 interface BinaryOptions extends FloatsOptions {
   /** One of these; float32 if left out. */
   readonly dtypes?: readonly Dtype[];
@@ -66,4 +75,5 @@ export const cases: Record<string, CaseGenerator> = {
   Ceil: unary('Ceil'),
   Round: unary('Round'),
   Relu: unary('Relu', { opType: 'ThresholdedRelu', attributes: { alpha: 0 } }),
+  Rectify: rectify,
 };

@@ -1,7 +1,7 @@
 import type { Dtype } from '#core/hashing';
 import { broadcastOperands, checkBroadcast, checkTypes } from '../broadcasting.js';
 import { checkForm, expect } from '../checks.js';
-import { F32_ZERO, f32Abs, f32Add, f32Ceil, f32Div, f32Floor, f32Le, f32Lt, f32Max, f32Min, f32Mul, f32Neg, f32RoundEven, f32Sqrt, f32Sub } from '../float32.js';
+import { F32_ZERO, f32Abs, f32Add, f32Ceil, f32Div, f32Floor, f32IsNaN, f32Le, f32Lt, f32Max, f32Min, f32Mul, f32Neg, f32RoundEven, f32Sqrt, f32Sub } from '../float32.js';
 import { integerModulo, integerOf, integerQuotient, wordOf } from '../integers.js';
 import type { Operator } from '../operator.js';
 import { sameDims } from '../shapes.js';
@@ -84,6 +84,8 @@ export const exp = unary('Exp', 19, exponential);
  * ONNX's own Relu is not: measured with ONNX Runtime 1.30.0 it keeps NaN, and −0 on x86 but not on ARM.
  */
 export const relu = unary('Relu', 20, (x) => (f32Lt(F32_ZERO, x) ? x : F32_ZERO));
+/** As Relu, but NaN stays NaN. ONNX's Relu of a value that is never −0, and the Relu built into ONNX Runtime's FusedConv, FusedGemm and NCHWc Conv. */
+export const rectify = unary('Rectify', 31, (x) => (f32IsNaN(x) || f32Lt(F32_ZERO, x) ? x : F32_ZERO));
 /** MLAS's rational function (tanh.cpp): x cut to ±9, two chains of fma in x², a product, a quotient. */
 export const tanh = unary('Tanh', 21, hyperbolicTangent);
 /** MLAS's rational function (logistic.cpp): x cut to ±18, two chains of fma in x², a product, a quotient, plus ½, cut to 0 and 1. */

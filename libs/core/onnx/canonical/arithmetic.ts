@@ -59,9 +59,20 @@ function scaled(a: Value, b: Value): Facts {
  */
 export function withoutNaNAndNegativeZero(graph: GraphBuilder, x: Value): Value {
   if (x.dtype !== 'float32' || (x.facts.neverNaN && x.facts.neverNegativeZero)) return x;
+  if (x.facts.nonNegative) return relu(graph, rectified(x) ?? x);
   const positive = relu(graph, x);
   const negative = relu(graph, arithmetic(graph, 'Sub', [graph.sharedConstant('zero', () => filled([], 0)), x]));
   return arithmetic(graph, 'Sub', [positive, negative]);
+}
+
+/** What a Rectify makes its value of. */
+function rectified(x: Value): Value | undefined {
+  return x.kind === 'node' && x.node.operator === 'Rectify' ? x.node.operands[0] : undefined;
+}
+
+/** A value equal to x, with +0 for −0. */
+export function withoutNegativeZero(graph: GraphBuilder, x: Value): Value {
+  return x.facts.neverNegativeZero ? x : arithmetic(graph, 'Add', [x, graph.sharedConstant('zero', () => filled([], 0))]);
 }
 
 const LOWEST_FLOAT = -(2 - 2 ** -23) * 2 ** 127;
@@ -84,6 +95,13 @@ function isGuard(a: Value, b: Value): boolean {
 export function relu(graph: GraphBuilder, x: Value): Value {
   const onnx = { opType: 'ThresholdedRelu', attributes: [{ name: 'alpha', value: { float: 0 } }], shapeInputs: [] };
   return graph.add({ operator: 'Relu', operands: [x], attributes: [], output: { dtype: x.dtype, dims: x.dims }, onnx }, ALL_FACTS);
+}
+
+/** x where x > 0, +0 below, NaN where x is NaN: ONNX's Relu of what is never −0, at which machines differ. Kernels of products have it built in. */
+export function rectify(graph: GraphBuilder, x: Value): Value {
+  const onnx = { opType: 'Relu', attributes: [], shapeInputs: [] };
+  const facts = { ...ALL_FACTS, neverNaN: x.facts.neverNaN };
+  return graph.add({ operator: 'Rectify', operands: [x], attributes: [], output: { dtype: x.dtype, dims: x.dims }, onnx }, facts);
 }
 
 /** e^x as MLAS computes it. */

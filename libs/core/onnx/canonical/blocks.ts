@@ -1,6 +1,9 @@
 /** Block of a matrix product whose right side is a constant: MLAS packs it in slices of 256 (MLAS_SGEMM_PACKED_STRIDEK). */
 export const PACKED_BLOCK = 256;
 
+/** Block of the kernel for 1×1 windows: it takes so many channels at a time (onnxruntime/core/mlas/lib/snchwc.cpp, MlasNchwcConv pointwise). */
+export const POINTWISE_BLOCK = 128;
+
 /**
  * Block size over K that MLAS takes for a product whose right side is not packed, from its width N and K, and whether its
  * left side lies transposed. Rule found by measurement (docs/numerics.md); source of the strides:

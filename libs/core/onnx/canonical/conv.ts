@@ -1,10 +1,12 @@
 import { convAttributes } from '#core/numerics';
-import { NO_FACTS, type GraphBuilder, type Value } from '../graph.js';
-import { arithmetic } from './arithmetic.js';
-import { blockSize } from './blocks.js';
-import { concat, reshape, slice } from './movement.js';
+import { isFiniteConstant, NO_FACTS, type GraphBuilder, type Value } from '../graph.js';
+import { arithmetic, withoutNegativeZero } from './arithmetic.js';
+import { blockSize, POINTWISE_BLOCK } from './blocks.js';
+import { isConstantWhere } from './constants.js';
+import { reshape, slice } from './movement.js';
 import { pad } from './indexing.js';
 import { gemm, stacked } from './product.js';
+import { filled } from './tensors.js';
 import { spatial, windowDims, type Window } from './window.js';
 
 export interface ConvParts extends Window {
@@ -16,23 +18,30 @@ export interface ConvParts extends Window {
 }
 
 /**
- * Two-dimensional convolution. ONNX Runtime computes it as im2col and matrix product, except with one filter per group and
- * at a single output position, where it has kernels that round in another order and differ between machines; those two are
- * brought into a form that stays clear of them.
+ * Two-dimensional convolution. ONNX Runtime computes it as im2col and matrix product, or by kernels for depthwise windows,
+ * for 1×1 windows and for few channels, each with an order of its own that is the same on every machine
+ * (docs/research/execution-form.md). With one filter per group otherwise, and at a single output position, it has kernels
+ * that differ between machines; those two are brought into a form that stays clear of them.
  */
 export function conv(graph: GraphBuilder, parts: ConvParts): Value {
   const [height, width] = windowDims(spatial(parts.x.dims), parts);
   if (height * width === 1) return atOnePosition(graph, parts);
-  if (parts.weights.dims[0] === parts.groups) return withOneFilter(graph, parts);
+  if (parts.weights.dims[0] === parts.groups && !isDepthwise(parts)) return withOneFilter(graph, parts);
   return blocked(graph, parts);
 }
 
-/** As im2col and matrix product with the block size that MLAS takes. */
+/** One filter and one channel per group, and weights for which the kernel that leaves padding out gives what multiplying it does. */
+function isDepthwise({ weights, groups }: ConvParts): boolean {
+  const [filters, channels] = weights.dims;
+  return channels === 1 && groups > 1 && filters === groups && groups % 4 === 0 && isFiniteConstant(weights);
+}
+
+/** A sum with a bias that is not −0 is never −0 itself: then it does not matter to signs of zeros what a kernel adds in the padding. */
 function blocked(graph: GraphBuilder, parts: ConvParts): Value {
-  const { x, weights, bias, kernel, strides, pads, dilations, groups } = parts;
+  const { x, weights, kernel, strides, pads, dilations, groups } = parts;
   const [outHeight, outWidth] = windowDims(spatial(x.dims), parts);
-  const [filters, channels] = [weights.dims[0]!, weights.dims[1]!];
-  const block = blockSize(outHeight * outWidth, channels * kernel[0] * kernel[1]);
+  const filters = weights.dims[0]!;
+  const bias = parts.bias ? withoutNegativeZero(graph, parts.bias) : graph.sharedConstant(`no bias ${filters}`, () => filled([filters], 0));
   const onnx = {
     opType: 'Conv',
     attributes: [
@@ -44,37 +53,39 @@ function blocked(graph: GraphBuilder, parts: ConvParts): Value {
     ],
     shapeInputs: [],
   };
-  const attributes = convAttributes({ strides, pads, dilations, groups, block });
+  const attributes = convAttributes({ strides, pads, dilations, groups, block: blockOf(parts, outHeight * outWidth) });
   const output = { dtype: x.dtype, dims: [x.dims[0]!, filters, outHeight, outWidth] };
-  const neverNegativeZero = bias?.facts.neverNegativeZero ?? false;
-  return graph.add({ operator: 'Conv', operands: bias ? [x, weights, bias] : [x, weights], attributes, output, onnx }, { ...NO_FACTS, neverNegativeZero });
+  return graph.add({ operator: 'Conv', operands: [x, weights, bias], attributes, output, onnx }, { ...NO_FACTS, neverNegativeZero: true });
 }
 
-/** How many groups may become one: for each, every product of the others is one with zero. */
-const MERGED = [2, 3] as const;
+/** A convolution whose bias is zero, with this constant per channel for bias; undefined if the two are something else. */
+export function biased(graph: GraphBuilder, sum: Value, addend: Value): Value | undefined {
+  if (sum.kind !== 'node' || sum.node.operator !== 'Conv' || addend.kind !== 'constant') return undefined;
+  const [x, weights, none] = sum.node.operands as [Value, Value, Value];
+  const perChannel = [1, sum.dims[1], 1, 1].slice(4 - addend.dims.length);
+  if (addend.dims.length < 3 || addend.dims.length > 4 || addend.dims.some((size, axis) => size !== perChannel[axis])) return undefined;
+  if (!isConstantWhere(none, (value) => Object.is(value, 0))) return undefined;
+  const bias = withoutNegativeZero(graph, reshape(graph, addend, [sum.dims[1]!]));
+  return graph.add({ ...sum.node, operands: [x, weights, bias] }, sum.facts);
+}
 
-/**
- * One filter per group (depthwise, and single-channel outputs): two or three groups become one whose filters have zeros
- * for each other's channels; where the number of groups does not divide, each group gets a second filter of zeros, whose
- * channel is cut off again.
- */
+/** Products per block by the kernel that is fastest where the machine has it; the others can be made to follow. */
+function blockOf(parts: ConvParts, positions: number): number {
+  const { weights, kernel, pads, groups, bias } = parts;
+  const [filters, channels] = weights.dims as [number, number];
+  const taps = kernel[0] * kernel[1];
+  if (isDepthwise(parts)) return taps;
+  const fast = groups === 1 && filters % 4 === 0 && isFiniteConstant(weights) && (!bias || bias.kind === 'constant');
+  if (fast && taps === 1 && channels % 16 === 0 && pads.every((pad) => pad === 0)) return POINTWISE_BLOCK;
+  const few = channels < 8 || (taps >= 25 && channels <= 16);
+  return fast && few && taps > 1 && taps <= 128 && filters >= 8 ? taps : blockSize(positions, channels * taps);
+}
+
+/** One filter per group: each gets a second filter of zeros, whose channel is cut off again. */
 function withOneFilter(graph: GraphBuilder, parts: ConvParts): Value {
   const { weights, groups, bias } = parts;
-  const count = MERGED.find((divisor) => groups % divisor === 0);
-  if (count) return blocked(graph, { ...parts, weights: merged(graph, weights, count), groups: groups / count });
   const result = blocked(graph, { ...parts, weights: doubled(graph, weights), ...(bias && { bias: doubled(graph, bias) }) });
   return slice(graph, result, { starts: [0, 0, 0, 0], sizes: result.dims.with(1, groups), steps: [1, 2, 1, 1] });
-}
-
-/** Filters of `count` groups after each other, each with its own channels at its own place. */
-function merged(graph: GraphBuilder, weights: Value, count: number): Value {
-  const [filters, channels, height, width] = weights.dims as [number, number, number, number];
-  const grouped = reshape(graph, weights, [filters / count, count, channels, height * width]);
-  const own = Array.from({ length: count }, (_, i) => {
-    const one = slice(graph, grouped, { starts: [0, i, 0, 0], sizes: grouped.dims.with(1, 1), steps: [1, 1, 1, 1] });
-    return pad(graph, one, { begins: [0, 0, i * channels, 0], ends: [0, 0, (count - 1 - i) * channels, 0], mode: 'constant' });
-  });
-  return reshape(graph, concat(graph, own, 1), [filters, count * channels, height, width]);
 }
 
 /** After each entry of the first axis one of zeros. */

@@ -112,9 +112,11 @@ export function gemm(graph: GraphBuilder, { c, alpha, beta: given, ...sides }: G
     ],
     shapeInputs: [],
   };
+  // WHY alpha 1: times another factor a block may become −0.
+  const neverNegativeZero = alpha === 1 && beta === 1 && (addend?.facts.neverNegativeZero ?? false);
   const block = constant ? PACKED_BLOCK : blockSize(columns, inner, transA);
   const attributes = gemmAttributes({ block, transA, transB, alpha: f32FromNumber(alpha), beta: f32FromNumber(beta) });
-  return graph.add({ operator: 'Gemm', operands: addend ? [a, b, addend] : [a, b], attributes, output: { dtype: a.dtype, dims: [rows, columns] }, onnx });
+  return graph.add({ operator: 'Gemm', operands: addend ? [a, b, addend] : [a, b], attributes, output: { dtype: a.dtype, dims: [rows, columns] }, onnx }, { ...NO_FACTS, neverNegativeZero });
 }
 
 /** The matrix transposed where it lies so; a constant is folded. */

@@ -1,5 +1,6 @@
-import { arithmetic, exp, relu, withoutNaNAndNegativeZero, type Arithmetic } from '../canonical/arithmetic.js';
+import { arithmetic, exp, rectify, relu, withoutNaNAndNegativeZero, type Arithmetic } from '../canonical/arithmetic.js';
 import { broadcastDims } from '../canonical/broadcast.js';
+import { biased } from '../canonical/conv.js';
 import { floatsOf, isConstantWhere, scalar } from '../canonical/constants.js';
 import { predicate, where } from '../canonical/logic.js';
 import { sigmoid, unary, type Unary } from '../canonical/unary.js';
@@ -19,6 +20,12 @@ export function numberInput(view: NodeView, index: number): Value {
 function numberInputs(view: NodeView): Value[] {
   return Array.from({ length: view.inputCount }, (_, i) => numberInput(view, i));
 }
+
+/** A constant per channel added to a convolution without bias is its bias. */
+export const lowerAdd: Lowering = (view) => {
+  const [a, b] = [numberInput(view, 0), numberInput(view, 1)];
+  return [biased(view.graph, a, b) ?? biased(view.graph, b, a) ?? arithmetic(view.graph, 'Add', [a, b])];
+};
 
 export const lowerArithmetic = (operator: Arithmetic): Lowering => (view) => [arithmetic(view.graph, operator, [numberInput(view, 0), numberInput(view, 1)])];
 
@@ -55,7 +62,11 @@ export const lowerMean: Lowering = (view) => {
   return [arithmetic(view.graph, 'Div', [sum!, scalar(view.graph, view.inputCount)])];
 };
 
-export const lowerRelu: Lowering = (view) => [relu(view.graph, view.floatInput(0))];
+/** NaN stays NaN only where the value is never −0: see rectify. */
+export const lowerRelu: Lowering = (view) => {
+  const x = view.floatInput(0);
+  return [x.facts.neverNegativeZero ? rectify(view.graph, x) : relu(view.graph, x)];
+};
 
 /** x where x > alpha, else +0; with alpha 0 the canonical form of Relu. */
 export const lowerThresholdedRelu: Lowering = (view) => {

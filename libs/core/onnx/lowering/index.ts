@@ -1,7 +1,7 @@
 import { lowerCelu, lowerElu, lowerGelu, lowerHardSigmoid, lowerHardSwish, lowerMish, lowerReciprocal, lowerSelu, lowerSign, lowerSoftplus, lowerSoftsign, lowerSwish } from './activations.js';
 import { lowerConstant, lowerShape } from './constant.js';
 import { lowerConv, lowerConvTranspose } from './conv.js';
-import { lowerArithmetic, lowerClip, lowerExp, lowerExtreme, lowerLeakyRelu, lowerMean, lowerMod, lowerPRelu, lowerRelu, lowerSigmoid, lowerSum, lowerThresholdedRelu, lowerUnary } from './elementwise.js';
+import { lowerAdd, lowerArithmetic, lowerClip, lowerExp, lowerExtreme, lowerLeakyRelu, lowerMean, lowerMod, lowerPRelu, lowerRelu, lowerSigmoid, lowerSum, lowerThresholdedRelu, lowerUnary } from './elementwise.js';
 import { lowerConstantOfShape, lowerEyeLike, lowerNonZero, lowerOneHot, lowerRange, lowerSize, lowerTrilu } from './generated.js';
 import { lowerCumSum, lowerExpand, lowerGather, lowerGatherElements, lowerPad, lowerSplit, lowerTile } from './indexing.js';
 import { lowerCast, lowerComparison, lowerEqual, lowerIsNaN, lowerLogic, lowerNot, lowerWhere } from './logic.js';
@@ -21,7 +21,7 @@ import { lowerTopK } from './topk.js';
 /** ONNX operators that have a canonical form; those of other domains with the domain in front. */
 export const LOWERINGS: ReadonlyMap<string, Lowering> = new Map<string, Lowering>([
   ['Abs', lowerUnary('Abs')],
-  ['Add', lowerArithmetic('Add')],
+  ['Add', lowerAdd],
   ['And', lowerLogic('And')],
   ['ArgMax', lowerPosition('ArgMax')],
   ['ArgMin', lowerPosition('ArgMin')],
