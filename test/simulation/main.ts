@@ -44,7 +44,7 @@ try {
 }
 if (options.json) console.log(JSON.stringify({ seed, nodes, rows }, null, 2));
 else console.log(`${rows.length} models, ${total((row) => row.games)} games, ${total((row) => row.won)} won by the honest side, seed ${seed}`);
-if (rows.length === 0 || rows.some((row) => 'refused' in row || row.games < nodes || row.won < row.games)) process.exitCode = 1;
+if (rows.length === 0 || rows.some((row) => 'refused' in row || row.games < nodes || row.won < row.games || row.beyond.length > 0)) process.exitCode = 1;
 
 function modelNames(): string[] {
   const all = readdirSync(source).filter((name) => existsSync(join(source, name, 'model.onnx')));
@@ -72,5 +72,5 @@ function lineOf(row: Row): string {
   if ('refused' in row) return `${row.model.padEnd(24)} refused: ${row.refused}`;
   const of = ({ min, median, max }: Spread): string => `${min} / ${median} / ${max}`;
   const told = `${row.model.padEnd(24)} ${row.nodes} of ${row.values} nodes, ${row.won} of ${row.games} games won, transactions ${of(row.transactions)}, gas ${of(row.gas)}, dearest move ${row.mostGas}, ${row.hidden} nodes without a lie that shows, ${row.seconds} s`;
-  return [told, ...row.losses].join('\n  ');
+  return [told, ...row.losses, ...row.beyond].join('\n  ');
 }

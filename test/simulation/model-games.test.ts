@@ -31,6 +31,7 @@ describe(`a lie at random nodes of a model loses on the real contracts (ASSAY_SE
     const file = readFileSync(join(PROJECT_ROOT, 'models', name, 'model.onnx'));
     const campaign = await playModel(arena, { file, nodes: 3, random: seededRandom(SEED) });
     expect(campaign.losses).toEqual([]);
+    expect(campaign.beyond).toEqual([]);
     expect(campaign).toMatchObject({ games: 3, won: 3 });
   }, 120_000);
 });

@@ -1,8 +1,10 @@
 import { DTYPES, elementCount, type Tensor, type TensorHeader } from '#core/hashing';
 import { operatorByCode } from '#core/numerics';
-import { compileModel, loadCanonical } from '#core/onnx';
+import { compileModel, loadCanonical, type ModelManifest } from '#core/onnx';
 import type { AssayError } from '#core/protocol';
+import { disputePath } from '#core/dispute';
 import { openSession } from '#io/inference';
+import { disputePrices } from '../../apps/cli/dispute-prices.js';
 import type { Random } from '#testing';
 import type { Arena } from './arena.js';
 import { playOnChain, type ChainResult } from './chain-match.js';
@@ -41,6 +43,8 @@ export interface Campaign {
   /** Of the dearest transaction. */
   readonly mostGas: number;
   readonly losses: readonly string[];
+  /** Games that took more moves or more gas than the compile report says. */
+  readonly beyond: readonly string[];
 }
 
 /** Compiles a file with every open dimension bound, and reads it back as a coordinator does that registers it. */
@@ -100,7 +104,7 @@ function draws(values: number, count: number, random: Random): number[] {
   return order;
 }
 
-function campaignOf({ trace }: HonestRun, played: readonly Played[], hidden: number): Campaign {
+function campaignOf({ session, trace }: HonestRun, played: readonly Played[], hidden: number): Campaign {
   const operatorOf = (value: number): string => operatorByCode(trace.model.descriptors[value]!.op).name;
   const won = played.filter(({ result }) => result.winner === 'challenger' && result.refused.length === 0 && result.moves.at(-1)?.kind === 'prove');
   const gas = played.map(({ result }) => result.moves.map(({ sent }) => Number(sent.gasUsed)));
@@ -115,8 +119,19 @@ function campaignOf({ trace }: HonestRun, played: readonly Played[], hidden: num
     transactions: spread(played.map(({ result }) => result.moves.length)),
     gas: spread(gas.map((all) => all.reduce((a, b) => a + b, 0))),
     mostGas: Math.max(0, ...gas.flat()),
+    beyond: played.flatMap((game) => beyondBound(session.model.manifest, game) ?? []),
     losses: played.filter((game) => !won.includes(game)).map(({ value, result }) => `a lie at value ${value} (${operatorOf(value)}): ${result.winner} won with ${result.moves.at(-1)?.kind}`),
   };
+}
+
+/** What a game took beyond what the compile report says of its value, or undefined. */
+function beyondBound(model: ModelManifest, { value, result }: Played): string | undefined {
+  const prices = disputePrices();
+  const path = disputePath(model, value, prices);
+  const gas = result.moves.reduce((sum, { sent }) => sum + Number(sent.gasUsed), 0);
+  const bound = path.gasBound - prices.transaction.settle;
+  if (result.moves.length <= path.moves.length && gas <= bound) return undefined;
+  return `a lie at value ${value} (${path.operator}): ${result.moves.length} of ${path.moves.length} moves, ${gas} of ${bound} gas`;
 }
 
 function spread(numbers: readonly number[]): Spread {

@@ -1,14 +1,14 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
-import { compileModel, hasExternalData, type CanonicalModel } from '#core/onnx';
-import { AssayError } from '#core/protocol';
-import { dataBeside } from '#io/inference';
+import { hasExternalData, type CanonicalModel } from '#core/onnx';
+import { PROJECT_ROOT } from '#testing';
+import { compileFile, modelFiles, nameOf, readModel, type Dims } from '../model-files.js';
+import { countsText, namedWorstDispute, reportModels, reportText, widenedText } from '../model-report.js';
 import { withAssay, withPlace, type PlaceOptions } from '../place.js';
 import type { Perform } from '../program.js';
-import { isSampleModel, sampleFile } from '../sample-models.js';
+import { isSampleModel } from '../sample-models.js';
 import { table } from '../terminal.js';
-
-type Dims = Record<string, number>;
 
 interface CompileOptions {
   readonly dim: Dims;
@@ -18,6 +18,13 @@ interface CompileOptions {
 interface AddOptions extends PlaceOptions {
   readonly dim: Dims;
   readonly name?: string;
+}
+
+interface ReportCommandOptions {
+  readonly dim: Dims;
+  readonly seed: number;
+  readonly samples: number;
+  readonly seconds: number;
 }
 
 const DIM = ['--dim <name=size>', 'size of a dimension that the file leaves open; as often as needed', collectDim, {}] as const;
@@ -38,6 +45,20 @@ export function addModel(program: Command, perform: Perform): void {
         terminal.result(document, compiledText(compiled, options.out));
       }),
     );
+  model
+    .command('report [files...]')
+    .description('Compile models and set each beside its original: operators, differences, cost, and the dispute that costs most. Folders stand for the model.onnx in them or in the folders there.')
+    .option('--dim <name=size>', 'size of a dimension that models leave open, where they have it; others are 1', collectDim, {})
+    .option('--seed <n>', 'seed of the sample inputs', whole, 1)
+    .option('--samples <n>', 'sample inputs that outputs are compared on', whole, 3)
+    .option('--seconds <n>', 'time to measure each model for', whole, 2)
+    .addHelpText('after', '\nExample:\n  assay model report ~/models --dim T=64')
+    .action((files: readonly string[], { dim: dims, ...options }: ReportCommandOptions, command: Command) =>
+      perform(command, async (terminal) => {
+        const reported = await reportModels(modelFiles(files.length > 0 ? files : [join(PROJECT_ROOT, 'models')]), { dims, ...options }, terminal.progress);
+        terminal.result(reported, reportText(reported));
+      }),
+    );
   withPlace(model.command('add <file>'))
     .description('Register a model with the coordinator; an ordinary ONNX file is compiled there.')
     .option('--name <label>', 'label for it; else the file’s name')
@@ -46,7 +67,7 @@ export function addModel(program: Command, perform: Perform): void {
     .action((file: string, options: AddOptions, command: Command) =>
       perform(command, (terminal) =>
         withAssay(options, async (assay) => {
-          const added = await assay.register({ name: options.name ?? labelOf(file), ...(await readToRegister(file, options.dim)) });
+          const added = await assay.register({ name: options.name ?? nameOf(file), ...(await readToRegister(file, options.dim)) });
           terminal.result(added, `${added.modelId}  ${added.names.join(', ')}  (${added.bytes} bytes)`);
         }),
       ),
@@ -64,28 +85,11 @@ export function addModel(program: Command, perform: Perform): void {
     );
 }
 
-async function compileFile(file: string, dims: Dims): Promise<CanonicalModel> {
-  const bytes = await readModel(file);
-  return compileModel(bytes, { dims, ...(isSampleModel(file) ? {} : { external: dataBeside(file) }) });
-}
-
 /** The file as it is; one whose data lies beside it is compiled here, as only here the other files are. */
 async function readToRegister(file: string, dims: Dims): Promise<{ file: Uint8Array; dims: Dims }> {
   const bytes = await readModel(file);
   if (isSampleModel(file) || !hasExternalData(bytes)) return { file: bytes, dims };
   return { file: (await compileFile(file, dims)).onnx, dims: {} };
-}
-
-async function readModel(file: string): Promise<Uint8Array> {
-  if (isSampleModel(file)) return sampleFile(file);
-  return readFile(file).catch((cause: unknown) => {
-    throw new AssayError({ code: 'FILE_UNREADABLE', message: `${file} cannot be read`, facts: { file }, cause });
-  });
-}
-
-/** The file's name without folder and ending. */
-function labelOf(file: string): string {
-  return file.split(/[\\/]/).at(-1)!.replace(/\.onnx$/, '');
 }
 
 function collectDim(text: string, dims: Dims): Dims {
@@ -94,17 +98,22 @@ function collectDim(text: string, dims: Dims): Dims {
   return { ...dims, [name]: Number(size) };
 }
 
-function summary({ manifest, report, onnx }: CanonicalModel) {
+function whole(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError(`"${text}" is not a whole number above 0`);
+  return Number(text);
+}
+
+function summary(model: CanonicalModel) {
+  const { manifest, report, onnx } = model;
   const { modelId, graphRoot, weightsRoot, signatureRoot, profile, valueCount, signature } = manifest;
-  return { modelId, graphRoot, weightsRoot, signatureRoot, profile, valueCount, signature, bytes: onnx.length, report };
+  return { modelId, graphRoot, weightsRoot, signatureRoot, profile, valueCount, signature, bytes: onnx.length, report: { ...report, worstDispute: namedWorstDispute(model) } };
 }
 
 function compiledText(model: CanonicalModel, out: string | undefined): string {
   const { manifest, report } = model;
-  const counts = (operators: Readonly<Record<string, number>>) => Object.entries(operators).map(([name, n]) => `${name} ${n}`).join(', ');
   const tensors = (list: CanonicalModel['manifest']['signature']['inputs']) => list.map((t) => `${t.name} ${t.dtype}[${t.dims}]`).join('; ');
-  const { inputs, outputs, initializers, casts } = report.widened;
-  const widened = [...inputs, ...outputs, ...(initializers ? [`${initializers} constants`] : []), ...(casts ? [`${casts} Casts`] : [])].join(', ');
+  const worst = namedWorstDispute(model);
+  const widened = widenedText(report.widened);
   const rows = [
     ['model id', manifest.modelId],
     ['graph', manifest.graphRoot],
@@ -113,11 +122,11 @@ function compiledText(model: CanonicalModel, out: string | undefined): string {
     ['profile', manifest.profile],
     ['inputs', tensors(manifest.signature.inputs)],
     ['outputs', tensors(manifest.signature.outputs)],
-    ['source', counts(report.sourceOperators)],
-    ['canonical', `${report.nodes} nodes: ${counts(report.operators)}`],
+    ['source', countsText(report.sourceOperators)],
+    ['canonical', `${report.nodes} nodes: ${countsText(report.operators)}`],
     ...(widened === '' ? [] : [['widened', `float16 to float32: ${widened}`]]),
     ['trace', `${report.traceBytes} bytes, longest chain ${report.maxSteps} steps`],
-    ['worst dispute', `${report.worstDispute.moves} moves, in ${report.worstDispute.operator} (value ${report.worstDispute.value})`],
+    ['worst dispute', `${worst.moves.length} moves, at most ${worst.gasBound} gas with the settlement, in ${worst.operator} (${worst.name})`],
     ...(out ? [['written to', out]] : []),
   ];
   return rows.map(([name, value]) => `${name!.padEnd(14)} ${value}`).join('\n');

@@ -1,5 +1,6 @@
 export { stateBefore } from './choices.js';
 export * from './clocks.js';
+export * from './cost.js';
 export * from './fanout.js';
 export * from './faults.js';
 export * from './game.js';

@@ -2,7 +2,7 @@ import type { Tensor } from '#core/hashing';
 import { AssayError } from '#core/protocol';
 import { emitOnnx, PROFILE_KEY, valueNames } from './emission.js';
 import { externalReader, type ExternalData } from './external.js';
-import { importModel, type ImportOptions } from './import.js';
+import { importModel, openDimensionsOf, type ImportOptions } from './import.js';
 import { checkLimit, DEFAULT_LIMITS, type ModelLimits } from './limits.js';
 import { manifestOf, type ModelManifest } from './manifest.js';
 import { numberGraph, type CanonicalGraph } from './numbering.js';
@@ -50,6 +50,11 @@ export function compileModel(bytes: Uint8Array, options: CompileOptions = {}): C
 export function hasExternalData(bytes: Uint8Array, options: { limits?: Partial<ModelLimits> } = {}): boolean {
   const { graph } = readModel(bytes, { ...DEFAULT_LIMITS, ...options.limits });
   return [...graph.initializers.values()].some(({ external }) => external !== undefined);
+}
+
+/** Names of the dimensions that a file leaves open, as `dims` binds them. @throws AssayError MODEL_UNPARSABLE, MODEL_TOO_LARGE, MODEL_GRAPH_INVALID. */
+export function openDimensions(bytes: Uint8Array, options: { limits?: Partial<ModelLimits> } = {}): string[] {
+  return openDimensionsOf(readModel(bytes, { ...DEFAULT_LIMITS, ...options.limits }));
 }
 
 /**

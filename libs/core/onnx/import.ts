@@ -161,6 +161,13 @@ interface Binding {
   readonly least: bigint;
 }
 
+/** Names of the dimensions that the file leaves open, as --dim binds them. @throws AssayError MODEL_GRAPH_INVALID */
+export function openDimensionsOf({ graph }: OnnxModel): string[] {
+  const binding = { dims: {}, unbound: [], asked: new Set<string>(), least: 1n };
+  for (const info of graph.inputs) if (!graph.initializers.has(info.name)) bindDims(info, binding);
+  return binding.unbound;
+}
+
 /** Sizes of one input: as in the file, or bound by symbol, or by `input.axis` where the file gives no symbol. Empty caches have size 0. */
 function bindDims(info: OnnxValueInfo, { dims, unbound, asked, least }: Binding): number[] {
   if (!info.dims) throw invalidGraph(`Input ${info.name} has no shape.`, { input: info.name });

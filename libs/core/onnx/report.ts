@@ -1,4 +1,4 @@
-import { byteLength, chunkCount, depthFor, type Tensor } from '#core/hashing';
+import { byteLength, type Tensor } from '#core/hashing';
 import { operatorByCode } from '#core/numerics';
 import type { ModelManifest } from './manifest.js';
 import type { OnnxModel } from './proto/model.js';
@@ -20,8 +20,6 @@ export interface CompileReport {
   readonly traceBytes: number;
   /** Micro-steps of the longest chain. */
   readonly maxSteps: number;
-  /** The dispute with the most moves by both sides, opening and proof included. */
-  readonly worstDispute: { readonly value: number; readonly operator: string; readonly moves: number };
 }
 
 export interface ReportParts {
@@ -34,8 +32,6 @@ export interface ReportParts {
 export function reportOf({ source, manifest, initializers, lowered }: ReportParts): CompileReport {
   const values = manifest.descriptors.slice(0, -1);
   const steps = values.map((d) => operatorByCode(d.op).steps(d));
-  const moves = values.map((d, i) => disputeMoves({ values: manifest.valueCount, chunks: chunkCount(d.output), steps: steps[i]! }));
-  const worst = moves.indexOf(moves.reduce((a, b) => Math.max(a, b)));
   return {
     sourceOperators: tally(source.graph.nodes.map((node) => node.opType)),
     operators: tally(values.map((d) => operatorByCode(d.op).name)),
@@ -45,7 +41,6 @@ export function reportOf({ source, manifest, initializers, lowered }: ReportPart
     weightBytes: initializers.reduce((sum, tensor) => sum + tensor.data.length, 0),
     traceBytes: values.reduce((sum, d) => sum + byteLength(d.output), 0),
     maxSteps: steps.reduce((a, b) => Math.max(a, b)),
-    worstDispute: { value: worst, operator: operatorByCode(values[worst]!.op).name, moves: moves[worst]! },
   };
 }
 
@@ -57,14 +52,6 @@ function widenedIn({ graph }: OnnxModel): CompileReport['widened'] {
     initializers: [...graph.initializers.values()].filter(({ dataType }) => dataType === FLOAT16).length,
     casts: graph.nodes.filter(({ opType, attributes }) => opType === 'Cast' && attributes.get('to')?.int === BigInt(FLOAT16)).length,
   };
-}
-
-/** Moves of a dispute played to the end: docs/protocol.md section 4. */
-function disputeMoves({ values, chunks, steps }: { values: number; chunks: number; steps: number }): number {
-  const rounds = (depth: number): number => Math.max(1, Math.ceil(depth / 5));
-  let segments = 1;
-  for (let n = steps; n > 256; n = Math.max(Math.ceil(Math.sqrt(n)), Math.ceil(n / 256))) segments++;
-  return 1 + 2 * rounds(depthFor(values)) + 2 * rounds(depthFor(chunks)) + 2 * segments;
 }
 
 function tally(names: readonly string[]): Record<string, number> {
