@@ -1,7 +1,9 @@
+import ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { elementCount, type Tensor } from '#core/hashing';
 import { compileModel, loadCanonical } from '#core/onnx';
 import { openSession, selfTest } from '#io/inference';
+import { probe, seeded } from '../../libs/io/inference/probes.js';
 import { readDigits } from '../../apps/cli/samples.js';
 import { floats, message, noise, sourceModel, type Attributes, type SourceModel } from './building.js';
 import { describeConformance, type ConformanceCase } from './conformance.js';
@@ -103,6 +105,64 @@ const CASES: readonly ConformanceCase[] = [
   },
 ];
 describeConformance(CASES);
+
+/** int8 weights over their whole range; `ends`: how many of a hundred are at an end of it. */
+const wide = (dims: number[], { seed, ends }: { seed: number; ends: number }): Tensor => {
+  const random = seeded(seed);
+  return { dtype: 'int8', dims, data: Uint8Array.from({ length: elementCount(dims) }, () => (random(100) < ends ? [0x7f, 0x80][random(2)]! : random(120) - 60)) };
+};
+
+/** A widening, a depthwise and two narrowing convolutions, and a sum of the last with its input. */
+function bottleneck(ends: number): SourceModel {
+  const [s, z, wz] = [scalar(0.05), uint8(117), int8(0)];
+  const layers = [
+    { w: wide([24, 16, 1, 1], { seed: 1, ends }), y: scalar(2) },
+    { w: wide([24, 1, 3, 3], { seed: 2, ends: 60 }), y: scalar(3), attributes: { group: 24, pads: [1, 1, 1, 1] } },
+    { w: wide([16, 24, 3, 3], { seed: 3, ends }), y: scalar(9), attributes: { pads: [1, 1, 1, 1] } },
+    { w: wide([16, 16, 1, 1], { seed: 4, ends }), y: scalar(2) },
+    { w: wide([10, 16, 1, 1], { seed: 5, ends }), y: scalar(4) },
+  ];
+  const constants = Object.fromEntries(layers.flatMap(({ w, y }, i) => [[`w${i}`, w], [`s${i}`, y]]));
+  const layer = (i: number, x: string): SourceModel['nodes'][number] => ({ op: 'QLinearConv', inputs: [x, i === 0 ? 's' : 't', 'z', `w${i}`, 's', 'wz', `s${i}`, 'z'], output: `q${i}`, attributes: layers[i]!.attributes ?? {} });
+  return {
+    inputs: { x: [1, 16, 7, 6] },
+    constants: { s, z, wz, t: scalar(0.4), u: scalar(3), ...constants },
+    nodes: [
+      { op: 'QuantizeLinear', inputs: ['x', 's', 'z'], output: 'q' },
+      ...[layer(0, 'q'), layer(1, 'q0'), layer(2, 'q1'), layer(3, 'q2')],
+      { op: 'DequantizeLinear', inputs: ['q3', 's', 'z'], output: 'a' },
+      { op: 'DequantizeLinear', inputs: ['q2', 't', 'z'], output: 'b' },
+      { op: 'Add', inputs: ['a', 'b'], output: 'sum' },
+      { op: 'QuantizeLinear', inputs: ['sum', 'u', 'z'], output: 'r' },
+      layer(4, 'r'),
+    ],
+    outputs: { q4: [1, 10, 7, 6] },
+    dtypes: { q4: 'uint8' },
+  };
+}
+
+describe.each([0, 2, 10, 100])('the execution form of convolutions, %i weights of a hundred at an end of their range', (ends) => {
+  const model = compileModel(sourceModel(bottleneck(ends)));
+
+  it('gives the bits of the canonical file, channels in whatever order', async () => {
+    const [session, canonical] = [await openSession(model), await ort.InferenceSession.create(model.onnx, { graphOptimizationLevel: 'disabled', intraOpNumThreads: 1, interOpNumThreads: 1 })];
+    const random = seeded(ends);
+    for (let run = 0; run < 8; run++) {
+      const input = probe({ name: 'x', dtype: 'float32', dims: [1, 16, 7, 6] }, random, run % 2 === 1);
+      const [ours, theirs] = [(await session.run([input]))[0]!, (await canonical.run({ x: new ort.Tensor('float32', floats(input), [...input.dims]) }))['q4']!];
+      expect(ours.data).toEqual(theirs.data);
+      expect(new Set(ours.data).size).toBeGreaterThan(20);
+    }
+    await Promise.all([session.close(), canonical.release()]);
+  });
+
+  it('computes on every value as the reference does', async () => {
+    const session = await openSession(model);
+    const { mismatches } = await selfTest([session], { seed: 9, elementsPerValue: 40 });
+    await session.close();
+    expect(mismatches).toEqual([]);
+  });
+});
 
 describe.skipIf(!hasSharedModels)('a digit classifier quantised as it runs', () => {
   const bytes = hasSharedModels ? sharedFile('mnist-int8-convinteger', 'model.onnx') : new Uint8Array();

@@ -3,6 +3,7 @@ import { shapeName, writeFile, type EmissionParts } from '../emission.js';
 import type { CanonicalGraph, NumberedNode } from '../numbering.js';
 import { withActivation, writeConv } from './conv.js';
 import { Layout, NCHWC } from './layout.js';
+import { staysLast, writeLast, writeQuantizedConv } from './quantized.js';
 import type { BlockWidth } from './weights.js';
 
 export interface FormParts extends EmissionParts {
@@ -17,9 +18,9 @@ export interface FormParts extends EmissionParts {
 export function executionForm(graph: CanonicalGraph, parts: FormParts): Uint8Array {
   const first = parts.firstNode ?? 0;
   const outputs = parts.outputs ?? graph.outputs.map(({ value }) => value);
-  const form = new Layout({ ...graph, initializers: parts.initializers ?? graph.initializers }, parts.width, first);
-  const readers = readersOf(graph, first);
   const given = new Set(outputs);
+  const form = new Layout({ ...graph, initializers: parts.initializers ?? graph.initializers }, parts.width, { firstNode: first, given });
+  const readers = readersOf(graph, first);
   for (let value = first; value < graph.nodes.length; value++) {
     if (!form.isWritten(value)) writeNode(form, { value, readers, given });
   }
@@ -43,6 +44,8 @@ function writeNode(form: Layout, place: Place): void {
     const wantsBlocks = place.readers[value]!.some((reader) => isDepthwise(form.graph.nodes[reader]!));
     return writeConv(form, { node, value, rectified: rectifier !== undefined }, wantsBlocks);
   }
+  if (node.operator === 'QLinearConv') return writeQuantizedConv(form, node, place.value);
+  if (staysLast(form, node)) return writeLast(form, node, place.value);
   const rectifier = node.operator === 'Gemm' && node.output.dims[1]! > 1 ? rectifierOf(form.graph, place) : undefined;
   if (rectifier !== undefined) {
     const inputs = node.operands.map((operand) => form.plain(operand));

@@ -3,6 +3,7 @@ import type { OperandRef } from '#core/numerics';
 import { initializerName, tensorNames } from '../emission.js';
 import type { CanonicalGraph } from '../numbering.js';
 import type { WrittenAttribute, WrittenNode } from '../proto/write.js';
+import { channelOrders, type ChannelOrder, type OrderParts } from './channels.js';
 import type { BlockWidth } from './weights.js';
 
 export const NCHWC = 'com.microsoft.nchwc';
@@ -24,15 +25,19 @@ export class Layout {
   readonly constants = new Map<string, Tensor>();
   /** The model's own initializers that are read as they are. */
   readonly read = new Set<number>();
+  /** Of values that have their channels last, and in another order than the canonical graph. */
+  readonly orders: ReadonlyMap<number, ChannelOrder>;
   private readonly names: readonly string[];
   private readonly plainValues = new Set<number>();
   private readonly blockedValues = new Set<number>();
+  private readonly lastValues = new Set<number>();
 
   constructor(
     readonly graph: CanonicalGraph,
     readonly width: BlockWidth,
-    firstNode: number,
+    { firstNode, given }: OrderParts,
   ) {
+    this.orders = channelOrders(graph, { firstNode, given });
     this.names = tensorNames(graph);
     for (let value = 0; value < firstNode; value++) this.plainValues.add(value);
   }
@@ -47,13 +52,32 @@ export class Layout {
   }
 
   /** The name under which a value is written in one layout; from now on it can be read so. */
-  written(value: number, layout: 'plain' | 'blocked'): string {
-    (layout === 'plain' ? this.plainValues : this.blockedValues).add(value);
-    return layout === 'plain' ? this.names[value]! : blockedName({ kind: 'value', index: value });
+  written(value: number, layout: 'plain' | 'blocked' | 'last'): string {
+    ({ plain: this.plainValues, blocked: this.blockedValues, last: this.lastValues })[layout].add(value);
+    if (layout === 'plain') return this.names[value]!;
+    return layout === 'blocked' ? blockedName({ kind: 'value', index: value }) : lastName({ kind: 'value', index: value });
   }
 
   isWritten(value: number): boolean {
-    return this.plainValues.has(value) || this.blockedValues.has(value);
+    return this.plainValues.has(value) || this.blockedValues.has(value) || this.lastValues.has(value);
+  }
+
+  isLast({ kind, index }: OperandRef): boolean {
+    return kind === 'value' && this.lastValues.has(index);
+  }
+
+  orderOf({ kind, index }: OperandRef): ChannelOrder | undefined {
+    return kind === 'value' ? this.orders.get(index) : undefined;
+  }
+
+  /** Name of an operand with its channels as last axis. */
+  channelsLast(operand: OperandRef): string {
+    const output = lastName(operand);
+    if (!this.isLast(operand) && !this.nodes.some((node) => node.output === output)) {
+      this.add({ opType: 'Transpose', inputs: [this.plain(operand)], output, attributes: [{ name: 'perm', value: [0, 2, 3, 1] }] });
+      if (operand.kind === 'value') this.lastValues.add(operand.index);
+    }
+    return output;
   }
 
   isBlocked({ kind, index }: OperandRef): boolean {
@@ -67,7 +91,10 @@ export class Layout {
       this.read.add(index);
       return initializerName(index);
     }
-    if (!this.plainValues.has(index)) {
+    if (this.plainValues.has(index)) return this.names[index]!;
+    if (this.lastValues.has(index)) {
+      this.add({ opType: 'Transpose', inputs: [lastName({ kind, index })], output: this.written(index, 'plain'), attributes: [{ name: 'perm', value: [0, 3, 1, 2] }] });
+    } else {
       const from = blockedName({ kind, index });
       this.add({ opType: 'ReorderOutput', domain: NCHWC, inputs: [from], output: this.written(index, 'plain'), attributes: [{ name: 'channels', value: dims[1]! }, { name: 'channels_last', value: 0 }] });
     }
@@ -92,4 +119,8 @@ export class Layout {
 
 function blockedName({ kind, index }: Pick<OperandRef, 'kind' | 'index'>): string {
   return kind === 'input' ? `%in${index}b` : `%${index}b`;
+}
+
+function lastName({ kind, index }: Pick<OperandRef, 'kind' | 'index'>): string {
+  return kind === 'input' ? `%in${index}l` : `%${index}l`;
 }
