@@ -23,10 +23,30 @@ const VECTOR = {
   version: 3,
 };
 
+const PBKDF2_VECTOR = {
+  crypto: {
+    cipher: 'aes-128-ctr',
+    cipherparams: { iv: '6087dab2f9fdbbfaddc31a909735c1e6' },
+    ciphertext: '5318b4d5bcd28de64ee5559e671353e16f075ecae9f99c7a79a38af5f869aa46',
+    kdf: 'pbkdf2',
+    kdfparams: { c: 262144, dklen: 32, prf: 'hmac-sha256', salt: 'ae3cd4e7013836a3df6bd7241b12db061dbe2c6785853cce422d148a624ce0bd' },
+    mac: '517ead924a9d0dc3124507e3393d175ce3ff7c1e96529c6c555ce9e51205e9b2',
+  },
+  version: 3,
+};
+
 describe('a keystore', () => {
   it('with parameters that OpenSSL does not compute is refused with them named', () => {
     expect(() => decryptKey(JSON.stringify(VECTOR), 'testpassword')).toThrow(expect.objectContaining({ code: 'KEYSTORE_UNUSABLE', facts: { n: 262144, r: 1, p: 8 } }));
   });
+
+  it('of the definition’s pbkdf2 vector opens', () => {
+    expect(decryptKey(JSON.stringify(PBKDF2_VECTOR), 'testpassword')).toBe('0x7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d');
+  });
+
+  it('with the work factor that wallets use opens, 256 MiB or not', () => {
+    expect(decryptKey(encryptKey(key, { password: 'x', n: 262_144 }), 'x')).toBe(key);
+  }, 60_000);
 
   it('gives its key back to the right password and to no other; it does not hold the key in the clear', () => {
     const text = encryptKey(key, { password: 'correct horse', n: 2 ** 12 });

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes, randomUUID, scryptSync, timingSafeEqual } from 'node:crypto';
+import { createCipheriv, createDecipheriv, pbkdf2Sync, randomBytes, randomUUID, scryptSync, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { bytesToHex, hexToBytes, keccak256, type Hex } from 'viem';
 import { privateKeyToAddress } from 'viem/accounts';
@@ -6,18 +6,17 @@ import { z } from 'zod';
 import { AssayError } from '#core/protocol';
 import type { Environment } from './config.js';
 
-/** Web3 Secret Storage, version 3 (ethereum.org, Web3 secret storage definition); scrypt, within bounds that no file can exceed. */
 const hex = z.string().regex(/^[0-9a-f]{2,512}$/i);
+const kdfSchema = z.discriminatedUnion('kdf', [
+  z.object({ kdf: z.literal('scrypt'), kdfparams: z.object({ dklen: z.literal(32), n: z.int().min(2).max(2 ** 20), p: z.int().min(1).max(16), r: z.int().min(1).max(16), salt: hex }) }),
+  z.object({ kdf: z.literal('pbkdf2'), kdfparams: z.object({ dklen: z.literal(32), c: z.int().min(1).max(10_000_000), prf: z.literal('hmac-sha256'), salt: hex }) }),
+]);
+type Kdf = z.infer<typeof kdfSchema>;
+
+/** Web3 Secret Storage, version 3 (ethereum.org, Web3 secret storage definition), within bounds that no file can exceed. */
 const keystoreSchema = z.object({
   version: z.literal(3),
-  crypto: z.object({
-    cipher: z.literal('aes-128-ctr'),
-    ciphertext: hex,
-    cipherparams: z.object({ iv: hex }),
-    kdf: z.literal('scrypt'),
-    kdfparams: z.object({ dklen: z.literal(32), n: z.int().min(2).max(2 ** 20), p: z.int().min(1).max(16), r: z.int().min(1).max(16), salt: hex }),
-    mac: hex,
-  }),
+  crypto: z.object({ cipher: z.literal('aes-128-ctr'), ciphertext: hex, cipherparams: z.object({ iv: z.string().regex(/^[0-9a-f]{32}$/i) }), mac: hex }).and(kdfSchema),
 });
 
 const MAX_MEMORY = 2 ** 31 - 1;
@@ -45,9 +44,8 @@ export function encryptKey(privateKey: Hex, { password, n = COST.n }: KeystoreOp
 /** @throws AssayError KEYSTORE_UNUSABLE if the text is no keystore or the password is not its */
 export function decryptKey(text: string, password: string): Hex {
   const { crypto } = parsed(text);
-  const { n, r, p, salt } = crypto.kdfparams;
   const ciphertext = Buffer.from(crypto.ciphertext, 'hex');
-  const derived = derive(password, { salt: Buffer.from(salt, 'hex'), n, r, p });
+  const derived = derive(password, crypto);
   const mac = Buffer.from(crypto.mac, 'hex');
   const expected = macOf(derived, ciphertext);
   if (mac.length !== expected.length || !timingSafeEqual(mac, expected)) throw new AssayError({ code: 'KEYSTORE_UNUSABLE', message: 'the password is not that of the keystore' });
@@ -63,11 +61,16 @@ export function unlocked(env: Environment): Environment {
   return { ...env, ASSAY_PRIVATE_KEY: decryptKey(read(file), read(passwordFile).replace(/\r?\n$/, '')) };
 }
 
-function derive(password: string, { salt, n, r, p }: { salt: Buffer; n: number; r: number; p: number }): Buffer {
+/** WHY a refusal is possible: OpenSSL computes scrypt only for n < 2^(16 r) and within 2 GiB. */
+function derive(password: string, { kdf, kdfparams }: Kdf): Buffer {
+  const { salt, dklen, ...cost } = kdfparams;
+  const bytes = Buffer.from(salt, 'hex');
   try {
-    return scryptSync(password, salt, 32, { N: n, r, p, maxmem: MAX_MEMORY });
+    if (kdf === 'pbkdf2') return pbkdf2Sync(password, bytes, kdfparams.c, dklen, 'sha256');
+    const { n, r, p } = kdfparams;
+    return scryptSync(password, bytes, dklen, { N: n, r, p, maxmem: MAX_MEMORY });
   } catch (cause) {
-    throw new AssayError({ code: 'KEYSTORE_UNUSABLE', message: 'the keystore’s parameters cannot be used', facts: { n, r, p }, cause });
+    throw new AssayError({ code: 'KEYSTORE_UNUSABLE', message: 'the keystore’s parameters cannot be used', facts: cost, cause });
   }
 }
 
@@ -81,7 +84,7 @@ function parsed(text: string): z.infer<typeof keystoreSchema> {
     const raw = JSON.parse(text) as Record<string, unknown>;
     return keystoreSchema.parse({ ...raw, crypto: raw['crypto'] ?? raw['Crypto'] });
   } catch {
-    throw new AssayError({ code: 'KEYSTORE_UNUSABLE', message: 'this is no keystore of version 3 with scrypt' });
+    throw new AssayError({ code: 'KEYSTORE_UNUSABLE', message: 'this is no keystore of version 3' });
   }
 }
 

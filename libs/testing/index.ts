@@ -1,3 +1,4 @@
+export * from './certificates.js';
 export * from './network/anvil.js';
 export * from './network/child.js';
 export * from './network/keys.js';

@@ -29,11 +29,13 @@ export function batchLedger(chain: Chain, readUpTo: () => Promise<bigint>): Batc
       }
       return undefined;
     },
-    nextNonce: async () => {
+    numbers: async () => {
       const count = (blockTag: 'latest' | 'pending') => chain.client.getTransactionCount({ address: account, blockTag });
-      const [mined, known] = await Promise.all([count('latest'), count('pending')]);
-      return mined === known ? mined : undefined;
+      const [mined, pending] = await Promise.all([count('latest'), count('pending')]);
+      return { mined, pending, view: chain.view() };
     },
+    view: () => chain.view(),
+    burn: async (nonce) => void (await chain.send({ to: account, data: '0x', call: 'a transaction without effect', nonce })),
   };
 }
 

@@ -21,8 +21,18 @@ export interface BatchLedger {
   commit(plan: Omit<BatchPlan, 'leaves'> & { count: number }, nonce: number): Promise<Landing>;
   /** Where the root landed, if it did, looking at everything the chain has now. */
   find(root: Root): Promise<Landing | undefined>;
-  /** The account's next transaction number; undefined while one of its transactions waits to be mined. */
-  nextNonce(): Promise<number | undefined>;
+  numbers(): Promise<AccountNumbers>;
+  view(): number;
+  /** Uses up a transaction number without effect. */
+  burn(nonce: number): Promise<void>;
+}
+
+/** The account's transaction numbers: those below `mined` are used up, those below `pending` are used up or under way. */
+export interface AccountNumbers {
+  readonly mined: number;
+  readonly pending: number;
+  /** Of the chain: what is read under another view may be older than this. */
+  readonly view: number;
 }
 
 /** An account for whose sake the contract refused a batch is left out for so long. */
@@ -30,8 +40,8 @@ const HOLD_BACK_MS = 30_000;
 
 /**
  * Puts answered claims into batches and the batches on chain, one at a time.
- * INVARIANT: a batch is stored, with the number of its transaction, before that is sent. It is sent under another number only when
- * that one is used up and the chain does not have the batch: it lands at most once, whichever process dies or wakes up when.
+ * INVARIANT: a batch is stored, with the number of its transaction, before that is sent. It is sent under another number, or taken
+ * apart, only when that one is used up and the chain does not have the batch: it lands at most once, whichever process dies or wakes up when.
  */
 export class Batcher {
   private answers = 0;
@@ -100,30 +110,36 @@ export class Batcher {
 
   private async send(batch: BatchRecord): Promise<void> {
     const { root, count, totals, charges } = batch;
+    const nonce = await this.intended(batch);
+    if (nonce === undefined) return;
     try {
-      const nonce = await this.intended(batch);
-      if (nonce === undefined) return;
       await this.landed(batch, await this.parts.ledger.commit({ root, count, totals, charges }, nonce));
     } catch (thrown) {
       const error = asAssayError(thrown);
-      // WHY only then: a refusal by the contract is certain, anything else leaves the batch's fate open.
-      if (error.code === 'CHAIN_REVERTED') await this.refused(batch, error);
+      // WHY only then: anything but a refusal by the contract leaves the batch's fate open.
+      if (error.code === 'CHAIN_REVERTED') await this.refused({ ...batch, nonce }, error, batch.nonce !== undefined);
       else throw error;
     }
   }
 
-  /** The number for the batch's transaction, written down; undefined while its fate is open. */
+  /** The number for the batch's transaction, written down; undefined if it landed meanwhile, or must wait for another transaction. */
   private async intended(batch: BatchRecord): Promise<number | undefined> {
     const { batches, ledger, log, fence } = this.parts;
-    const next = await ledger.nextNonce();
-    if (next === undefined) return void log.warn({ event: 'batch.waiting', seq: batch.seq }, 'a transaction of this account is under way; looking again later');
-    if (batch.nonce !== undefined && batch.nonce < next) {
-      // WHY again: it may have been mined after we looked for it.
-      const landing = await ledger.find(batch.root);
-      if (landing) return void (await this.landed(batch, landing));
+    const { mined, pending, view } = await ledger.numbers();
+    if (batch.nonce !== undefined && batch.nonce >= mined) {
+      await batches.intend(batch.seq, batch.nonce, fence);
+      // WHY: a reorganisation took what was below it, and nobody sends that again.
+      for (let free = mined; free < batch.nonce; free++) await ledger.burn(free);
+      return batch.nonce;
     }
-    await batches.intend(batch.seq, next, fence);
-    return next;
+    // WHY again: it may have been mined after we looked for it.
+    const landing = await ledger.find(batch.root);
+    if (landing) return void (await this.landed(batch, landing));
+    // SAFETY: an endpoint that is behind the one that counted does not show what used the number up.
+    if (ledger.view() !== view) return undefined;
+    if (pending > mined) return void log.warn({ event: 'batch.waiting', seq: batch.seq }, 'a transaction of this account is under way; looking again later');
+    await batches.intend(batch.seq, mined, fence);
+    return mined;
   }
 
   private async landed(batch: BatchRecord, landing: Landing): Promise<void> {
@@ -131,9 +147,18 @@ export class Batcher {
     this.parts.log.info({ event: 'batch.committed', seq: batch.seq, batchId: landing.batchId, count: batch.count, root: batch.root, txHash: landing.transaction, block: landing.block }, 'batch on chain');
   }
 
-  private async refused(batch: BatchRecord, error: AssayError): Promise<void> {
+  /** @param sentBefore whether its transaction may wait in some node's pool, where it could still succeed */
+  private async refused(batch: BatchRecord & { nonce: number }, error: AssayError, sentBefore: boolean): Promise<void> {
     const culprit = culpritOf(error, batch);
     if (!culprit) throw error;
+    if (sentBefore) {
+      const { ledger } = this.parts;
+      const { mined, view } = await ledger.numbers();
+      if (mined <= batch.nonce) await ledger.burn(batch.nonce);
+      const landing = await ledger.find(batch.root);
+      if (landing) return this.landed(batch, landing);
+      if (ledger.view() !== view) return;
+    }
     this.heldBack.set(culprit, this.parts.now() + HOLD_BACK_MS);
     await this.parts.batches.dissolve(batch.seq, new Date(this.parts.now()), this.parts.fence);
     this.parts.log.warn({ event: 'batch.refused', seq: batch.seq, account: culprit, facts: error.facts }, `the contract refused the batch because of ${culprit}: ${error.message}`);

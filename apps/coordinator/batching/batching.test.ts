@@ -1,14 +1,15 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { join } from 'node:path';
-import type { Address } from 'viem';
+import { encodeFunctionData, type Address } from 'viem';
 import { listRoot, tensorRoot, type Root } from '#core/hashing';
 import { claimDigest, jobIdOf, type Claim } from '#core/protocol';
-import type { Chain } from '#io/chain';
-import { openStorage, type Storage } from '#io/storage';
+import { batchesAbi, type Chain } from '#io/chain';
+import { openStorage, type BatchRecord, type Storage } from '#io/storage';
 import { createLogger } from '#platform';
 import { PROJECT_ROOT } from '#testing';
 import { Surroundings } from '../coordinator.fixture.js';
+import { ChainFollower } from '../settlement/chain-follower.js';
 import { batchLedger } from './batch-ledger.js';
 import { batchTree, MAX_ACCOUNTS_PER_BATCH, planBatch, type Batchable } from './batch-plan.js';
 import { Batcher, type BatchLedger } from './batcher.js';
@@ -132,7 +133,7 @@ describe('a batch whose process died', () => {
     await request('anvil_setIntervalMining', [0]);
     await request('evm_setAutomine', [false]);
     const sent = chain.batches.commit({ root: batch.root, count: batch.count, totals: batch.totals, charges: batch.charges });
-    while ((await ledger.nextNonce()) !== undefined) await new Promise((resolve) => setTimeout(resolve, 20));
+    for (let under = false; !under; under = await ledger.numbers().then(({ mined, pending }) => pending > mined)) await new Promise((resolve) => setTimeout(resolve, 20));
     const batcher = new Batcher({ batches: storage.batches, ledger, intervalMs: 50, maxClaims: 100, now, log });
     batcher.start();
     await new Promise((resolve) => setTimeout(resolve, 500));
@@ -144,4 +145,78 @@ describe('a batch whose process died', () => {
     await untilLanded(jobIds[0]!);
     expect(await chain.batches.batchCount()).toBe(before + 1n);
   });
+
+  const request = (method: string, ...params: unknown[]) => chain.client.request({ method, params } as never);
+  const batcher = () => new Batcher({ batches: storage.batches, ledger, intervalMs: 50, maxClaims: 100, now, log });
+  const commit = (batch: BatchRecord, nonce: number) => chain.batches.commit({ root: batch.root, count: batch.count, totals: batch.totals, charges: batch.charges }, { nonce });
+  const rootsOnChain = async () => Promise.all(Array.from({ length: Number(await chain.batches.batchCount()) }, async (_, i) => (await chain.batches.batch(BigInt(i + 1))).root));
+  const timesOnChain = async (batch: BatchRecord) => (await rootsOnChain()).filter((root) => root === batch.root).length;
+
+  it('with its transaction stuck in the pool is sent again under the same number, for more, and lands once', async () => {
+    const { jobIds, batch } = await fixed();
+    const { mined } = await ledger.numbers();
+    await storage.batches.intend(batch.seq, mined);
+    await request('evm_setAutomine', false);
+    const data = encodeFunctionData({ abi: batchesAbi, functionName: 'commit', args: [batch.root, batch.count, batch.totals, batch.charges] });
+    const { baseFeePerGas } = await chain.client.getBlock();
+    const cheap = { maxFeePerGas: baseFeePerGas! * 3n, maxPriorityFeePerGas: baseFeePerGas! };
+    await chain.client.sendRawTransaction({ serializedTransaction: await world.coordinatorParty.account.signTransaction({ type: 'eip1559', chainId: world.network.chainId, to: chain.batches.address, data, nonce: mined, gas: 5_000_000n, ...cheap }) });
+    const running = batcher();
+    running.start();
+    await until(async () => ((await request('txpool_content')) as PoolContent).pending[chain.account!]?.[mined]?.maxFeePerGas !== `0x${cheap.maxFeePerGas.toString(16)}`);
+    await request('evm_setAutomine', true);
+    await request('anvil_mine');
+    await until(async () => (await storage.jobs.byId(jobIds[0]!))?.state === 'challengeable');
+    await running.stop();
+    expect(await timesOnChain(batch)).toBe(1);
+    expect((await ledger.numbers()).mined).toBe(mined + 1);
+  }, 120_000);
+
+  it('and that the contract refuses is taken apart only after its number is used up', async () => {
+    const { jobIds, batch } = await fixed();
+    const { mined } = await ledger.numbers();
+    await storage.batches.intend(batch.seq, mined);
+    const asSubmitter = await world.chainAs(world.submitter);
+    const deposit = await asSubmitter.vault.balanceOf(world.submitter.account.address);
+    await asSubmitter.vault.withdraw(deposit);
+    const running = batcher();
+    running.start();
+    await until(async () => (await storage.jobs.byId(jobIds[0]!))?.state === 'answered');
+    expect((await ledger.numbers()).mined).toBe(mined + 1);
+    await running.stop();
+    await asSubmitter.vault.deposit(world.submitter.account.address, deposit);
+    // What a node kept of the old transaction can no longer be mined.
+    await expect(commit(batch, mined)).rejects.toMatchObject({ code: 'TRANSACTION_FAILED' });
+    await untilLanded(jobIds[0]!);
+  }, 120_000);
+
+  it('whose block a reorganisation took is undone, and lands again exactly once', async () => {
+    const { jobIds, batch } = await fixed();
+    const at = await chain.blockNumber();
+    await storage.cursors.write('chain', at, { hash: (await chain.client.getBlock({ blockNumber: at })).hash });
+    await untilLanded(jobIds[0]!);
+    const follower = new ChainFollower({ chain, storage, now, log, onProblem: () => undefined });
+    follower.start();
+    const head = await chain.blockNumber();
+    await until(async () => (await storage.cursors.read('chain'))!.block >= head);
+    const before = (await storage.batches.bySeq(batch.seq))!;
+    await request('anvil_reorg', Number(head - before.landing!.block) + 1, []);
+    await until(async () => (await storage.jobs.byId(jobIds[0]!))?.state === 'batched');
+    expect(await storage.batches.bySeq(batch.seq)).toMatchObject({ state: 'fixed', nonce: before.nonce });
+    const running = batcher();
+    running.start();
+    await until(async () => (await storage.jobs.byId(jobIds[0]!))?.state === 'challengeable' || (await storage.jobs.byId(jobIds[0]!))?.state === 'final');
+    await running.stop();
+    await follower.stop();
+    expect(await timesOnChain(batch)).toBe(1);
+  }, 120_000);
 });
+
+interface PoolContent {
+  readonly pending: Readonly<Record<string, Readonly<Record<number, { readonly maxFeePerGas: string }>>>>;
+}
+
+async function until(look: () => Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 1_200; i++, await new Promise((resolve) => setTimeout(resolve, 50))) if (await look()) return;
+  throw new Error('it did not come about');
+}

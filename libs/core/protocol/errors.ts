@@ -114,7 +114,7 @@ export const ERROR_CODES = {
   BROKER_UNREACHABLE: unavailable('The NATS server does not answer.', 'Start nats-server, or correct ASSAY_NATS_URL.'),
   BROKER_REFUSED: refused('The NATS server does not accept this credential.', 'Use the seed of a user that the server knows, with the right role.', 'PERMISSION_DENIED'),
   PEER_SILENT: unavailable('Nobody answered a message in time.', 'It is tried again within bounds; check that the other process runs.'),
-  COORDINATOR_UNREACHABLE: unavailable('The coordinator does not answer.', 'Start it, or correct its address.'),
+  COORDINATOR_UNREACHABLE: unavailable('The coordinator does not answer.', 'Start it, or correct its address, or the certificates if it asks for them.'),
   DATABASE_UNREACHABLE: unavailable('The database does not answer.', 'Start PostgreSQL, or correct DATABASE_URL.'),
   DATABASE_LOCKED: unavailable('Another process has the embedded database open.', 'Stop the other process, or use another ASSAY_PGLITE_DIR.'),
   MIGRATION_FAILED: broken('The database could not be brought to this version’s schema.', 'See the cause; restore a backup before trying again.'),

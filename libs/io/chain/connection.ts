@@ -4,11 +4,11 @@ import type { Root } from '#core/hashing';
 import { AssayError, type NetworkId } from '#core/protocol';
 import { batchesCalls, contractAt, disputesCalls, tokenCalls, vaultCalls } from './calls.js';
 import type { Deployment } from './deployment.js';
-import { endpoints, endpointUrls } from './endpoints.js';
+import { endpoints, endpointUrls, switchesOf } from './endpoints.js';
 import { eventPages, type EventPage } from './events.js';
 import { batchesAbi, disputesAbi, vaultAbi } from './generated/abis.js';
 import { chainError } from './revert.js';
-import { TransactionSender } from './sender.js';
+import { TransactionSender, type Outgoing } from './sender.js';
 import { tokenAbi } from './token.js';
 
 /** Chain id of anvil, whose blocks come at once. */
@@ -64,6 +64,13 @@ export async function connectChain(options: ChainOptions) {
     vault: vaultCalls(vault, token),
     batches,
     disputes: disputesCalls(contractAt({ ...at, name: 'Disputes', abi: disputesAbi, address: deployment.disputes })),
+    /** Any transaction of the account. */
+    send: (outgoing: Outgoing) => {
+      if (!sender) throw new AssayError({ code: 'INVARIANT_BROKEN', message: `${outgoing.call} needs an account to send from.` });
+      return sender.send(outgoing);
+    },
+    /** Changes when another endpoint has taken over: what was read before and after may be of two heads. */
+    view: () => switchesOf(client.transport),
     blockNumber: () => client.getBlockNumber({ cacheTime: 0 }),
     /** ERC-1271: whether the contract at the address calls the signature its own; false if there is no contract. */
     contractSigned: async (address: Address, hash: Hex, signature: Hex) => (await client.getCode({ address })) !== undefined && client.verifyHash({ address, hash, signature }),

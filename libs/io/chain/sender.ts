@@ -88,7 +88,7 @@ export class TransactionSender {
       await this.settled;
       return await this.sendOnce(outgoing).catch((error: unknown) => {
         // WHY once more from the estimate: what took the nonce may have done the same, and then this must not be done again.
-        if (error instanceof Displaced) return this.sendOnce(outgoing);
+        if (error instanceof Displaced && outgoing.nonce === undefined) return this.sendOnce(outgoing);
         throw error;
       });
     } catch (error) {
@@ -184,12 +184,20 @@ export class TransactionSender {
     }
   }
 
-  /** WHY no other number if this one is used up: whoever chose it may have sent this transaction before. */
+  /** Over whatever holds the number in the pool. WHY no other number if this one is used up: whoever chose it may have sent this transaction before. */
   private async submitAs(outgoing: Outgoing, given: { gas: bigint; fees: Fees; nonce: number }): Promise<Pending> {
-    const pending: Pending = { ...outgoing, ...given, hashes: [] };
-    await this.broadcast(pending);
-    this.taken.add(pending.nonce);
-    return pending;
+    let offered = given.fees;
+    for (let attempt = 1; ; attempt++) {
+      const pending: Pending = { ...outgoing, ...given, fees: offered, hashes: [] };
+      try {
+        await this.broadcast(pending);
+        this.taken.add(pending.nonce);
+        return pending;
+      } catch (error) {
+        if (attempt >= MAX_PLACING || !isUnderpriced(error)) throw error;
+        offered = this.bumped(offered) ?? raise(error);
+      }
+    }
   }
 
   private async freeNonce(): Promise<number> {

@@ -23,10 +23,11 @@ const RECONNECT_WAIT_MS = 1_000;
  * @throws AssayError BROKER_REFUSED if the server does not take the credential, BROKER_UNREACHABLE otherwise
  */
 export async function connectBroker(options: ConnectionOptions): Promise<NatsConnection> {
+  const secure = options.tls !== undefined || options.url.startsWith('tls:');
   try {
     return await connect({
       servers: options.url,
-      ...(options.tls || options.url.startsWith('tls:') ? { tls: { ...options.tls } } : {}),
+      ...(secure ? { tls: { ...options.tls } } : {}),
       authenticator: nkeyAuthenticator(new TextEncoder().encode(options.seed)),
       inboxPrefix: inboxPrefix(options.role, options.address),
       name: `assay-${options.role}-${options.address.toLowerCase()}`,
@@ -36,11 +37,19 @@ export async function connectBroker(options: ConnectionOptions): Promise<NatsCon
     });
   } catch (cause) {
     const refused = isRefusal(cause);
-    throw new AssayError({ code: refused ? 'BROKER_REFUSED' : 'BROKER_UNREACHABLE', facts: { url: options.url, role: options.role, address: options.address }, cause });
+    throw new AssayError({ code: refused ? 'BROKER_REFUSED' : 'BROKER_UNREACHABLE', facts: { url: options.url, role: options.role, address: options.address, reason: reasonOf(cause, secure) }, cause });
   }
 }
 
 function isRefusal(cause: unknown): boolean {
   if (cause instanceof AuthorizationError || cause instanceof UserAuthenticationExpiredError) return true;
   return cause instanceof Error && cause.cause !== undefined && isRefusal(cause.cause);
+}
+
+/** The innermost message: what TLS or the socket said. */
+function reasonOf(cause: unknown, secure: boolean): string {
+  if (!(cause instanceof Error)) return String(cause);
+  if (cause.cause instanceof Error) return reasonOf(cause.cause, secure);
+  // WHY: with TLS 1.3 a server refuses a certificate after the client's handshake is over, and the client library drops its alert.
+  return secure && cause.message === 'timeout' ? 'the TLS handshake was not completed: the broker does not accept this certificate, or asks for one' : cause.message;
 }

@@ -1,6 +1,6 @@
 export { callerOf, readAtLeast } from './callers.js';
 export { CoordinatorClient, SUBMIT_WAIT_MS, type CallOptions, type ClientTls, type Registration, type RemoteJob, type Submission } from './client.js';
-export { encodeJob, encodeModel, encodeStatus, type JobParts, type ModelReference } from './encoding.js';
+export { encodeJob, encodeModel, encodeRequest, encodeStatus, encodeTensor, type JobParts, type ModelReference } from './encoding.js';
 export { ErrorFilter } from './error-filter.js';
 export {
   getJobMessage,

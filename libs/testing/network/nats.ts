@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { brokerConfig, type BrokerUser } from '#io/messaging';
+import { brokerConfig, type BrokerConfigOptions, type BrokerUser } from '#io/messaging';
 import { startChild, type Child, type ChildOptions } from './child.js';
 import { findNatsServer } from './nats-server.js';
 import { answers, freePort } from './ports.js';
@@ -14,6 +14,7 @@ export interface NatsOptions {
   readonly dir: string;
   readonly logFile: string;
   readonly users: readonly BrokerUser[];
+  readonly tls?: BrokerConfigOptions['tls'];
 }
 
 /** A real nats-server with JetStream and one nkey user per process. */
@@ -22,10 +23,10 @@ export function natsProcess(options: NatsOptions): ChildOptions {
 }
 
 /** Writes the server's configuration; a running server reads it again on SIGHUP. */
-export function writeNatsConfig({ dir, port, users }: Pick<NatsOptions, 'dir' | 'port' | 'users'>): string {
+export function writeNatsConfig({ dir, port, users, tls }: Pick<NatsOptions, 'dir' | 'port' | 'users' | 'tls'>): string {
   mkdirSync(dir, { recursive: true });
   const file = join(dir, 'nats.conf');
-  writeFileSync(file, brokerConfig({ host: HOST, port, storeDir: join(dir, 'jetstream'), users }), { mode: 0o600 });
+  writeFileSync(file, brokerConfig({ host: HOST, port, storeDir: join(dir, 'jetstream'), users, ...(tls && { tls }) }), { mode: 0o600 });
   return file;
 }
 
@@ -36,15 +37,15 @@ export interface RunningNats extends Child {
 }
 
 /** A broker by itself, for tests of what talks to one. The caller stops it and removes `dir`. */
-export async function startNats({ dir, users }: { dir: string; users: readonly BrokerUser[] }): Promise<RunningNats> {
+export async function startNats({ dir, users, tls }: Pick<NatsOptions, 'dir' | 'users' | 'tls'>): Promise<RunningNats> {
   const port = await freePort();
   const binary = await findNatsServer(process.env, (line) => process.stderr.write(`${line}\n`));
-  const child = await startChild(natsProcess({ binary, port, dir, users, logFile: join(dir, 'nats.log') }));
+  const child = await startChild(natsProcess({ binary, port, dir, users, ...(tls && { tls }), logFile: join(dir, 'nats.log') }));
   return {
     ...child,
-    url: `nats://${HOST}:${port}`,
+    url: `${tls ? 'tls' : 'nats'}://${HOST}:${port}`,
     setUsers: (replacement) => {
-      writeNatsConfig({ dir, port, users: replacement });
+      writeNatsConfig({ dir, port, users: replacement, ...(tls && { tls }) });
       child.kill('SIGHUP');
     },
   };

@@ -1,0 +1,155 @@
+import { join } from 'node:path';
+import { BinaryReader } from '@bufbuild/protobuf/wire';
+import type { ServiceError } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CoordinatorClient, encodeRequest, encodeTensor, type ClientTls, type Submission } from '#io/rpc';
+import { TestAuthority, type Certificate } from '#testing';
+import { Surroundings, type TestExecutor } from './coordinator.fixture.js';
+
+let world: Surroundings;
+let executor: TestExecutor;
+
+beforeAll(async () => {
+  world = await Surroundings.start();
+  executor = await world.executor(0);
+}, 120_000);
+
+afterAll(async () => {
+  await executor?.stop();
+  await world?.stop();
+});
+
+describe('mutual TLS', () => {
+  let authority: TestAuthority;
+  let stranger: TestAuthority;
+  let caller: Certificate;
+  let coordinator: Awaited<ReturnType<Surroundings['coordinator']>>;
+
+  beforeAll(async () => {
+    authority = new TestAuthority(join(world.dir, 'tls'));
+    stranger = new TestAuthority(join(world.dir, 'tls'), 'stranger');
+    caller = authority.issue('caller');
+    const { cert, key } = authority.issue('coordinator');
+    coordinator = await world.coordinator('tls', { ASSAY_GRPC_TLS_CERT: cert, ASSAY_GRPC_TLS_KEY: key, ASSAY_GRPC_TLS_CLIENT_CA: authority.ca.cert });
+  }, 60_000);
+  afterAll(() => coordinator?.stop());
+
+  async function asking(tls: ClientTls | undefined): Promise<unknown> {
+    const client = new CoordinatorClient(`127.0.0.1:${coordinator.port}`, tls);
+    try {
+      return await client.status({ timeoutMs: 10_000 });
+    } catch (error) {
+      return error;
+    } finally {
+      client.close();
+    }
+  }
+
+  it('answers a caller with a certificate of the authority', async () => {
+    expect(await asking({ ca: authority.ca.cert, ...caller })).toMatchObject({ chainId: 31337 });
+  });
+
+  it.each<[string, () => ClientTls | undefined, RegExp]>([
+    ['another authority than the server’s', () => ({ ca: stranger.ca.cert, ...caller }), /certificate|issuer/],
+    ['no certificate of its own', () => ({ ca: authority.ca.cert }), /certificate|TLS|ECONNRESET|EPIPE|hang up|closed|disconnect/i],
+    ['a certificate of another authority', () => ({ ca: authority.ca.cert, ...stranger.issue('forged') }), /certificate|TLS|ECONNRESET|EPIPE|hang up|closed|disconnect/i],
+    ['a certificate whose time is over', () => ({ ca: authority.ca.cert, ...authority.issue('late', { expired: true }) }), /certificate|TLS|ECONNRESET|EPIPE|hang up|closed|disconnect/i],
+    ['no TLS at all', () => undefined, /./],
+  ])('does not answer a caller with %s, who is told why', async (_, tls, reason) => {
+    const error = await asking(tls());
+    console.log(String(error));
+    expect(error).toMatchObject({ code: 'COORDINATOR_UNREACHABLE', message: expect.stringMatching(reason) });
+  }, 30_000);
+
+  it('says which file is missing', async () => {
+    await expect(world.coordinator('tls', { ASSAY_GRPC_TLS_CERT: '/nowhere.pem', ASSAY_GRPC_TLS_KEY: caller.key })).rejects.toMatchObject({ code: 'FILE_UNREADABLE', facts: { file: '/nowhere.pem' } });
+    expect(() => new CoordinatorClient('127.0.0.1:1', { ca: '/nowhere.pem' })).toThrow(expect.objectContaining({ code: 'FILE_UNREADABLE' }));
+  }, 60_000);
+});
+
+describe('a crowded coordinator', () => {
+  let coordinator: Awaited<ReturnType<Surroundings['coordinator']>>;
+
+  beforeAll(async () => {
+    coordinator = await world.coordinator('crowded', { ASSAY_SUBMITTER_RATE: '4', ASSAY_MAX_OPEN_JOBS: '20' });
+    await coordinator.client.registerModel({ name: 'mnist', file: world.model.onnx });
+  }, 60_000);
+  afterAll(() => coordinator?.stop());
+
+  it('tells every gRPC library when to come again: google.rpc.RetryInfo, byte for byte', async () => {
+    const refused = await firstRefusal(coordinator.client);
+    expect(refused).toMatchObject({ code: 'RATE_LIMITED', cause: { code: 8 } });
+    const { metadata } = (refused as { cause: ServiceError }).cause;
+    const ms = Number(metadata.get('retry-after-ms')[0]);
+    expect(ms).toBeGreaterThan(0);
+    expect(retryInfoOf(metadata.get('grpc-status-details-bin')[0] as Buffer)).toEqual({ code: 8, type: 'type.googleapis.com/google.rpc.RetryInfo', ms });
+  }, 60_000);
+
+  it('stops work when the caller hangs up; nothing is charged, and the same request again is answered', async () => {
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    executor.behave(async (_, honest) => (await held, honest()));
+    await pause(1_500);
+    const submission = await world.signed();
+    const hangUp = new AbortController();
+    const asked = coordinator.client.submit(submission, 30_000, hangUp.signal).catch((error: unknown) => error);
+    await until(async () => executor.jobs.some((job) => job.jobId === submission.jobId));
+    hangUp.abort();
+    await asked;
+    await until(async () => (await coordinator.client.job(submission.jobId)).state === 'cancelled');
+    release();
+    executor.behave((_, honest) => honest());
+    expect((await coordinator.client.job(submission.jobId)).claim).toBeUndefined();
+    expect((await coordinator.client.submit(submission)).outputs).toHaveLength(1);
+  }, 60_000);
+
+  it('cancels as well when the caller’s own deadline passes', async () => {
+    executor.behave(() => new Promise(() => undefined));
+    await pause(1_500);
+    const submission = await world.signed();
+    const raw = submitWithDeadline(coordinator.client, submission);
+    await until(async () => executor.jobs.some((job) => job.jobId === submission.jobId));
+    expect(await raw).toMatchObject({ code: 4 });
+    await until(async () => (await coordinator.client.job(submission.jobId)).state === 'cancelled');
+    executor.behave((_, honest) => honest());
+  }, 60_000);
+});
+
+/** More calls than the rate allows, until one is refused. */
+async function firstRefusal(client: CoordinatorClient): Promise<unknown> {
+  const submissions = await Promise.all(Array.from({ length: 40 }, () => world.signed()));
+  const refusals = await Promise.all(submissions.map((submission) => client.submit(submission).then(() => undefined, (error: unknown) => error)));
+  return refusals.find((error) => (error as { code?: string } | undefined)?.code === 'RATE_LIMITED');
+}
+
+/** google.rpc.Status { 1: code, 3: Any { 1: type, 2: RetryInfo { 1: Duration { 1: seconds, 2: nanos } } } }, read without our own code. */
+function retryInfoOf(bytes: Buffer): { code: number; type: string; ms: number } {
+  const status = fieldsOf(bytes);
+  const any = fieldsOf(status.get(3) as Uint8Array);
+  const duration = fieldsOf(fieldsOf(any.get(2) as Uint8Array).get(1) as Uint8Array);
+  return { code: Number(status.get(1)), type: Buffer.from(any.get(1) as Uint8Array).toString(), ms: Number(duration.get(1) ?? 0) * 1000 + Number(duration.get(2) ?? 0) / 1_000_000 };
+}
+
+function fieldsOf(bytes: Uint8Array): Map<number, bigint | Uint8Array> {
+  const reader = new BinaryReader(bytes);
+  const fields = new Map<number, bigint | Uint8Array>();
+  while (reader.pos < reader.len) {
+    const [field, wire] = reader.tag();
+    fields.set(field, wire === 0 ? BigInt(reader.uint64()) : reader.bytes());
+  }
+  return fields;
+}
+
+/** Our client gives a call longer than it asks the coordinator to wait; others need not. */
+function submitWithDeadline(client: CoordinatorClient, { request, signature, inputs }: Submission): Promise<{ code: number } | undefined> {
+  const { Jobs } = (client as unknown as { stubs: { Jobs: { Submit(message: unknown, options: { deadline: number }, done: (error: ServiceError | null) => void): void } } }).stubs;
+  const message = { request: encodeRequest(request), signature, inputs: inputs.map(encodeTensor), waitMs: 60_000 };
+  return new Promise((resolve) => Jobs.Submit(message, { deadline: Date.now() + 3_000 }, (error) => resolve(error ?? undefined)));
+}
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function until(look: () => Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 600; i++, await pause(50)) if (await look()) return;
+  throw new Error('it did not come about');
+}
