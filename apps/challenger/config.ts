@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { commonVariables, readConfig, switchOf, variable, wholeNumber, type Environment } from '#platform';
+import { commonVariables, modelVariables, readConfig, switchOf, variable, wholeNumber, type Environment } from '#platform';
 
 const schema = z.object({
   ...commonVariables,
+  ...modelVariables,
   /** Sends nothing: says in log, metrics and /health what it would do. */
   ASSAY_WATCH_ONLY: variable(switchOf.default(false), 'false'),
   /** Checks every job instead of the drawn ones. */

@@ -51,14 +51,13 @@ describe('mutual TLS', () => {
 
   it.each<[string, () => ClientTls | undefined, RegExp]>([
     ['another authority than the server’s', () => ({ ca: stranger.ca.cert, ...caller }), /certificate|issuer/],
-    ['no certificate of its own', () => ({ ca: authority.ca.cert }), /certificate|TLS|ECONNRESET|EPIPE|hang up|closed|disconnect/i],
-    ['a certificate of another authority', () => ({ ca: authority.ca.cert, ...stranger.issue('forged') }), /certificate|TLS|ECONNRESET|EPIPE|hang up|closed|disconnect/i],
-    ['a certificate whose time is over', () => ({ ca: authority.ca.cert, ...authority.issue('late', { expired: true }) }), /certificate|TLS|ECONNRESET|EPIPE|hang up|closed|disconnect/i],
+    ['no certificate of its own', () => ({ ca: authority.ca.cert }), /alert certificate required|No connection/],
+    ['a certificate of another authority', () => ({ ca: authority.ca.cert, ...stranger.issue('forged') }), /No connection/],
+    ['a certificate whose time is over', () => ({ ca: authority.ca.cert, ...authority.issue('late', { expired: true }) }), /No connection/],
     ['no TLS at all', () => undefined, /./],
   ])('does not answer a caller with %s, who is told why', async (_, tls, reason) => {
     const error = await asking(tls());
-    console.log(String(error));
-    expect(error).toMatchObject({ code: 'COORDINATOR_UNREACHABLE', message: expect.stringMatching(reason) });
+    expect(error).toMatchObject({ code: 'COORDINATOR_UNREACHABLE', message: expect.stringMatching(reason), remedy: expect.stringContaining('certificates') });
   }, 30_000);
 
   it('says which file is missing', async () => {

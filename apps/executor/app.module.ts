@@ -5,7 +5,7 @@ import { privateKeyToAccount } from 'viem/accounts';
 import { DEFAULT_LIMITS } from '#core/onnx';
 import { ModelShelf } from '#io/artifacts';
 import { addressOf, connectChain, gamesOn, readDeployment, type Chain } from '#io/chain';
-import { openTested, type TestedModel } from '#io/inference';
+import { openTested, Quarantine, type TestedModel } from '#io/inference';
 import { connectMessaging, fetchInputs, fetchModelFile, Messaging } from '#io/messaging';
 import { connectWithRetry, natsTls, systemClock, type Logger, type Monitoring } from '#platform';
 import { countReports, createPlayer, disputeAlarm, reportTo, watchGames, type Player } from '#player';
@@ -90,7 +90,8 @@ function openMessaging(config: ExecutorConfig, log: Logger): Promise<Messaging> 
 }
 
 function modelShelf(config: ExecutorConfig, messaging: Messaging): ModelShelf<TestedModel> {
-  const source = { fetch: (modelId: `0x${string}`) => fetchModelFile(messaging, modelId, DEFAULT_LIMITS.bytes), load: (file: Uint8Array) => openTested(file, { seed: SELF_TEST_SEED }) };
+  const apart = { quarantine: new Quarantine(), memoryBytes: config.ASSAY_MODEL_MEMORY_MB * 2 ** 20, callMs: config.ASSAY_MODEL_TIME_LIMIT_MS };
+  const source = { fetch: (modelId: `0x${string}`) => fetchModelFile(messaging, modelId, DEFAULT_LIMITS.bytes), load: (file: Uint8Array) => openTested(file, { seed: SELF_TEST_SEED, apart }) };
   return new ModelShelf<TestedModel>(source, { dir: join(config.ASSAY_DATA_DIR, 'models'), maxLoaded: MAX_LOADED_MODELS });
 }
 

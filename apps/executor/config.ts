@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { commonVariables, readConfig, switchOf, variable, wholeNumber, type Environment } from '#platform';
+import { commonVariables, modelVariables, readConfig, switchOf, variable, wholeNumber, type Environment } from '#platform';
 
 /** Ways to lie, for tests and the demo; see faults/. */
 export const FAULTS = ['none', 'wrong-output', 'wrong-intermediate', 'tampered-weights', 'silent', 'wrong-partial-sum'] as const;
@@ -7,6 +7,7 @@ export type FaultName = (typeof FAULTS)[number];
 
 const schema = z.object({
   ...commonVariables,
+  ...modelVariables,
   /** Sends nothing: says in log, metrics and /health what it would do. */
   ASSAY_WATCH_ONLY: variable(switchOf.default(false), 'false'),
   /** Jobs in work at once. */

@@ -47,6 +47,12 @@ export const commonVariables = {
   ASSAY_METRICS_LISTEN: variable(hostPort.optional(), '127.0.0.1:9464'),
 };
 
+/** What a model's own process may take; for processes that run strangers' models. */
+export const modelVariables = {
+  ASSAY_MODEL_MEMORY_MB: variable(wholeNumber(64, 1_048_576).default(4_096), '4096'),
+  ASSAY_MODEL_TIME_LIMIT_MS: variable(wholeNumber(100, 3_600_000).default(120_000), '120000'),
+};
+
 /** Files for TLS to the broker, if the configuration names any. */
 export function natsTls(config: { readonly ASSAY_NATS_TLS_CA?: string | undefined; readonly ASSAY_NATS_TLS_CERT?: string | undefined; readonly ASSAY_NATS_TLS_KEY?: string | undefined }) {
   const { ASSAY_NATS_TLS_CA: caFile, ASSAY_NATS_TLS_CERT: certFile, ASSAY_NATS_TLS_KEY: keyFile } = config;

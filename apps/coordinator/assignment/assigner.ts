@@ -45,6 +45,8 @@ const STOP_WAIT_MS = 3_000;
 const SWEEP_EVERY_MS = 500;
 
 /** Failures that say nothing about this executor and this job together: the same one may be asked again. */
+/** WHY no pause: a model made to crash would otherwise keep every executor from the jobs of others. */
+const NOT_ITS_FAULT = new Set(['JOB_CANCELLED', 'MODEL_QUARANTINED', 'MODEL_TOO_LARGE']);
 const MAY_ASK_AGAIN = new Set(['CAPACITY_EXHAUSTED', 'SHUTTING_DOWN', 'JOB_CANCELLED']);
 
 /**
@@ -229,7 +231,7 @@ export class Assigner {
     const askAgain = MAY_ASK_AGAIN.has(error.code);
     this.parts.log.warn({ event: 'job.moved-on', jobId: job.jobId, executor, code: error.code, facts: error.facts }, `the executor did not answer: ${error.message}`);
     if (error.code === 'PEER_SILENT') this.parts.board.drop('executor', executor);
-    if (error.code !== 'JOB_CANCELLED') this.paused.set(executor, this.parts.now() + (askAgain ? NO_ROOM_PAUSE_MS : PAUSE_MS));
+    if (!NOT_ITS_FAULT.has(error.code)) this.paused.set(executor, this.parts.now() + (askAgain ? NO_ROOM_PAUSE_MS : PAUSE_MS));
     await this.parts.jobs.release(job.jobId, { executor, askAgain, now: new Date(this.parts.now()), fence: this.parts.fence });
   }
 }

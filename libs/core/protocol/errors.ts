@@ -79,6 +79,7 @@ export const ERROR_CODES = {
   MODEL_NOT_CANONICAL: invalid('The file is not a canonical model.', 'Compile it: assay model compile.'),
   MODEL_ID_MISMATCH: refused('The model’s bytes do not have the id they came under.', 'Fetch the model again from another source.'),
   MODEL_NAME_TAKEN: refused('Another model has this name.', 'Choose another name.', 'ALREADY_EXISTS'),
+  MODEL_QUARANTINED: refused('The model ended its process here too often and is not run any more.', 'Another executor may run it; the counting begins anew when this process restarts.', 'ABORTED'),
   PROFILE_UNKNOWN: refused('The numeric profile is not known here.', 'Use a profile named in the facts.'),
 
   // Claims, receipts, batches

@@ -2,6 +2,7 @@ import { elementCount, type Tensor } from '#core/hashing';
 import { executionModel, PROFILES, suffixModel, tracingModel, type CanonicalModel, type NamedHeader, type PartialModel } from '#core/onnx';
 import { operatorByCode } from '#core/numerics';
 import { asAssayError, AssayError } from '#core/protocol';
+import { runApart, type Apart } from './apart.js';
 import { blockWidth } from './kernels.js';
 import { runHere, sessionOptions, type Runner } from './runner.js';
 import { checkTensors, fromRuntime, toRuntime } from './tensors.js';
@@ -13,6 +14,8 @@ const OWN_THREAD_STEPS = 5e7;
 export interface SessionOptions {
   /** Where to compute; by the model's size if left out. */
   readonly thread?: 'own' | 'calling';
+  /** In a process of its own instead, for models that strangers made. */
+  readonly apart?: Apart;
 }
 
 /** A model ready to run under its profile. */
@@ -71,12 +74,13 @@ function namedOutputs(model: CanonicalModel, part: PartialModel): NamedHeader[] 
   return part.outputs.map(({ name, value }) => ({ name, ...model.manifest.descriptors[value]!.output }));
 }
 
-function opener(model: CanonicalModel, { thread }: SessionOptions): (onnx: Uint8Array) => Promise<Runner> {
+function opener(model: CanonicalModel, { thread, apart }: SessionOptions): (onnx: Uint8Array) => Promise<Runner> {
   const profile = PROFILES.get(model.manifest.profile);
   if (!profile) throw new AssayError({ code: 'PROFILE_UNKNOWN', facts: { profile: model.manifest.profile, known: [...PROFILES.keys()] } });
   const own = thread ? thread === 'own' : totalSteps(model) > OWN_THREAD_STEPS;
   return async (onnx) => {
     try {
+      if (apart) return await runApart({ modelId: model.manifest.modelId, onnx, options: sessionOptions(profile) }, apart);
       return await (own ? runOnThread : runHere)(onnx, sessionOptions(profile));
     } catch (cause) {
       throw asAssayError(cause, 'EXECUTION_FAILED');
