@@ -40,6 +40,25 @@ const COPIES: ConformanceCase[] = [
   one('Trilu', [[4, 4], [4, 4]]),
 ];
 
+const at = (values: readonly number[], dims: readonly number[]): Tensor => ({ ...int64s(values), dims });
+const scatter = (op: string, [x, u]: readonly [number[], number[]], indices: Tensor, { attributes = {}, opset = 17, dtype = 'float32' }: Options = {}): ConformanceCase => ({
+  name: `${op} of ${dtype}[${u}] into [${x}] ${JSON.stringify(attributes)}, operator set ${opset}`,
+  tolerance: 1e-12,
+  model: { opset, inputs: { x, u }, dtypes: { x: dtype, u: dtype, y: dtype }, constants: { i: indices }, nodes: [{ op, inputs: ['x', 'i', 'u'], output: 'y', attributes }], outputs: { y: x } },
+});
+
+/** Constant places: all of these are rows taken by a table. */
+const PLACES: ConformanceCase[] = [
+  ...eachType((dtype) => one('GatherND', [[3, 4], [3]], { dtype, constants: { i: at([0, 1, 2, 3, -1, -4], [3, 2]) } })),
+  one('GatherND', [[3, 4, 2], [2, 2, 4, 2]], { constants: { i: at([2, 0, -1, 1], [2, 2, 1]) } }),
+  one('GatherND', [[2, 3, 4], [2, 2, 4]], { attributes: { batch_dims: 1 }, constants: { i: at([2, 0, 1, -1], [2, 2, 1]) } }),
+  ...eachType((dtype) => scatter('ScatterND', [[4, 3], [2, 3]], at([3, -4], [2, 1]), { dtype })),
+  scatter('ScatterND', [[2, 3, 2], [3, 2]], at([0, 1, 1, 2, 0, 1], [3, 2]), {}),
+  ...eachType((dtype) => scatter('ScatterElements', [[3, 5], [2, 3]], at([0, 2, 4, 1, -1, 3], [2, 3]), { dtype, attributes: { axis: -1 } })),
+  scatter('ScatterElements', [[3, 3], [2, 2]], at([2, 1, 0, -1], [2, 2])),
+  scatter('Scatter', [[3, 3], [1, 2]], at([2, 1], [1, 2]), { opset: 10 }),
+];
+
 const PADS: ConformanceCase[] = [
   one('Pad', [[1, 2, 4, 5], [1, 2, 6, 8]], { attributes: { mode: 'reflect' }, constants: { p: int64s([0, 0, 1, 2, 0, 0, 1, 1]) } }),
   one('Pad', [[4, 5], [7, 7]], { attributes: { mode: 'edge' }, constants: { p: int64s([3, 0, 0, 2]) } }),
@@ -208,4 +227,4 @@ const SHAPES: ConformanceCase[] = [
   ),
 ];
 
-describeConformance([...COPIES, ...PADS, ...RESIZES, ...SUMS, ...INDICES, ...SPLITS, ...BEST, ...POOLS, ...SHAPES]);
+describeConformance([...COPIES, ...PLACES, ...PADS, ...RESIZES, ...SUMS, ...INDICES, ...SPLITS, ...BEST, ...POOLS, ...SHAPES]);

@@ -18,6 +18,12 @@ const gemm = (a: number[], b: number[], c: number[] | undefined, { constant = tr
   },
 });
 
+/** The second operand constant or computed. */
+const einsum = (equation: string, [a, b, y]: readonly [number[], number[], number[]], constant = false): ConformanceCase => ({
+  name: `Einsum ${equation} [${a}] ${constant ? 'constant ' : ''}[${b}]`,
+  model: { inputs: { a, ...(!constant && { b }) }, constants: { ...(constant && { b: noise(b, 4) }) }, nodes: [{ op: 'Einsum', inputs: ['a', 'b'], output: 'y', attributes: { equation } }], outputs: { y } },
+});
+
 const conv = (op: 'Conv' | 'ConvTranspose', x: number[], w: number[], y: number[], attributes: Attributes = {}, bias = true): ConformanceCase => ({
   name: `${op} [${x}] with [${w}] ${JSON.stringify(attributes)}${bias ? '' : ' without bias'}`,
   model: {
@@ -151,4 +157,17 @@ const CASES: readonly ConformanceCase[] = [
   },
 ];
 
+const EINSUMS: ConformanceCase[] = [
+  einsum('ij,jk->ik', [[3, 4], [4, 5], [3, 5]], true),
+  einsum('bhid,bhjd->bhij', [[2, 3, 4, 5], [2, 3, 6, 5], [2, 3, 4, 6]]),
+  einsum('bhij,bjhd->bihd', [[2, 3, 4, 5], [2, 5, 3, 6], [2, 4, 3, 6]]),
+  einsum('bij, jk', [[2, 3, 4], [4, 5], [2, 3, 5]], true),
+  einsum('i,j->ij', [[3], [4], [3, 4]]),
+  einsum('i,i->', [[7], [7], []]),
+  einsum('ba,ca->cb', [[3, 4], [5, 4], [5, 3]]),
+  einsum('bi,bi->b', [[3, 4], [3, 4], [3]]),
+  einsum('abc,cd->dab', [[2, 3, 4], [4, 1], [1, 2, 3]], true),
+];
+
+describeConformance(EINSUMS.map((one) => ({ tolerance: TOLERANCE, ...one })));
 describeConformance(CASES.map((one) => ({ tolerance: TOLERANCE, ...one })));

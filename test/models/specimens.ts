@@ -71,6 +71,10 @@ const FORMS: Readonly<Record<string, Form>> = {
   Squeeze: { inputs: { x: [1, 8] }, ...axes([0]) }, Unsqueeze: axes([0]),
   Slice: { constants: { from: int64s([1]), to: int64s([3]) } }, Split: { attributes: { axis: 1 }, constants: { sizes: int64s([8]) } },
   Gather: { inputs: { x: FLAT, i: [2] }, dtypes: { i: 'int64' } }, GatherElements: { inputs: { x: FLAT, i: [2, 8] }, dtypes: { i: 'int64' } },
+  GatherND: { constants: { at: { ...int64s([0, 1, 2, 3]), dims: [2, 2] } }, y: [2] },
+  ...Object.fromEntries(['Scatter', 'ScatterElements'].map((op) => [op, { inputs: { x: FLAT, u: [1, 2] }, opset: op === 'Scatter' ? 10 : 17, constants: { at: { ...int64s([2, 0]), dims: [1, 2] } }, reads: ['x', 'at', 'u'] }])),
+  ScatterND: { inputs: { x: FLAT, u: [2, 8] }, constants: { at: { ...int64s([2, 0]), dims: [2, 1] } }, reads: ['x', 'at', 'u'] },
+  Einsum: { inputs: { x: FLAT, z: [4, 8] }, attributes: { equation: 'ik,jk->ij' }, y: [3, 4] },
   QuantizeLinear: { dtypes: { y: 'uint8' }, constants: { scale: scalar(0.1), zero: byte(128) } },
   DequantizeLinear: { dtypes: { x: 'uint8' }, constants: { scale: scalar(0.1), zero: byte(128) } },
   DynamicQuantizeLinear: { dtypes: { y: 'uint8' }, further: ['scale', 'zero'] },
@@ -93,6 +97,11 @@ export function canonicalFormOf(operator: string): readonly string[] | undefined
   if (FOLDED.includes(operator)) return [];
   const { operators } = compileModel(sourceModel(modelOf(operator, form))).report;
   return Object.entries(operators).map(([name, count]) => (count > 1 ? `${name} ${count}` : name));
+}
+
+/** Those models, without operators that leave nothing to run. */
+export function specimens(): { operator: string; model: SourceModel }[] {
+  return Object.entries(FORMS).flatMap(([operator, form]) => (FOLDED.includes(operator) ? [] : [{ operator, model: modelOf(operator, form) }]));
 }
 
 function modelOf(operator: string, { inputs = { x: FLAT }, dtypes = {}, constants = {}, attributes = {}, opset = 17, domain, reads, further, y = FLAT }: Form): SourceModel {

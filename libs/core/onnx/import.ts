@@ -7,9 +7,10 @@ import { checkLimit } from './limits.js';
 import { LOWERINGS } from './lowering/index.js';
 import { NodeView } from './lowering/node.js';
 import type { LoweredGraph } from './numbering.js';
+import { outside } from './outside.js';
 import { integerForms } from './quantization.js';
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo } from './proto/model.js';
-import { decodeTensor, dtypeOf, type Decoding } from './proto/tensor.js';
+import { decodeTensor, dtypeOf, unsupportedType, type Decoding } from './proto/tensor.js';
 
 /** How many bytes of constants may be made for each byte that the file holds, besides what any file may make. */
 const FOLDED_PER_BYTE = 3;
@@ -71,7 +72,7 @@ class Import {
 
   private lower(node: OnnxNode): void {
     const lowering = LOWERINGS.get(node.domain === '' || node.domain === 'ai.onnx' ? node.opType : `${node.domain}.${node.opType}`);
-    if (!lowering) throw unsupported(node, 'the operator is outside the canonical set', 'See docs/operators.md for the operators that are supported.');
+    if (!lowering) throw refusal(node);
     const user = `Node ${node.name || node.opType}`;
     const inputs = node.inputs.map((name) => (name === '' ? undefined : this.resolve(name, user)));
     const view = new NodeView({ node, inputs, opset: this.model.opset, graph: this.builder, limits: this.options.limits });
@@ -99,6 +100,11 @@ class Import {
       return { name, value: own };
     });
   }
+}
+
+function refusal(node: OnnxNode): AssayError {
+  const { reason, remedy } = outside(node);
+  return unsupported(node, reason, remedy);
 }
 
 /** Runs a lowering; a shape or descriptor that does not fit becomes a refusal that names the node. */
@@ -144,7 +150,7 @@ function bindInputs({ graph, metadata }: OnnxModel, { dims, limits }: ImportOpti
   const inputs = infos.map((info, index) => {
     refuseName(info.name);
     const dtype = dtypeOf(info.dataType);
-    if (!dtype) throw new AssayError({ code: 'MODEL_DTYPE_UNSUPPORTED', message: `Input ${info.name} has element type code ${info.dataType}.`, facts: { input: info.name, dataType: info.dataType } });
+    if (!dtype) throw unsupportedType(`Input ${info.name}`, info.dataType);
     return { kind: 'input' as const, index, name: info.name, dtype, dims: bindDims(info, { dims, unbound, asked, least }), facts: NO_FACTS };
   });
   if (unbound.length > 0) throw unboundDims(unbound);

@@ -1,6 +1,7 @@
 import { lowerCelu, lowerElu, lowerGelu, lowerHardSigmoid, lowerHardSwish, lowerMish, lowerReciprocal, lowerSelu, lowerSign, lowerSoftplus, lowerSoftsign, lowerSwish } from './activations.js';
 import { lowerConstant, lowerShape } from './constant.js';
 import { lowerConv, lowerConvTranspose } from './conv.js';
+import { lowerEinsum } from './einsum.js';
 import { lowerAdd, lowerArithmetic, lowerClip, lowerExp, lowerExtreme, lowerLeakyRelu, lowerMean, lowerMod, lowerPRelu, lowerRelu, lowerSigmoid, lowerSum, lowerThresholdedRelu, lowerUnary } from './elementwise.js';
 import { lowerConstantOfShape, lowerEyeLike, lowerNonZero, lowerOneHot, lowerRange, lowerSize, lowerTrilu } from './generated.js';
 import { lowerCumSum, lowerExpand, lowerGather, lowerGatherElements, lowerPad, lowerSplit, lowerTile } from './indexing.js';
@@ -15,6 +16,7 @@ import { lowerConvInteger, lowerDequantizeLinear, lowerDynamicQuantizeLinear, lo
 import { lowerGRU, lowerLSTM, lowerRNN } from './recurrent.js';
 import { lowerPosition, lowerReduceExtreme, lowerReduceL1, lowerReduceL2, lowerReduceLogSum, lowerReduceLogSumExp, lowerReduceMean, lowerReduceSum, lowerReduceSumSquare } from './reduction.js';
 import { lowerResize } from './resize.js';
+import { lowerGatherND, lowerScatterElements, lowerScatterND } from './scatter.js';
 import { lowerLogSoftmax, lowerSoftmax } from './softmax.js';
 import { lowerTopK } from './topk.js';
 
@@ -43,6 +45,7 @@ export const LOWERINGS: ReadonlyMap<string, Lowering> = new Map<string, Lowering
   ['Div', lowerArithmetic('Div')],
   ['Dropout', lowerDropout],
   ['DynamicQuantizeLinear', lowerDynamicQuantizeLinear],
+  ['Einsum', lowerEinsum],
   ['Elu', lowerElu],
   ['Equal', lowerEqual],
   ['Erf', lowerUnary('Erf')],
@@ -54,6 +57,7 @@ export const LOWERINGS: ReadonlyMap<string, Lowering> = new Map<string, Lowering
   ['GRU', lowerGRU],
   ['Gather', lowerGather],
   ['GatherElements', lowerGatherElements],
+  ['GatherND', lowerGatherND],
   ['Gelu', lowerGelu],
   ['Gemm', lowerGemm],
   ['GlobalAveragePool', lowerGlobalAveragePool],
@@ -109,6 +113,9 @@ export const LOWERINGS: ReadonlyMap<string, Lowering> = new Map<string, Lowering
   ['Reshape', lowerReshape],
   ['Resize', lowerResize],
   ['Round', lowerUnary('Round')],
+  ['Scatter', lowerScatterElements],
+  ['ScatterElements', lowerScatterElements],
+  ['ScatterND', lowerScatterND],
   ['Selu', lowerSelu],
   ['Shape', lowerShape],
   ['Sigmoid', lowerSigmoid],

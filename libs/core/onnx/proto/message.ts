@@ -25,8 +25,8 @@ export function readBytes(reader: BinaryReader, wire: WireType): Uint8Array {
   return reader.bytes();
 }
 
-export function readText(reader: BinaryReader, wire: WireType): string {
-  return utf8.decode(readBytes(reader, wire));
+export function textOf(bytes: Uint8Array): string {
+  return utf8.decode(bytes);
 }
 
 export function readInt(reader: BinaryReader, wire: WireType): bigint {

@@ -1,7 +1,8 @@
+import type { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { AssayError } from '#core/protocol';
 import { checkLimit, type ModelLimits } from '../limits.js';
 import { ATTRIBUTE, DIMENSION, GRAPH, MODEL, NODE, OPERATOR_SET, SHAPE, STRING_ENTRY, TENSOR, TENSOR_TYPE, TYPE, VALUE_INFO } from './fields.js';
-import { readBytes, readFloat, readFloats, readInt, readInts, readMessage, readText, readVarints } from './message.js';
+import { readBytes, readFloat, readFloats, readInt, readInts, readMessage, readVarints, textOf } from './message.js';
 import type { ExternalLocation, OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, OnnxValueInfo } from './model.js';
 
 /**
@@ -26,35 +27,41 @@ function model(bytes: Uint8Array, limits: ModelLimits): OnnxModel {
   const metadata = new Map<string, string>();
   readMessage(bytes, {
     [MODEL.opsetImport]: (r, w) => {
-      const { domain, version } = operatorSet(readBytes(r, w));
+      const { domain, version } = operatorSet(readBytes(r, w), limits);
       if (domain === '' || domain === 'ai.onnx') opset = version;
     },
     [MODEL.metadata]: (r, w) => {
-      const [key, value] = stringEntry(readBytes(r, w));
-      if (metadata.size < limits.listLength) metadata.set(key, value);
+      const entry = readBytes(r, w);
+      // What is longer is none of ours: exporters leave whole documents there.
+      if (entry.length > limits.nameLength || metadata.size >= limits.listLength) return;
+      metadata.set(...stringEntry(entry, limits));
     },
     [MODEL.graph]: (r, w) => (content = readBytes(r, w)),
     [MODEL.functions]: (r, w) => (readBytes(r, w), functions++),
   });
   if (!content || opset === undefined) throw new RangeError('it holds no graph or names no operator set');
-  if (functions > 0) throw new RangeError('it defines functions of its own, which are not supported');
+  if (functions > 0) throw unsupportedPart('it defines functions of its own', 'Inline the functions, as exporters do on request (onnx.inliner).');
   return { opset, metadata, graph: graph(content, limits) };
 }
 
-function operatorSet(bytes: Uint8Array): { domain: string; version: number } {
+function unsupportedPart(reason: string, remedy: string): AssayError {
+  return new AssayError({ code: 'MODEL_UNPARSABLE', message: `The file cannot be read as an ONNX model: ${reason}, which is not supported.`, facts: { reason }, remedy });
+}
+
+function operatorSet(bytes: Uint8Array, limits: ModelLimits): { domain: string; version: number } {
   let domain = '';
   let version = 0;
   readMessage(bytes, {
-    [OPERATOR_SET.domain]: (r, w) => (domain = readText(r, w)),
+    [OPERATOR_SET.domain]: (r, w) => (domain = readName(r, w, limits)),
     [OPERATOR_SET.version]: (r, w) => (version = Number(readInt(r, w))),
   });
   return { domain, version };
 }
 
-function stringEntry(bytes: Uint8Array): [string, string] {
+function stringEntry(bytes: Uint8Array, limits: ModelLimits): [string, string] {
   let key = '';
   let value = '';
-  readMessage(bytes, { [STRING_ENTRY.key]: (r, w) => (key = readText(r, w)), [STRING_ENTRY.value]: (r, w) => (value = readText(r, w)) });
+  readMessage(bytes, { [STRING_ENTRY.key]: (r, w) => (key = readName(r, w, limits)), [STRING_ENTRY.value]: (r, w) => (value = readName(r, w, limits)) });
   return [key, value];
 }
 
@@ -78,7 +85,7 @@ function graph(bytes: Uint8Array, limits: ModelLimits): OnnxGraph {
     [GRAPH.input]: (r, w) => checkLimit(limits, 'initializers', inputs.push(valueInfo(readBytes(r, w), limits))),
     [GRAPH.output]: (r, w) => checkLimit(limits, 'signature', outputs.push(valueInfo(readBytes(r, w), limits))),
     [GRAPH.sparseInitializer]: () => {
-      throw new RangeError('it holds sparse initializers, which are not supported');
+      throw unsupportedPart('it holds sparse initializers', 'Make the tensors dense and export again.');
     },
   });
   return { nodes, initializers, inputs, outputs };
@@ -90,11 +97,11 @@ function node(bytes: Uint8Array, limits: ModelLimits): OnnxNode {
   const attributes = new Map<string, OnnxAttribute>();
   const texts = { name: '', opType: '', domain: '' };
   readMessage(bytes, {
-    [NODE.input]: (r, w) => checkLimit(limits, 'listLength', inputs.push(name(readText(r, w), limits))),
-    [NODE.output]: (r, w) => checkLimit(limits, 'listLength', outputs.push(name(readText(r, w), limits))),
-    [NODE.name]: (r, w) => (texts.name = name(readText(r, w), limits)),
-    [NODE.opType]: (r, w) => (texts.opType = name(readText(r, w), limits)),
-    [NODE.domain]: (r, w) => (texts.domain = name(readText(r, w), limits)),
+    [NODE.input]: (r, w) => checkLimit(limits, 'listLength', inputs.push(readName(r, w, limits))),
+    [NODE.output]: (r, w) => checkLimit(limits, 'listLength', outputs.push(readName(r, w, limits))),
+    [NODE.name]: (r, w) => (texts.name = readName(r, w, limits)),
+    [NODE.opType]: (r, w) => (texts.opType = readName(r, w, limits)),
+    [NODE.domain]: (r, w) => (texts.domain = readName(r, w, limits)),
     [NODE.attribute]: (r, w) => {
       const [key, value] = attribute(readBytes(r, w), limits);
       if (attributes.has(key)) throw new RangeError(`a node has two attributes ${quoted(key)}`);
@@ -112,13 +119,13 @@ function attribute(bytes: Uint8Array, limits: ModelLimits): [string, OnnxAttribu
   const floats: number[] = [];
   const texts: string[] = [];
   readMessage(bytes, {
-    [ATTRIBUTE.name]: (r, w) => (key = name(readText(r, w), limits)),
+    [ATTRIBUTE.name]: (r, w) => (key = readName(r, w, limits)),
     [ATTRIBUTE.type]: (r, w) => (value.type = Number(readInt(r, w))),
     [ATTRIBUTE.f]: (r, w) => (value.float = readFloat(r, w)),
     [ATTRIBUTE.i]: (r, w) => (value.int = readInt(r, w)),
-    [ATTRIBUTE.s]: (r, w) => (value.text = name(readText(r, w), limits)),
+    [ATTRIBUTE.s]: (r, w) => (value.text = readName(r, w, limits)),
     [ATTRIBUTE.t]: (r, w) => (value.tensor = onnxTensor(readBytes(r, w), limits)),
-    [ATTRIBUTE.strings]: (r, w) => checkLimit(limits, 'listLength', texts.push(name(readText(r, w), limits))),
+    [ATTRIBUTE.strings]: (r, w) => checkLimit(limits, 'listLength', texts.push(readName(r, w, limits))),
     [ATTRIBUTE.ints]: (r, w) => readInts(r, w, { into: ints, limit: limits.listLength }),
     [ATTRIBUTE.floats]: (r, w) => {
       floats.push(...floatsOf(readFloats(r, w), limits));
@@ -145,7 +152,7 @@ function onnxTensor(bytes: Uint8Array, limits: ModelLimits): OnnxTensor {
   readMessage(bytes, {
     [TENSOR.dims]: (r, w) => readInts(r, w, { into: tensor.dims, limit: 16 }),
     [TENSOR.dataType]: (r, w) => (tensor.dataType = Number(readInt(r, w))),
-    [TENSOR.name]: (r, w) => (tensor.name = name(readText(r, w), limits)),
+    [TENSOR.name]: (r, w) => (tensor.name = readName(r, w, limits)),
     [TENSOR.rawData]: (r, w) => (raw = readBytes(r, w)),
     [TENSOR.floatData]: (r, w) => checkLimit(limits, 'listLength', tensor.floats.push(readFloats(r, w))),
     [TENSOR.int32Data]: (r, w) => checkLimit(limits, 'listLength', tensor.varints.push(readVarints(r, w))),
@@ -154,8 +161,8 @@ function onnxTensor(bytes: Uint8Array, limits: ModelLimits): OnnxTensor {
       throw new RangeError('a tensor is split into segments, which are not supported');
     },
     [TENSOR.externalData]: (r, w) => {
-      const [key, value] = stringEntry(readBytes(r, w));
-      checkLimit(limits, 'listLength', entries.set(key, name(value, limits)).size);
+      const [key, value] = stringEntry(readBytes(r, w), limits);
+      checkLimit(limits, 'listLength', entries.set(key, value).size);
     },
     [TENSOR.dataLocation]: (r, w) => void (outside = readInt(r, w) !== 0n),
   });
@@ -179,7 +186,7 @@ function valueInfo(bytes: Uint8Array, limits: ModelLimits): OnnxValueInfo {
   let dataType = 0;
   let dims: (bigint | string | undefined)[] | undefined;
   readMessage(bytes, {
-    [VALUE_INFO.name]: (r, w) => (label = name(readText(r, w), limits)),
+    [VALUE_INFO.name]: (r, w) => (label = readName(r, w, limits)),
     [VALUE_INFO.type]: (r, w) => readMessage(readBytes(r, w), {
       [TYPE.tensor]: (tr, tw) => readMessage(readBytes(tr, tw), {
         [TENSOR_TYPE.elementType]: (er, ew) => (dataType = Number(readInt(er, ew))),
@@ -197,7 +204,7 @@ function shape(bytes: Uint8Array, limits: ModelLimits): (bigint | string | undef
       let dim: bigint | string | undefined;
       readMessage(readBytes(r, w), {
         [DIMENSION.value]: (dr, dw) => (dim = readInt(dr, dw)),
-        [DIMENSION.param]: (dr, dw) => (dim = name(readText(dr, dw), limits)),
+        [DIMENSION.param]: (dr, dw) => (dim = readName(dr, dw, limits)),
       });
       dims.push(dim);
       if (dims.length > 16) throw new RangeError('a shape has more than 16 dimensions');
@@ -206,9 +213,11 @@ function shape(bytes: Uint8Array, limits: ModelLimits): (bigint | string | undef
   return dims;
 }
 
-function name(text: string, limits: ModelLimits): string {
-  checkLimit(limits, 'nameLength', text.length);
-  return text;
+/** A name, refused before it is decoded if it is too long. */
+function readName(r: BinaryReader, w: WireType, limits: ModelLimits): string {
+  const bytes = readBytes(r, w);
+  checkLimit(limits, 'nameLength', bytes.length);
+  return textOf(bytes);
 }
 
 function quoted(text: string): string {

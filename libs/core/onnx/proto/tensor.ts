@@ -13,6 +13,16 @@ export function dtypeOf(code: number): Dtype | undefined {
   return (Object.keys(DTYPES) as Dtype[]).find((name) => DTYPES[name].code === code);
 }
 
+/** Other TensorProto.DataType codes by name. */
+const OTHER_TYPES: Readonly<Record<number, string>> = { 4: 'uint16', 5: 'int16', 8: 'string', 11: 'double', 12: 'uint32', 13: 'uint64', 14: 'complex64', 15: 'complex128', 16: 'bfloat16', 17: 'float8', 18: 'float8', 19: 'float8', 20: 'float8', 21: 'uint4', 22: 'int4', 23: 'float4' };
+
+/** The refusal of an element type; code 0 is an input that is no tensor. */
+export function unsupportedType(subject: string, code: number): AssayError {
+  const type = code === 0 ? 'no tensor (a sequence, map, sparse or optional value)' : `of ${OTHER_TYPES[code] ?? `element type code ${code}`}`;
+  const remedy = code === 8 ? 'Do what concerns strings outside the model and give it numbers.' : code === 0 ? 'Export with tensors only.' : undefined;
+  return new AssayError({ code: 'MODEL_DTYPE_UNSUPPORTED', message: `${subject} is ${type}.`, facts: { subject, dataType: code, type: OTHER_TYPES[code] ?? String(code) }, ...(remedy && { remedy }) });
+}
+
 /** What tensors are decoded with. */
 export interface Decoding {
   readonly limits: ModelLimits;
@@ -27,7 +37,7 @@ export interface Decoding {
 export function decodeTensor(source: OnnxTensor, { limits, external }: Decoding): Tensor {
   const facts = { tensor: source.name };
   const dtype = dtypeOf(source.dataType);
-  if (!dtype) throw new AssayError({ code: 'MODEL_DTYPE_UNSUPPORTED', message: `Tensor ${source.name} has element type code ${source.dataType}.`, facts: { ...facts, dataType: source.dataType } });
+  if (!dtype) throw unsupportedType(`Tensor ${source.name}`, source.dataType);
   const dims = checkedDims(source, DTYPES[dtype].size, limits);
   const half = source.dataType === FLOAT16;
   const count = dims.reduce((a, b) => a * b, 1);
