@@ -30,6 +30,17 @@ const matMul = (a: number[], b: number[]): Case => ({
   model: { inputs: { a }, constants: { b: noise(b, 3) }, nodes: [{ op: 'MatMul', inputs: ['a', 'b'], output: 'y' }], outputs: { y: [...a.slice(0, -1), b[1]!] } },
 });
 
+/** A product, a row added to it, and a Relu: what an execution form joins. */
+const dense = (m: number, k: number, n: number): Case => ({
+  name: `MatMul, Add and Relu of [${m}, ${k}] by [${k}, ${n}]`,
+  model: {
+    inputs: { a: [m, k] },
+    constants: { b: noise([k, n], 3), c: noise([n], 4) },
+    nodes: [{ op: 'MatMul', inputs: ['a', 'b'], output: 'p' }, { op: 'Add', inputs: ['c', 'p'], output: 's' }, { op: 'Relu', inputs: ['s'], output: 'y' }],
+    outputs: { y: [m, n] },
+  },
+});
+
 const unary = (op: string, x: number[], out: number[], attributes: Attributes = {}, opset = 17): Case => ({
   name: `${op} [${x}] ${JSON.stringify(attributes)}, operator set ${opset}`,
   model: { opset, inputs: { x }, nodes: [{ op, inputs: ['x'], output: 'y', attributes }], outputs: { y: out } },
@@ -52,6 +63,7 @@ const CASES: readonly Case[] = [
   matMul([1, 700], [700, 33]),
   matMul([1, 1000], [1000, 1]),
   matMul([5, 300], [300, 1]),
+  ...[[1, 30, 32], [16, 256, 10], [3, 257, 5], [1, 700, 33], [4, 20, 1]].map(([m, k, n]) => dense(m!, k!, n!)),
   ...['MaxPool', 'AveragePool'].flatMap((op) => [
     unary(op, [1, 2, 9, 9], [1, 2, 4, 4], { kernel_shape: [2, 2], strides: [2, 2] }),
     unary(op, [1, 3, 40, 41], [1, 3, 38, 39], { kernel_shape: [3, 3] }),
@@ -84,6 +96,19 @@ const CASES: readonly Case[] = [
       constants: { w: noise([7, 20], 4), c: noise([7], 5) },
       nodes: [{ op: 'Gemm', inputs: ['x', 'w', 'c'], output: 'y', attributes: { transB: 1, alpha: { float: 0.5 }, beta: { float: 2 } } }],
       outputs: { y: [3, 7] },
+    },
+  },
+  {
+    name: 'Split into unequal parts',
+    model: {
+      inputs: { x: [2, 9, 4] },
+      constants: { sizes: int64s([2, 3, 4]) },
+      nodes: [
+        { op: 'Exp', inputs: ['x'], output: 'e' },
+        { op: 'Split', inputs: ['e', 'sizes'], output: 'a', furtherOutputs: ['b', 'c'], attributes: { axis: 1 } },
+        { op: 'Concat', inputs: ['c', 'a', 'b'], output: 'y', attributes: { axis: 1 } },
+      ],
+      outputs: { y: [2, 9, 4] },
     },
   },
   {

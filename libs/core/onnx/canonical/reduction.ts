@@ -1,8 +1,8 @@
 import { argMaxAttributes, reduceMaxAttributes } from '#core/numerics';
 import type { GraphBuilder, Value } from '../graph.js';
-import { arithmetic, withoutNaNAndNegativeZero } from './arithmetic.js';
+import { withoutNaNAndNegativeZero } from './arithmetic.js';
 import { matMul } from './matmul.js';
-import { reshape, slice } from './movement.js';
+import { reshape } from './movement.js';
 import { filled } from './tensors.js';
 
 /** Largest element along one axis, which stays with size 1. */
@@ -40,20 +40,28 @@ export function position(graph: GraphBuilder, operator: 'ArgMax' | 'ArgMin', sou
 }
 
 /**
- * Sum along the last axis of a matrix, which stays with size 1: a product with a constant matrix of ones. ONNX Runtime's
- * own sums add in as many lanes as the machine has. Two columns, so that no matrix-vector kernel can be meant.
+ * Sum along the last axis of a matrix or a stack of them, which stays with size 1: a product with a constant column of ones.
+ * ONNX Runtime's own sums add in as many lanes as the machine has; a product with a packed constant has no kernel of its own
+ * for a single column (onnxruntime/core/mlas/lib/sgemm.cpp, MlasSgemmPackedOperation).
  */
 export function sumRows(graph: GraphBuilder, x: Value): Value {
-  const [rows, columns] = x.dims as [number, number];
-  const ones = graph.sharedConstant(`ones ${columns}`, () => filled([columns, 2], 1));
-  return slice(graph, matMul(graph, x, ones), { starts: [0, 0], sizes: [rows, 1], steps: [1, 1] });
+  return weightedRows(graph, x, 1);
+}
+
+/** Mean along the last axis, which stays with size 1: the sum of the elements, each times 1/n rounded to float32. */
+export function meanRows(graph: GraphBuilder, x: Value): Value {
+  return weightedRows(graph, x, Math.fround(1 / x.dims.at(-1)!));
+}
+
+function weightedRows(graph: GraphBuilder, x: Value, weight: number): Value {
+  const columns = x.dims.at(-1)!;
+  return matMul(graph, x, graph.sharedConstant(`column ${columns} of ${weight}`, () => filled([columns, 1], weight)));
 }
 
 /** Mean over all spatial positions of an N×C×… tensor, each spatial axis kept with size 1. */
 export function globalMean(graph: GraphBuilder, x: Value): Value {
   const [images, channels, ...sizes] = x.dims as [number, number, ...number[]];
   const positions = sizes.reduce((a, b) => a * b, 1);
-  const sum = sumRows(graph, reshape(graph, x, [images * channels, positions]));
-  const count = graph.sharedConstant(`count ${positions}`, () => filled([], positions));
-  return reshape(graph, arithmetic(graph, 'Div', [sum, count]), [images, channels, ...sizes.map(() => 1)]);
+  const mean = meanRows(graph, reshape(graph, x, [images * channels, positions]));
+  return reshape(graph, mean, [images, channels, ...sizes.map(() => 1)]);
 }

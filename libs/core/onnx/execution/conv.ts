@@ -2,7 +2,7 @@ import type { Tensor } from '#core/hashing';
 import { blockSize, POINTWISE_BLOCK } from '../canonical/blocks.js';
 import type { NumberedNode } from '../numbering.js';
 import type { WrittenAttribute } from '../proto/write.js';
-import { NCHWC, type Layout } from './layout.js';
+import { int64List, NCHWC, type Layout } from './layout.js';
 import { biasByBlock, filtersByBlock, filtersByChannel, filtersFor } from './weights.js';
 
 /** A convolution of the canonical graph, and under which value its result is written. */
@@ -151,10 +151,6 @@ function split(form: Layout, { x, value, pieces }: { x: string; value: number; p
   const sizes = form.constant(`#${value}.sizes`, () => int64List(pieces.map(({ count }) => count)));
   form.add({ opType: 'Split', inputs: [x, sizes], output: output!, furtherOutputs, attributes: [{ name: 'axis', value: 1 }] });
   return [output!, ...furtherOutputs];
-}
-
-function int64List(values: readonly number[]): Tensor {
-  return { dtype: 'int64', dims: [values.length], data: new Uint8Array(BigInt64Array.from(values.map(BigInt)).buffer) };
 }
 
 function biasOf(form: Layout, { node, value }: Convolution): string {

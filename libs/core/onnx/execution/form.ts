@@ -1,8 +1,10 @@
 import { elementCount } from '#core/hashing';
+import type { OperandRef } from '#core/numerics';
 import { shapeName, writeFile, type EmissionParts } from '../emission.js';
 import type { CanonicalGraph, NumberedNode } from '../numbering.js';
 import { withActivation, writeConv } from './conv.js';
-import { Layout, NCHWC } from './layout.js';
+import { joinNodes } from './joining.js';
+import { int64List, Layout, NCHWC } from './layout.js';
 import { staysLast, writeLast, writeQuantizedConv } from './quantized.js';
 import type { BlockWidth } from './weights.js';
 
@@ -19,11 +21,11 @@ export function executionForm(graph: CanonicalGraph, parts: FormParts): Uint8Arr
   const first = parts.firstNode ?? 0;
   const outputs = parts.outputs ?? graph.outputs.map(({ value }) => value);
   const given = new Set(outputs);
-  const form = new Layout({ ...graph, initializers: parts.initializers ?? graph.initializers }, parts.width, { firstNode: first, given });
-  const readers = readersOf(graph, first);
-  for (let value = first; value < graph.nodes.length; value++) {
-    if (!form.isWritten(value)) writeNode(form, { value, readers, given });
-  }
+  const { graph: whole, joined } = joinNodes({ ...graph, initializers: parts.initializers ?? graph.initializers }, { first, given });
+  const form = new Layout(whole, parts.width, { firstNode: first, given });
+  const values = [...whole.nodes.keys()].filter((value) => value >= first && !joined.has(value));
+  const readers = readersOf(whole, values);
+  for (const value of values) if (!form.isWritten(value)) writeNode(form, { value, readers, given });
   for (const value of given) form.plain({ kind: 'value', index: value, ...graph.nodes[value]!.output });
   return writeFile(graph, parts, { nodes: form.nodes, read: form.read, constants: form.constants });
 }
@@ -46,6 +48,8 @@ function writeNode(form: Layout, place: Place): void {
   }
   if (node.operator === 'QLinearConv') return writeQuantizedConv(form, node, place.value);
   if (staysLast(form, node)) return writeLast(form, node, place.value);
+  const parts = node.operator === 'Slice' ? splitParts(form.graph, place) : undefined;
+  if (parts) return writeSplit(form, node, parts);
   const rectifier = node.operator === 'Gemm' && node.output.dims[1]! > 1 ? rectifierOf(form.graph, place) : undefined;
   if (rectifier !== undefined) {
     const inputs = node.operands.map((operand) => form.plain(operand));
@@ -91,10 +95,44 @@ function writePlain(form: Layout, node: NumberedNode, value: number): void {
   form.add({ opType, ...(domain && { domain }), inputs, output: form.written(value, 'plain'), attributes });
 }
 
-function readersOf(graph: CanonicalGraph, first: number): number[][] {
-  const readers = graph.nodes.map((): number[] => []);
-  graph.nodes.slice(first).forEach(({ operands }, i) => {
-    for (const value of new Set(operands.flatMap(({ kind, index }) => (kind === 'value' ? [index] : [])))) readers[value]!.push(first + i);
-  });
+interface SplitParts {
+  readonly axis: number;
+  /** The values cut out, in order, and their sizes along the axis. */
+  readonly values: readonly number[];
+  readonly sizes: readonly number[];
+}
+
+/** The slices of one operand if together they are all of it, side by side along one axis. */
+function splitParts({ nodes }: CanonicalGraph, { value, readers }: Place): SplitParts | undefined {
+  const [source] = nodes[value]!.operands as [OperandRef];
+  if (source.kind !== 'value') return undefined;
+  const rank = source.dims.length;
+  const axis = nodes[value]!.output.dims.findIndex((size, at) => size !== source.dims[at]);
+  const startOf = (slice: number): number => Number(nodes[slice]!.attributes[axis]);
+  const values = readers[source.index]!.filter((reader) => nodes[reader]!.operator === 'Slice' && isCutAlong(nodes[reader]!, axis)).sort((a, b) => startOf(a) - startOf(b));
+  const sizes = values.map((slice) => nodes[slice]!.output.dims[axis]!);
+  const end = values.reduce((at, slice, i) => (startOf(slice) === at ? at + sizes[i]! : NaN), 0);
+  return axis >= 0 && axis < rank && values.length > 1 && values.includes(value) && end === source.dims[axis] ? { axis, values, sizes } : undefined;
+}
+
+/** True for a slice of neighbours along one axis and all there is along the others. */
+function isCutAlong({ operands, attributes, output }: NumberedNode, axis: number): boolean {
+  const { dims } = operands[0]!;
+  return dims.every((size, at) => attributes[dims.length + at] === 1n && (at === axis || output.dims[at] === size));
+}
+
+function writeSplit(form: Layout, { operands }: NumberedNode, { axis, values, sizes }: SplitParts): void {
+  const x = form.plain(operands[0]!);
+  const lengths = form.constant(`#${values[0]!}.sizes`, () => int64List(sizes));
+  const [output, ...furtherOutputs] = values.map((value) => form.written(value, 'plain'));
+  form.add({ opType: 'Split', inputs: [x, lengths], output: output!, furtherOutputs, attributes: [{ name: 'axis', value: axis }] });
+}
+
+function readersOf({ nodes }: CanonicalGraph, values: readonly number[]): number[][] {
+  const readers = nodes.map((): number[] => []);
+  for (const reader of values) {
+    const read = nodes[reader]!.operands.flatMap(({ kind, index }) => (kind === 'value' ? [index] : []));
+    for (const value of new Set(read)) readers[value]!.push(reader);
+  }
   return readers;
 }

@@ -124,3 +124,8 @@ function blockedName({ kind, index }: Pick<OperandRef, 'kind' | 'index'>): strin
 function lastName({ kind, index }: Pick<OperandRef, 'kind' | 'index'>): string {
   return kind === 'input' ? `%in${index}l` : `%${index}l`;
 }
+
+/** A constant list of sizes. */
+export function int64List(values: readonly number[]): Tensor {
+  return { dtype: 'int64', dims: [values.length], data: new Uint8Array(BigInt64Array.from(values.map(BigInt)).buffer) };
+}

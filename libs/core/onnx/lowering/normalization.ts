@@ -1,7 +1,7 @@
 import { arithmetic } from '../canonical/arithmetic.js';
 import { scalar } from '../canonical/constants.js';
 import { reshape } from '../canonical/movement.js';
-import { sumRows } from '../canonical/reduction.js';
+import { meanRows } from '../canonical/reduction.js';
 import { unary } from '../canonical/unary.js';
 import type { ConstantValue, GraphBuilder, Value } from '../graph.js';
 import type { Lowering, NodeView } from './node.js';
@@ -32,12 +32,10 @@ function statistics(view: NodeView, index: number, channels: number): number[] {
   return Array.from({ length: channels }, (_, i) => view32.getFloat32(4 * i, true));
 }
 
-/** Rows of a matrix, each divided by the root of its mean square, with its mean taken away before if so asked. */
+/** Rows of a matrix or a stack of them, each divided by the root of its mean square, with its mean taken away before if so asked. */
 function normalisedRows(graph: GraphBuilder, rows: Value, { epsilon, centred }: { epsilon: number; centred: boolean }): Value {
-  const count = scalar(graph, rows.dims[1]!);
-  const mean = (x: Value): Value => arithmetic(graph, 'Div', [sumRows(graph, x), count]);
-  const x = centred ? arithmetic(graph, 'Sub', [rows, mean(rows)]) : rows;
-  const variance = arithmetic(graph, 'Add', [mean(arithmetic(graph, 'Mul', [x, x])), scalar(graph, Math.fround(epsilon))]);
+  const x = centred ? arithmetic(graph, 'Sub', [rows, meanRows(graph, rows)]) : rows;
+  const variance = arithmetic(graph, 'Add', [meanRows(graph, arithmetic(graph, 'Mul', [x, x])), scalar(graph, Math.fround(epsilon))]);
   return arithmetic(graph, 'Div', [x, unary(graph, 'Sqrt', variance)]);
 }
 
@@ -50,7 +48,8 @@ const layerNormalization = (centred: boolean): Lowering => (view) => {
   const epsilon = view.float('epsilon', 1e-5);
   view.int('stash_type', 1);
   if (view.outputCount > 1) view.refuse('only its first output is supported');
-  const rows = reshape(view.graph, x, [sizeOf(x.dims.slice(0, axis)), sizeOf(x.dims.slice(axis))]);
+  const asTheyLie = axis > 0 && axis === x.dims.length - 1;
+  const rows = asTheyLie ? x : reshape(view.graph, x, [sizeOf(x.dims.slice(0, axis)), sizeOf(x.dims.slice(axis))]);
   const normal = reshape(view.graph, normalisedRows(view.graph, rows, { epsilon, centred }), x.dims);
   const scaled = arithmetic(view.graph, 'Mul', [normal, view.floatInput(1)]);
   const bias = centred && view.optionalInput(2) ? view.floatInput(2) : undefined;

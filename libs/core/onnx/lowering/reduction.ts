@@ -1,8 +1,7 @@
 import { arithmetic, exp } from '../canonical/arithmetic.js';
-import { scalar } from '../canonical/constants.js';
 import { naturalLogarithm } from '../canonical/logarithm.js';
 import { reshape, transpose } from '../canonical/movement.js';
-import { position, reduceMax, reduceMin, sumRows } from '../canonical/reduction.js';
+import { meanRows, position, reduceMax, reduceMin, sumRows } from '../canonical/reduction.js';
 import { unary } from '../canonical/unary.js';
 import type { GraphBuilder, Value } from '../graph.js';
 import { numberInput } from './elementwise.js';
@@ -39,13 +38,14 @@ export const lowerPosition = (operator: 'ArgMax' | 'ArgMin'): Lowering => (view)
   return [shaped(view, found, { dims: x.dims, axes: [axis] })];
 };
 
-/** Sums over the axes as a list of rows, one for each element that remains; the reduced axes are brought to the end. */
-function sumOver(graph: GraphBuilder, x: Value, axes: readonly number[]): Value {
+/** x with the axes to reduce brought to the end, as one row for each element that remains. */
+function rowsOver(graph: GraphBuilder, x: Value, axes: readonly number[]): Value {
+  const rank = x.dims.length;
+  if (rank > 1 && axes.length === 1 && axes[0] === rank - 1) return x;
   const remaining = x.dims.flatMap((_, axis) => (axes.includes(axis) ? [] : [axis]));
   const order = [...remaining, ...axes];
   const turned = order.every((axis, i) => axis === i) ? x : transpose(graph, x, order);
-  const columns = sizeOf(x, axes);
-  return sumRows(graph, reshape(graph, turned, [sizeOf(x, remaining), columns]));
+  return reshape(graph, turned, [sizeOf(x, remaining), sizeOf(x, axes)]);
 }
 
 function sizeOf({ dims }: Value, axes: readonly number[]): number {
@@ -54,22 +54,23 @@ function sizeOf({ dims }: Value, axes: readonly number[]): number {
 
 interface SumReduction {
   before?(graph: GraphBuilder, x: Value): Value;
-  after?(graph: GraphBuilder, sum: Value, count: number): Value;
+  reduced?(graph: GraphBuilder, rows: Value): Value;
+  after?(graph: GraphBuilder, sum: Value): Value;
 }
 
 /** A sum of what `before` makes of the elements, finished by `after`. */
-const lowerSumReduction = ({ before = (_, x) => x, after = (_, sum) => sum }: SumReduction): Lowering => (view) => {
+const lowerSumReduction = ({ before = (_, x) => x, reduced = sumRows, after = (_, sum) => sum }: SumReduction): Lowering => (view) => {
   const x = view.floatInput(0);
   const axes = axesOf(view, x.dims.length);
   if (axes.length === 0) return [x];
-  const sum = sumOver(view.graph, before(view.graph, x), axes);
-  return [shaped(view, after(view.graph, sum, sizeOf(x, axes)), { dims: x.dims, axes })];
+  const sum = reduced(view.graph, rowsOver(view.graph, before(view.graph, x), axes));
+  return [shaped(view, after(view.graph, sum), { dims: x.dims, axes })];
 };
 
 const squared = (graph: GraphBuilder, x: Value): Value => arithmetic(graph, 'Mul', [x, x]);
 
 export const lowerReduceSum = lowerSumReduction({});
-export const lowerReduceMean = lowerSumReduction({ after: (graph, sum, count) => arithmetic(graph, 'Div', [sum, scalar(graph, count)]) });
+export const lowerReduceMean = lowerSumReduction({ reduced: meanRows });
 export const lowerReduceSumSquare = lowerSumReduction({ before: squared });
 export const lowerReduceL1 = lowerSumReduction({ before: (graph, x) => unary(graph, 'Abs', x) });
 export const lowerReduceL2 = lowerSumReduction({ before: squared, after: (graph, sum) => unary(graph, 'Sqrt', sum) });
@@ -81,7 +82,7 @@ export const lowerReduceLogSumExp: Lowering = (view) => {
   const axes = axesOf(view, x.dims.length);
   if (axes.length === 0) return [x];
   const largest = axes.reduce((value, axis) => reduceMax(view.graph, value, axis), x);
-  const sum = sumOver(view.graph, exp(view.graph, arithmetic(view.graph, 'Sub', [x, largest])), axes);
+  const sum = sumRows(view.graph, rowsOver(view.graph, exp(view.graph, arithmetic(view.graph, 'Sub', [x, largest])), axes));
   const result = arithmetic(view.graph, 'Add', [reshape(view.graph, largest, sum.dims), naturalLogarithm(view.graph, sum)]);
   return [shaped(view, result, { dims: x.dims, axes })];
 };

@@ -5,7 +5,7 @@ import { reduceMax, sumRows } from '../canonical/reduction.js';
 import type { GraphBuilder, Value } from '../graph.js';
 import type { Lowering, NodeView } from './node.js';
 
-/** What becomes of each row of a matrix. */
+/** What becomes of each row of a matrix or a stack of them. */
 type Rows = (graph: GraphBuilder, x: Value) => Value;
 
 /** Softmax as maximum, difference, Exp, sum and quotient. Before operator set 13 it runs over all axes from `axis` on. */
@@ -21,10 +21,10 @@ function overRows(view: NodeView, rows: Rows): Value {
   const width = (axes: readonly number[]): number => axes.reduce((a, b) => a * b, 1);
   const around = (value: Value, matrix: readonly number[]): Value => reshape(view.graph, rows(view.graph, reshape(view.graph, value, matrix)), value.dims);
   if (view.opset < 13) return around(x, [width(x.dims.slice(0, axis)), width(x.dims.slice(axis))]);
-  if (axis === rank - 1) return around(x, [width(x.dims.slice(0, -1)), x.dims.at(-1)!]);
+  if (axis === rank - 1) return rank === 1 ? around(x, [1, x.dims[0]!]) : rows(view.graph, x);
   const swap = x.dims.map((_, i) => (i === axis ? rank - 1 : i === rank - 1 ? axis : i));
   const turned = transpose(view.graph, x, swap);
-  return transpose(view.graph, around(turned, [width(turned.dims.slice(0, -1)), turned.dims.at(-1)!]), swap);
+  return transpose(view.graph, rows(view.graph, turned), swap);
 }
 
 function softmaxRows(graph: GraphBuilder, source: Value): Value {
