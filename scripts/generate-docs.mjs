@@ -1,4 +1,4 @@
-// Writes docs/errors.md from the table of error codes and docs/operators.md from the registry. --check: fail if one is stale,
+// Writes docs/errors.md from the table of error codes, docs/operators.md from the registry, docs/receipt.schema.json from the receipt's schema. --check: fail if one is stale,
 // write nothing. Needs a build (dist/).
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -28,19 +28,21 @@ ${entries.join('\n')}`;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { receiptJsonSchema } = await import('../dist/libs/core/protocol/receipt.js');
   const { ERROR_CODES } = await import('../dist/libs/core/protocol/errors.js');
   const { loweredFacts, operatorFacts } = await import('../dist/test/models/operator-facts.js');
   const lowered = loweredFacts();
-  keep('errors', errorsPage(ERROR_CODES));
-  keep('operators', operatorsPage(operatorFacts(lowered), lowered));
+  keep('errors.md', errorsPage(ERROR_CODES));
+  keep('operators.md', operatorsPage(operatorFacts(lowered), lowered));
+  keep('receipt.schema.json', `${JSON.stringify(receiptJsonSchema(), null, 2)}\n`);
 }
 
 function keep(name, page) {
-  const file = fileURLToPath(new URL(`../docs/${name}.md`, import.meta.url));
+  const file = fileURLToPath(new URL(`../docs/${name}`, import.meta.url));
   const stale = !existsSync(file) || readFileSync(file, 'utf8') !== page;
   if (!process.argv.includes('--check')) writeFileSync(file, page);
   else if (stale) {
-    console.error(`docs/${name}.md is stale: run \`npm run docs\``);
+    console.error(`docs/${name} is stale: run \`npm run docs\``);
     process.exitCode = 1;
   }
 }

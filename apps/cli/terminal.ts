@@ -17,6 +17,19 @@ export class Terminal {
     this.err.write(`${line}\n`);
   };
 
+  /** How far a long task is, on standard error; nothing where nobody watches. */
+  bar(what: string): (done: number, total: number) => void {
+    const err = this.err as NodeJS.WritableStream & { readonly isTTY?: boolean };
+    let shown = -1;
+    return (done, total) => {
+      const percent = total === 0 ? 100 : Math.floor((100 * done) / total);
+      if (!err.isTTY || percent === shown) return;
+      shown = percent;
+      const full = Math.floor(percent / 5);
+      err.write(`\r${what} ${'█'.repeat(full)}${'░'.repeat(20 - full)} ${String(percent).padStart(3)} %${percent === 100 ? '\n' : ''}`);
+    };
+  }
+
   /** A line of a text result; nothing with --json. */
   readonly line = (text = ''): void => {
     if (!this.json) this.out.write(`${text}\n`);

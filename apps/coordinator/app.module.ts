@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import type { Address } from 'viem';
@@ -6,6 +7,7 @@ import { JOB, succeeded } from '#io/messaging';
 import { ErrorFilter } from '#io/rpc';
 import type { Fence, ModelRecord } from '#io/storage';
 import { NetworkController } from './admin/network.controller.js';
+import { NetworkLists } from './admin/network-lists.js';
 import { NetworkStatusService } from './admin/network-status.js';
 import { Assigner } from './assignment/assigner.js';
 import { PresenceBoard } from './assignment/presence-board.js';
@@ -18,9 +20,11 @@ import { DataServer } from './data/data-server.js';
 import { modelFile } from './data/model-files.js';
 import { ModelPublisher } from './data/model-publisher.js';
 import { ModelsController } from './registration/models.controller.js';
+import { PartialUploads } from './registration/partial-uploads.js';
 import { ModelsService } from './registration/models.service.js';
 import { ChainFollower, readUpTo } from './settlement/chain-follower.js';
 import { RoleKeeper, type Duty } from './roles/role-keeper.js';
+import { accessCheck } from './submission/access.js';
 import { JobFeed } from './submission/job-feed.js';
 import { RateLimit } from './submission/rates.js';
 import { JobsController } from './submission/jobs.controller.js';
@@ -49,6 +53,7 @@ export class CoordinatorModule {
         provide(JobsService, [JobFeed], (feed: JobFeed) => makeJobsService(world, { feed, proofs, modelById, board })),
         provide(ModelsService, [], () => makeModelsService(world, publisher)),
         provide(NetworkStatusService, [], () => makeNetworkStatus(world, board)),
+        provide(NetworkLists, [], () => new NetworkLists({ chain: world.chain, config: world.config, storage: world.storage, board })),
         { provide: ROLES, useValue: roleKeepers(world, { board, modelById }) },
         provide(DataServer, [], () => new DataServer({ storage: world.storage, messaging: world.messaging, publisher })),
       ],
@@ -85,6 +90,7 @@ function makeJobsService(world: World, { feed, proofs, modelById, board }: JobRo
     callers: new RateLimit({ perSecond: config.ASSAY_CALLER_RATE, millis }),
     report: { network, storage, proofIn: proofs.proofIn },
     jobs: storage.jobs,
+    requireAccess: accessCheck({ network, contractSigned: (address, hash, signature) => chain.contractSigned(address, hash, signature), now: clock.now }),
     feed,
     now: clock.now,
     stopping,
@@ -102,7 +108,7 @@ function fileOfIn({ storage, messaging }: World) {
 
 function makeModelsService(world: World, { publish }: ModelPublisher): ModelsService {
   const { storage, config, clock } = world;
-  return new ModelsService({ models: storage.models, artifacts: storage.artifacts, fileOf: fileOfIn(world), publish, maxBytes: config.ASSAY_MODEL_MAX_BYTES, now: clock.now });
+  return new ModelsService({ models: storage.models, artifacts: storage.artifacts, fileOf: fileOfIn(world), publish, uploads: new PartialUploads(join(config.ASSAY_DATA_DIR, 'uploads'), clock.now), maxBytes: config.ASSAY_MODEL_MAX_BYTES, now: clock.now });
 }
 
 function makeNetworkStatus({ chain, config, storage, stopping }: World, board: PresenceBoard): NetworkStatusService {

@@ -135,7 +135,7 @@ describe('a submission', () => {
     await expect(client.registerModel({ name: 'noise', file: new Uint8Array(300_000).fill(7) })).rejects.toMatchObject({ code: 'MODEL_UNPARSABLE' });
     await expect(client.registerModel({ name: 'not a name!', file: world.model.onnx })).rejects.toMatchObject({ code: 'MESSAGE_MALFORMED' });
     await expect(client.model({ name: 'nobody' })).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' });
-    expect((await client.models()).map((model) => model.modelId)).toEqual([again.modelId]);
+    expect((await client.models()).items.map((model) => model.modelId)).toEqual([again.modelId]);
   });
 
   it('tells by reflection which services it has', async () => {

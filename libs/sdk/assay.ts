@@ -1,10 +1,10 @@
 import type { Address, LocalAccount } from 'viem';
 import { listRoot, tensorRoot, type Root, type Tensor, type TensorHeader } from '#core/hashing';
-import { AssayError, claimDigest, claimFault, isSignedBy, isTerminal, type Claim, type NetworkId, type Receipt, type ReceiptVerdict } from '#core/protocol';
+import { AssayError, accessTypedData, claimDigest, claimFault, isSignedBy, isTerminal, NO_JOB, type Access, type Claim, type JobState, type NetworkId, type Receipt, type ReceiptVerdict } from '#core/protocol';
 import type { Chain, Deployment } from '#io/chain';
-import { CoordinatorClient, type ClientTls, type ModelReference, type ModelView, type NetworkStatus, type Registration, type RemoteJob } from '#io/rpc';
+import { CoordinatorClient, type ClientTls, type ModelReference, type ModelView, type NetworkStatus, type Page, type Registration, type RemoteJob, type SignedAccess } from '#io/rpc';
 import { replayReceipt, verifyOnChain, type Replay } from './receipts.js';
-import { buildRequest, signRequest, type RequestOptions, type SignedRequest } from './requests.js';
+import { buildRequest, inputRootOf, signRequest, type RequestOptions, type SignedRequest } from './requests.js';
 
 export interface ConnectOptions {
   /** The coordinator's gRPC address, host:port. */
@@ -35,6 +35,9 @@ export interface Answered {
   readonly executor: Address;
   readonly receipt: Receipt | undefined;
 }
+
+/** Half of what a coordinator allows, for clocks that differ. */
+const ACCESS_SECONDS = 1_800n;
 
 /** How a model's tensors are called and shaped. */
 export type Signature = readonly (TensorHeader & { readonly name: string })[];
@@ -76,10 +79,10 @@ export class Assay {
 
   /** Signs a request for these inputs without sending it. */
   async sign({ model, inputs, ...options }: SubmitOptions): Promise<SignedRequest> {
-    if (!this.account) throw new AssayError({ code: 'USAGE', message: 'no key to sign the request with', remedy: 'Give an account: ASSAY_PRIVATE_KEY on the command line.' });
+    const account = this.signer();
     const modelId = typeof model === 'string' ? model : (await this.model(model)).modelId;
     const now = BigInt(Math.floor(Date.now() / 1000));
-    return signRequest(this.account, this.network, buildRequest(this.account, { ...options, modelId, inputs, now }));
+    return signRequest(account, this.network, buildRequest(account, { ...options, modelId, inputs, now }));
   }
 
   /** Signs, submits, waits for the answer and checks it. @throws AssayError as the coordinator's, CLAIM_INVALID, CLAIM_SIGNATURE_INVALID */
@@ -91,6 +94,36 @@ export class Assay {
   async send(request: SignedRequest, { inputs, waitMs }: { inputs: readonly Tensor[]; waitMs?: number }): Promise<Answered> {
     const job = await this.client.submit({ request: request.message, signature: request.signature, inputs }, waitMs);
     return answeredBy(job, { request, inputs, network: this.network });
+  }
+
+  /** Gives up a job of ours that has no answer yet. @throws AssayError ACCESS_DENIED, STATE_CONFLICT if it is answered already */
+  async cancel(jobId: Root): Promise<RemoteJob> {
+    return this.client.cancelJob(jobId, await this.access('cancel', jobId));
+  }
+
+  /** Our jobs, newest first. */
+  async jobs(page: { limit?: number; pageToken?: string | undefined; states?: readonly JobState[]; modelId?: Root } = {}): Promise<Page<RemoteJob>> {
+    return this.client.jobs(await this.access('list', NO_JOB), page);
+  }
+
+  /** The input tensors of a job of ours, as the coordinator keeps them. @throws AssayError INPUT_ROOT_MISMATCH if they are others */
+  async inputs(receipt: Receipt): Promise<readonly Tensor[]> {
+    const { jobId, inputRoot } = receipt.claim.message;
+    const { inputs } = await this.client.job(jobId, { inputs: await this.access('inputs', jobId) });
+    const found = inputRootOf(inputs);
+    if (found !== inputRoot) throw new AssayError({ code: 'INPUT_ROOT_MISMATCH', message: 'the coordinator keeps other inputs than the receipt’s', facts: { expected: inputRoot, found } });
+    return inputs;
+  }
+
+  private async access(action: Access['action'], jobId: Root): Promise<SignedAccess> {
+    const account = this.signer();
+    const message: Access = { submitter: account.address, action, jobId, until: BigInt(Math.floor(Date.now() / 1000)) + ACCESS_SECONDS };
+    return { message, signature: await account.signTypedData(accessTypedData(this.network, message)) };
+  }
+
+  private signer(): LocalAccount {
+    if (this.account) return this.account;
+    throw new AssayError({ code: 'USAGE', message: 'no key to sign the request with', remedy: 'Give an account: ASSAY_PRIVATE_KEY on the command line.' });
   }
 
   job(jobId: Root): Promise<RemoteJob> {
@@ -119,9 +152,9 @@ export class Assay {
     return verifyOnChain(receipt, chain);
   }
 
-  /** Fetches the receipt's model and runs the job again on this machine. */
-  async replay(receipt: Receipt, inputs: readonly Tensor[]): Promise<Replay> {
-    return replayReceipt(receipt, await this.client.downloadModel(receipt.claim.message.modelId), inputs);
+  /** Fetches the receipt's model, and the inputs unless they are given, and runs the job again on this machine. */
+  async replay(receipt: Receipt, inputs?: readonly Tensor[]): Promise<Replay> {
+    return replayReceipt(receipt, await this.client.downloadModel(receipt.claim.message.modelId), inputs ?? (await this.inputs(receipt)));
   }
 
   close(): void {

@@ -51,7 +51,7 @@ describe('for people', () => {
   });
 
   it('every command has help with an example', async () => {
-    const commands = ['demo', 'up', 'test', 'doctor', 'model compile', 'model add', 'model list', 'run', 'sample digit', 'sample photo', 'job get', 'receipt get', 'receipt verify', 'receipt replay', 'dispute list', 'dispute show'];
+    const commands = ['demo', 'up', 'test', 'doctor', 'model compile', 'model add', 'model list', 'model search', 'model get', 'model tag', 'model versions', 'run', 'sample digit', 'sample photo', 'job get', 'job list', 'job cancel', 'receipt get', 'receipt verify', 'receipt replay', 'dispute list', 'dispute show'];
     for (const command of commands) {
       const { code, stdout } = await assay(...command.split(' '), '--help');
       expect(code, command).toBe(0);

@@ -8,7 +8,7 @@ import { countsText, namedWorstDispute, reportModels, reportText, widenedText } 
 import { withAssay, withPlace, type PlaceOptions } from '../place.js';
 import type { Perform } from '../program.js';
 import { isSampleModel } from '../sample-models.js';
-import { table } from '../terminal.js';
+import { addFinding } from './model-finding.js';
 
 interface CompileOptions {
   readonly dim: Dims;
@@ -30,7 +30,7 @@ interface ReportCommandOptions {
 const DIM = ['--dim <name=size>', 'size of a dimension that the file leaves open; as often as needed', collectDim, {}] as const;
 
 export function addModel(program: Command, perform: Perform): void {
-  const model = program.command('model').description('Compile models to canonical form, register and list them.');
+  const model = program.command('model').description('Compile models to canonical form, register, find and tag them.');
   model
     .command('compile <file>')
     .description('Bring an ONNX file into canonical form and report what became of it. "mnist" and "squeezenet" name the sample models.')
@@ -60,29 +60,19 @@ export function addModel(program: Command, perform: Perform): void {
       }),
     );
   withPlace(model.command('add <file>'))
-    .description('Register a model with the coordinator; an ordinary ONNX file is compiled there.')
+    .description('Register a model with the coordinator; an ordinary ONNX file is compiled there. An upload that broke off goes on from where it was.')
     .option('--name <label>', 'label for it; else the file’s name')
     .option(...DIM)
     .addHelpText('after', '\nExample:\n  assay model add squeezenet')
     .action((file: string, options: AddOptions, command: Command) =>
       perform(command, (terminal) =>
         withAssay(options, async (assay) => {
-          const added = await assay.register({ name: options.name ?? nameOf(file), ...(await readToRegister(file, options.dim)) });
+          const added = await assay.register({ name: options.name ?? nameOf(file), ...(await readToRegister(file, options.dim)), onProgress: terminal.bar('upload') });
           terminal.result(added, `${added.modelId}  ${added.names.join(', ')}  (${added.bytes} bytes)`);
         }),
       ),
     );
-  withPlace(model.command('list'))
-    .description('Models that the coordinator knows.')
-    .addHelpText('after', '\nExample:\n  assay model list')
-    .action((options: PlaceOptions, command: Command) =>
-      perform(command, (terminal) =>
-        withAssay(options, async (assay) => {
-          const models = await assay.client.models();
-          terminal.result({ models }, models.length === 0 ? 'no models' : table(['model', 'names', 'bytes', 'inputs'], models.map((m) => [m.modelId, m.names.join(', '), m.bytes, m.inputs.map((i) => `${i.name} ${i.dtype}[${i.dims}]`).join('; ')])));
-        }),
-      ),
-    );
+  addFinding(model, perform);
 }
 
 /** The file as it is; one whose data lies beside it is compiled here, as only here the other files are. */

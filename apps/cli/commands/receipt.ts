@@ -41,7 +41,7 @@ export function addReceipt(program: Command, perform: Perform): void {
       }),
     );
   withInputs(withPlace(receipt.command('replay <file>')))
-    .description('Run the job again on this machine and compare. Inputs: the files that `run --save` put beside the receipt, or as for `run`.')
+    .description('Run the job again on this machine and compare. Inputs: as for `run`, else the files that `run --save` put beside the receipt, else what the coordinator keeps for its submitter.')
     .addHelpText('after', '\nExamples:\n  assay receipt replay kitten/receipt.json\n  assay receipt replay receipt.json --digit 7')
     .action((file: string, options: PlaceOptions & InputOptions, command: Command) =>
       perform(command, (terminal) =>
@@ -65,6 +65,7 @@ async function replayFile(assay: Assay, file: string, options: InputOptions): Pr
   const { inputs: signature } = await assay.model({ modelId: receipt.claim.message.modelId });
   const given = options.digit ?? options.photo ?? options.input;
   const beside = given === undefined ? inputsBeside(file, signature.length) : undefined;
+  if (given === undefined && !beside) return assay.replay(receipt);
   const inputs = await readInputs(beside ? { input: beside } : options, signature as Parameters<typeof readInputs>[1]);
   return assay.replay(receipt, inputs);
 }

@@ -2,13 +2,22 @@ import type { Metadata, ServerWritableStream } from '@grpc/grpc-js';
 import { Controller, Inject } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
 import { map, type Observable } from 'rxjs';
-import { encodeStatus, readAtLeast } from '#io/rpc';
+import { z } from 'zod';
+import { decodePageToken, encodeBatch, encodeDispute, encodeParameters, encodePeer, encodeStatus, listDisputesMessage, listPageMessage, parseMessage, readAtLeast, type StakedPeer } from '#io/rpc';
+import { NetworkLists } from './network-lists.js';
 import { NetworkStatusService } from './network-status.js';
+
+const peerKey = z.tuple([z.string().length(42)]);
+const batchKey = z.tuple([z.number().int().min(0)]);
+const disputeKey = z.tuple([z.string().regex(/^\d{1,18}$/).transform(BigInt), z.string().max(66)]);
 
 /** assay.v1.Network */
 @Controller()
 export class NetworkController {
-  constructor(@Inject(NetworkStatusService) private readonly network: NetworkStatusService) {}
+  constructor(
+    @Inject(NetworkStatusService) private readonly network: NetworkStatusService,
+    @Inject(NetworkLists) private readonly lists: NetworkLists,
+  ) {}
 
   @GrpcMethod('Network', 'Status')
   async status() {
@@ -18,5 +27,41 @@ export class NetworkController {
   @GrpcMethod('Network', 'Watch')
   watch(_message: unknown, _metadata: Metadata, call: ServerWritableStream<unknown, unknown>): Observable<ReturnType<typeof encodeStatus>> {
     return this.network.watch().pipe(map((status) => encodeStatus(status)), readAtLeast(call));
+  }
+
+  @GrpcMethod('Network', 'Executors')
+  executors(message: unknown) {
+    return this.peers('executor', message);
+  }
+
+  @GrpcMethod('Network', 'Challengers')
+  challengers(message: unknown) {
+    return this.peers('challenger', message);
+  }
+
+  @GrpcMethod('Network', 'Batches')
+  async batches(message: unknown) {
+    const { pageSize, pageToken } = parseMessage(listPageMessage, message, 'ListBatchesRequest');
+    const { items, nextPageToken } = await this.lists.batches(pageSize, decodePageToken(pageToken, batchKey)?.[0]);
+    return { batches: items.map(encodeBatch), nextPageToken };
+  }
+
+  @GrpcMethod('Network', 'Disputes')
+  async disputes(message: unknown) {
+    const { pageSize, pageToken, state } = parseMessage(listDisputesMessage, message, 'ListDisputesRequest');
+    const key = decodePageToken(pageToken, disputeKey);
+    const { items, nextPageToken } = await this.lists.disputes({ state, before: key && { block: key[0], gameId: key[1] }, limit: pageSize });
+    return { disputes: items.map(encodeDispute), nextPageToken };
+  }
+
+  @GrpcMethod('Network', 'Parameters')
+  async parameters() {
+    return encodeParameters(await this.lists.parameters());
+  }
+
+  private async peers(role: StakedPeer['peer']['role'], message: unknown) {
+    const { pageSize, pageToken } = parseMessage(listPageMessage, message, 'ListPeersRequest');
+    const { items, nextPageToken } = await this.lists.peers(role, pageSize, decodePageToken(pageToken, peerKey)?.[0]);
+    return { peers: items.map(encodePeer), nextPageToken };
   }
 }

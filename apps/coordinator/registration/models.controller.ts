@@ -2,9 +2,13 @@ import type { sendUnaryData, ServerReadableStream } from '@grpc/grpc-js';
 import { Controller, Inject } from '@nestjs/common';
 import { GrpcMethod, GrpcStreamCall } from '@nestjs/microservices';
 import { from, map, type Observable } from 'rxjs';
-import { encodeModel, getModelMessage, listModelsMessage, parseMessage, toStatus } from '#io/rpc';
+import { z } from 'zod';
+import type { Root } from '#core/hashing';
+import { decodePageToken, encodeModel, getModelMessage, listModelsMessage, modelVersionsMessage, parseMessage, searchModelsMessage, tagModelMessage, toStatus, uploadStatusMessage } from '#io/rpc';
 import { ModelsService } from './models.service.js';
 import { collectUpload } from './upload.js';
+
+const pageKey = z.tuple([z.string().length(66)]);
 
 /** assay.v1.Models: parses at the edge, calls the use case, encodes. */
 @Controller()
@@ -17,8 +21,9 @@ export class ModelsController {
    */
   @GrpcStreamCall('Models', 'Register')
   async register(call: ServerReadableStream<unknown, unknown>, done: sendUnaryData<unknown>): Promise<void> {
+    const { maxBytes, uploads } = this.models.parts;
     try {
-      const upload = await collectUpload(call, this.models.parts.maxBytes);
+      const upload = await collectUpload(call, maxBytes, (chunks, file) => uploads.take(chunks, file));
       done(null, encodeModel(await this.models.register(upload)));
     } catch (error) {
       done(toStatus(error));
@@ -33,12 +38,42 @@ export class ModelsController {
 
   @GrpcMethod('Models', 'List')
   async list(message: unknown) {
-    const { limit, after } = parseMessage(listModelsMessage, message, 'ListModelsRequest');
-    return { models: (await this.models.list(limit, after)).map(encodeModel) };
+    const { limit, pageToken } = parseMessage(listModelsMessage, message, 'ListModelsRequest');
+    return this.page(limit, pageToken);
+  }
+
+  @GrpcMethod('Models', 'Search')
+  async search(message: unknown) {
+    const { text, limit, pageToken } = parseMessage(searchModelsMessage, message, 'SearchModelsRequest');
+    return this.page(limit, pageToken, text);
+  }
+
+  @GrpcMethod('Models', 'Tag')
+  async tag(message: unknown) {
+    const { label, ...reference } = parseMessage(tagModelMessage, message, 'TagModelRequest');
+    return encodeModel(await this.models.tag(reference, label));
+  }
+
+  @GrpcMethod('Models', 'Versions')
+  async versions(message: unknown) {
+    const versions = await this.models.versions(parseMessage(modelVersionsMessage, message, 'ListModelVersionsRequest').name);
+    return { versions: versions.map(({ model, ...version }) => ({ ...version, model: encodeModel(model) })) };
+  }
+
+  @GrpcMethod('Models', 'UploadStatus')
+  async uploadStatus(message: unknown) {
+    const { fileSha256 } = parseMessage(uploadStatusMessage, message, 'UploadStatusRequest');
+    return { receivedBytes: String(await this.models.parts.uploads.received(fileSha256)) };
   }
 
   @GrpcMethod('Models', 'Download')
   download(message: unknown): Observable<{ chunk: Uint8Array }> {
     return from(this.models.download(parseMessage(getModelMessage, message, 'GetModelRequest'))).pipe(map((chunk) => ({ chunk })));
+  }
+
+  private async page(limit: number, pageToken: string, text?: string) {
+    const key = decodePageToken(pageToken, pageKey);
+    const { models, nextPageToken } = await this.models.list(limit, key?.[0] as Root | undefined, text);
+    return { models: models.map(encodeModel), nextPageToken };
   }
 }

@@ -1,8 +1,9 @@
 import type { Root } from '#core/hashing';
 import { compileModel, DEFAULT_PROFILE, PROFILES, type Profile } from '#core/onnx';
 import { AssayError } from '#core/protocol';
-import { MODEL_CHUNK_BYTES, type ModelView } from '#io/rpc';
+import { MODEL_CHUNK_BYTES, pageOf, type ModelVersion, type ModelView } from '#io/rpc';
 import type { ArtifactStore, ModelRecord, ModelStore } from '#io/storage';
+import type { PartialUploads } from './partial-uploads.js';
 import type { UploadedModel } from './upload.js';
 
 export interface ModelsServiceParts {
@@ -11,6 +12,7 @@ export interface ModelsServiceParts {
   readonly fileOf: (model: ModelRecord) => Promise<Uint8Array>;
   /** Makes the file available to executors and challengers. */
   readonly publish: (modelId: Root, file: Uint8Array) => Promise<void>;
+  readonly uploads: PartialUploads;
   readonly maxBytes: number;
   readonly now: () => number;
 }
@@ -36,8 +38,23 @@ export class ModelsService {
     return modelView(await this.known(reference));
   }
 
-  async list(limit: number, after?: Root): Promise<ModelView[]> {
-    return (await this.parts.models.list(limit, after)).map(modelView);
+  /** With `text`, those with a label that contains it. */
+  async list(limit: number, after?: Root, text?: string): Promise<{ readonly models: readonly ModelView[]; readonly nextPageToken: string }> {
+    const { items, nextPageToken } = pageOf(await this.parts.models.list(limit + 1, after, text), limit, ({ modelId }) => [modelId]);
+    return { models: items.map(modelView), nextPageToken };
+  }
+
+  /** @throws AssayError MODEL_UNKNOWN, MODEL_NAME_TAKEN */
+  async tag(reference: { modelId: Root | undefined; name: string }, label: string): Promise<ModelView> {
+    const { modelId } = await this.known(reference);
+    return modelView(await this.parts.models.label(modelId, label));
+  }
+
+  /** @throws AssayError MODEL_UNKNOWN if there is none under the name */
+  async versions(name: string): Promise<ModelVersion[]> {
+    const found = await this.parts.models.under(name, MAX_VERSIONS);
+    if (found.length === 0) throw new AssayError({ code: 'MODEL_UNKNOWN', facts: { name } });
+    return found.map((model, i) => ({ index: i + 1, tags: model.names.flatMap((label) => tagOf(label, name)), model: modelView(model) }));
   }
 
   /** The canonical file in chunks. */
@@ -51,6 +68,13 @@ export class ModelsService {
     if (!model) throw new AssayError({ code: 'MODEL_UNKNOWN', facts: modelId ? { modelId } : { name } });
     return model;
   }
+}
+
+/** Versions of one name that are told. */
+const MAX_VERSIONS = 1_000;
+
+function tagOf(label: string, name: string): string[] {
+  return label.startsWith(`${name}:`) ? [label.slice(name.length + 1)] : [];
 }
 
 function spec({ name, dtype, dims }: { name: string; dtype: ModelRecord['signature']['inputs'][number]['dtype']; dims: readonly number[] }) {

@@ -11,13 +11,14 @@ export interface JobReportParts {
 }
 
 /** Everything about a job that its submitter may know. A claim that was overturned is no answer any more. */
-export async function reportJob(parts: JobReportParts, job: JobRecord, { withOutputs }: { withOutputs: boolean }): Promise<JobParts> {
+export async function reportJob(parts: JobReportParts, job: JobRecord, { withOutputs = false, withInputs = false }: { withOutputs?: boolean; withInputs?: boolean }): Promise<JobParts> {
   const claim = hasAnswer(job.state) ? await parts.storage.jobs.claimOf(job) : undefined;
   const batch = claim?.batchSeq === undefined ? undefined : await parts.storage.batches.bySeq(claim.batchSeq);
   const outputs = claim && withOutputs ? await parts.storage.tensors.byRoots(claim.outputs) : undefined;
+  const inputs = withInputs ? await parts.storage.tensors.byRoots(job.inputs) : undefined;
   const receipt = claim && withOutputs ? await receiptOf(parts, { job, claim, batch }) : undefined;
   const { jobId, request, state, fee, acceptedAt, updatedAt, executor, failure } = job;
-  return { jobId, state, modelId: request.modelId, submitter: request.submitter, fee, acceptedAt, updatedAt, executor, claim, outputs, receipt, batchId: batch?.landing?.batchId, failure };
+  return { jobId, state, modelId: request.modelId, submitter: request.submitter, fee, acceptedAt, updatedAt, executor, claim, outputs, inputs, receipt, batchId: batch?.landing?.batchId, failure };
 }
 
 interface Answered {

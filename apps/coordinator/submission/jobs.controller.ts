@@ -1,9 +1,15 @@
-import type { Metadata, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
+import type { Metadata, ServerDuplexStream, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 import { Controller, Inject } from '@nestjs/common';
-import { GrpcMethod } from '@nestjs/microservices';
+import { GrpcMethod, GrpcStreamCall } from '@nestjs/microservices';
 import { map, type Observable } from 'rxjs';
-import { callerOf, encodeJob, getJobMessage, parseMessage, readAtLeast, submitMessage, watchJobMessage } from '#io/rpc';
-import { JobsService } from './jobs.service.js';
+import { z } from 'zod';
+import type { Root } from '#core/hashing';
+import { AssayError } from '#core/protocol';
+import { callerOf, cancelJobMessage, decodePageToken, encodeFault, encodeJob, getJobMessage, listJobsMessage, parseMessage, readAtLeast, submitMessage, submitStreamMessage, toFault, watchJobMessage } from '#io/rpc';
+import { JobsService, type Caller } from './jobs.service.js';
+import { answerStream } from './submit-stream.js';
+
+const pageKey = z.tuple([z.number().int(), z.string().length(66)]);
 
 /** assay.v1.Jobs: parses at the edge, calls the use case, encodes. */
 @Controller()
@@ -12,18 +18,52 @@ export class JobsController {
 
   @GrpcMethod('Jobs', 'Submit')
   async submit(message: unknown, _metadata: Metadata, call: ServerUnaryCall<unknown, unknown>) {
-    const { waitMs, ...submission } = parseMessage(submitMessage, message, 'SubmitRequest');
-    return encodeJob(await this.jobs.submit(submission, waitMs, callerOf(call)));
+    return this.answer(message, callerOf(call));
+  }
+
+  /** SAFETY: answers every message and never throws: what such a method throws, nobody handles. */
+  @GrpcStreamCall('Jobs', 'SubmitStream')
+  submitStream(call: ServerDuplexStream<unknown, unknown>): Promise<void> {
+    const caller = callerOf(call);
+    return answerStream(call, async (message) => {
+      const { tag, submit } = parseMessage(submitStreamMessage, message, 'SubmitStreamRequest');
+      try {
+        return { tag, job: await this.answer(submit, caller) };
+      } catch (error) {
+        return { tag, fault: encodeFault(toFault(error)) };
+      }
+    });
   }
 
   @GrpcMethod('Jobs', 'Get')
   async get(message: unknown) {
-    const { jobId, withOutputs } = parseMessage(getJobMessage, message, 'GetJobRequest');
-    return encodeJob(await this.jobs.get(jobId, withOutputs));
+    const { jobId, withOutputs, withInputs, access } = parseMessage(getJobMessage, message, 'GetJobRequest');
+    if (withInputs && !access) throw new AssayError({ code: 'ACCESS_DENIED', message: 'with_inputs needs access', facts: { jobId } });
+    return encodeJob(await this.jobs.get(jobId, withOutputs, withInputs && access ? access : undefined));
   }
 
   @GrpcMethod('Jobs', 'Watch')
   watch(message: unknown, _metadata: Metadata, call: ServerWritableStream<unknown, unknown>): Observable<ReturnType<typeof encodeJob>> {
     return this.jobs.watch(parseMessage(watchJobMessage, message, 'WatchJobRequest').jobId).pipe(map(encodeJob), readAtLeast(call));
+  }
+
+  @GrpcMethod('Jobs', 'Cancel')
+  async cancel(message: unknown) {
+    const { jobId, access } = parseMessage(cancelJobMessage, message, 'CancelJobRequest');
+    return encodeJob(await this.jobs.giveUp(jobId, access));
+  }
+
+  @GrpcMethod('Jobs', 'List')
+  async list(message: unknown) {
+    const { access, pageSize: limit, pageToken, states, modelId } = parseMessage(listJobsMessage, message, 'ListJobsRequest');
+    const key = decodePageToken(pageToken, pageKey);
+    const before = key && { acceptedAt: new Date(key[0]), jobId: key[1] as Root };
+    const { jobs, nextPageToken } = await this.jobs.list(access, { states, modelId, before, limit });
+    return { jobs: jobs.map(encodeJob), nextPageToken };
+  }
+
+  private async answer(message: unknown, caller: Caller) {
+    const { waitMs, ...submission } = parseMessage(submitMessage, message, 'SubmitRequest');
+    return encodeJob(await this.jobs.submit(submission, waitMs, caller));
   }
 }

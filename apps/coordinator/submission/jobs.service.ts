@@ -1,8 +1,8 @@
 import { Observable } from 'rxjs';
 import type { Root } from '#core/hashing';
-import { AssayError, hasAnswer, isTerminal, jobIdOf, type JobState } from '#core/protocol';
-import type { JobParts } from '#io/rpc';
-import type { JobRecord, JobStore } from '#io/storage';
+import { AssayError, hasAnswer, type Access, isTerminal, jobIdOf, type JobState } from '#core/protocol';
+import { pageOf, type AccessMessage, type JobParts } from '#io/rpc';
+import type { JobQuery, JobRecord, JobStore } from '#io/storage';
 import { acceptJob, type AcceptanceParts, type Submission } from './acceptance.js';
 import type { JobFeed } from './job-feed.js';
 import { reportJob, type JobReportParts } from './job-report.js';
@@ -15,7 +15,9 @@ const MAX_BACKLOG = 256;
 export interface JobsServiceParts {
   readonly acceptance: AcceptanceParts;
   readonly report: JobReportParts;
-  readonly jobs: Pick<JobStore, 'cancel'>;
+  readonly jobs: Pick<JobStore, 'cancel' | 'ofSubmitter'>;
+  /** @throws AssayError ACCESS_DENIED unless the submitter signed it for this */
+  readonly requireAccess: (access: AccessMessage, what: { readonly action: Access['action']; readonly job?: Pick<JobRecord, 'jobId' | 'request'> }) => Promise<void>;
   /** Calls a second, by the caller's network address. @throws AssayError RATE_LIMITED */
   readonly callers: { take(key: string): void };
   readonly feed: JobFeed;
@@ -60,8 +62,28 @@ export class JobsService {
     return reportJob(this.parts.report, job, { withOutputs: true });
   }
 
-  async get(jobId: Root, withOutputs: boolean): Promise<JobParts> {
-    return reportJob(this.parts.report, await this.known(jobId), { withOutputs });
+  /** With `access`, the inputs too. @throws AssayError JOB_UNKNOWN, ACCESS_DENIED */
+  async get(jobId: Root, withOutputs: boolean, access?: AccessMessage): Promise<JobParts> {
+    const job = await this.known(jobId);
+    if (access) await this.parts.requireAccess(access, { action: 'inputs', job });
+    return reportJob(this.parts.report, job, { withOutputs, withInputs: access !== undefined });
+  }
+
+  /** @throws AssayError JOB_UNKNOWN, ACCESS_DENIED, STATE_CONFLICT if there is an answer, or will never be one */
+  async giveUp(jobId: Root, access: AccessMessage): Promise<JobParts> {
+    await this.parts.requireAccess(access, { action: 'cancel', job: await this.known(jobId) });
+    await this.parts.jobs.cancel(jobId, new Date(this.parts.now()), 'its submitter cancelled it');
+    const job = await this.known(jobId);
+    if (job.state !== 'cancelled') throw new AssayError({ code: 'STATE_CONFLICT', message: `the job is ${job.state}: it cannot be cancelled any more`, facts: { jobId, state: job.state }, remedy: 'Get the job: it has an answer, or ended without one.' });
+    return reportJob(this.parts.report, job, {});
+  }
+
+  /** The jobs of whoever signed the access, newest first. @throws AssayError ACCESS_DENIED */
+  async list(access: AccessMessage, query: Omit<JobQuery, 'submitter'>): Promise<{ readonly jobs: readonly JobParts[]; readonly nextPageToken: string }> {
+    await this.parts.requireAccess(access, { action: 'list' });
+    const found = await this.parts.jobs.ofSubmitter({ ...query, submitter: access.submitter, limit: query.limit + 1 });
+    const { items, nextPageToken } = pageOf(found, query.limit, (job) => [job.acceptedAt.getTime(), job.jobId]);
+    return { jobs: await Promise.all(items.map((job) => reportJob(this.parts.report, job, {}))), nextPageToken };
   }
 
   /** The job now and after every change; completes in a state that nothing follows. */
@@ -74,7 +96,7 @@ export class JobsService {
         const job = await this.known(jobId);
         const told = { ...job, state: state ?? job.state };
         last = told.state;
-        subscriber.next(await reportJob(this.parts.report, told, { withOutputs: false }));
+        subscriber.next(await reportJob(this.parts.report, told, {}));
         if (isTerminal(told.state)) subscriber.complete();
       };
       const enqueue = (state?: JobState) => {

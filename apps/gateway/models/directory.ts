@@ -1,10 +1,9 @@
-import type { Root } from '#core/hashing';
 import { AssayError } from '#core/protocol';
-import type { ModelView, NetworkStatus } from '#io/rpc';
+import type { ModelView, NetworkStatus, Page } from '#io/rpc';
 
 /** What the directory needs from the coordinator. */
 export interface DirectorySource {
-  models(page: { limit: number; after?: Root }): Promise<ModelView[]>;
+  models(page: { limit: number; pageToken?: string | undefined }): Promise<Page<ModelView>>;
   status(): Promise<NetworkStatus>;
 }
 
@@ -91,11 +90,12 @@ export class ModelDirectory {
   private async take(): Promise<Snapshot> {
     const status = await this.source.status();
     const models: ModelView[] = [];
-    for (let page: ModelView[]; models.length < MAX_MODELS; models.push(...page)) {
-      const after = models.at(-1)?.modelId;
-      page = await this.source.models({ limit: PAGE, ...(after ? { after } : {}) });
-      if (page.length === 0) break;
-    }
+    let pageToken: string | undefined;
+    do {
+      const page = await this.source.models({ limit: PAGE, pageToken });
+      models.push(...page.items);
+      pageToken = page.nextPageToken;
+    } while (pageToken !== undefined && models.length < MAX_MODELS);
     return { models, status };
   }
 }

@@ -44,7 +44,7 @@ export const ERROR_CODES = {
   TENSOR_TOO_LARGE: invalid('A tensor is larger than the limit.', 'Split the batch or use a coordinator with a higher limit.', 'RESOURCE_EXHAUSTED'),
   INPUT_ROOT_MISMATCH: invalid('The signed input root is not the root of the tensors sent.', 'Sign the list root of the tensors’ roots in signature order.'),
   REQUEST_SIGNATURE_INVALID: invalid('The request’s signature is not by its submitter on this network.', 'Sign the EIP-712 request with the submitter’s key and this network’s chain id and contract.', 'UNAUTHENTICATED'),
-  REQUEST_EXPIRED: refused('The request’s deadline has passed, or is further away than allowed.', 'Sign a new request with a later deadline and a new nonce.'),
+  REQUEST_EXPIRED: refused('The request’s deadline has passed, or is further away than allowed.', 'Sign a new request with a later deadline and a new nonce; if the facts show another time than it is here, set this machine’s clock.'),
   NONCE_REUSED: refused('The submitter already used this nonce for another request.', 'Sign the request again with an unused nonce.', 'ALREADY_EXISTS'),
   VERIFICATION_UNSUPPORTED: refused('The coordinator does not offer this kind of verification.', 'Ask for a kind of verification named in the facts.', 'UNIMPLEMENTED'),
   FEE_TOO_LOW: refused('The request’s highest fee is below the price of the job.', 'Raise maxFee to at least the price in the facts.'),
@@ -57,6 +57,7 @@ export const ERROR_CODES = {
   JOB_CANCELLED: refused('The job was cancelled before it was answered; nothing is charged.', 'Submit the same request again if the answer is wanted after all.', 'ABORTED'),
   RATE_LIMITED: unavailable('More calls in a short time than the coordinator takes from one caller.', 'Wait as long as the retry hint says, then go on more slowly.', 'RESOURCE_EXHAUSTED'),
   NO_EXECUTOR: unavailable('No executor that can take the job is present.', 'Start an executor with stake, or try again later.'),
+  ACCESS_DENIED: refused('Only the job’s submitter may ask for this.', 'Sign the access with the submitter’s key for this network, valid for at most an hour; check this machine’s clock.', 'PERMISSION_DENIED'),
 
   // The gateway
   KEY_MISSING: refused('The gateway signs only for callers with an API key, and the call has none.', 'Send `authorization: Bearer KEY`; a key comes from `assay key create`.', 'UNAUTHENTICATED'),
@@ -81,6 +82,8 @@ export const ERROR_CODES = {
   MODEL_NAME_TAKEN: refused('Another model has this name.', 'Choose another name.', 'ALREADY_EXISTS'),
   MODEL_QUARANTINED: refused('The model ended its process here too often and is not run any more.', 'Another executor may run it; the counting begins anew when this process restarts.', 'ABORTED'),
   PROFILE_UNKNOWN: refused('The numeric profile is not known here.', 'Use a profile named in the facts.'),
+  UPLOAD_CORRUPT: invalid('The uploaded bytes do not have the length and SHA-256 that were announced.', 'Upload the file again from its start; what had arrived is dropped.'),
+  UPLOAD_OFFSET_MISMATCH: refused('The upload does not go on where it broke off.', 'Ask for its status and go on from there.', 'ABORTED'),
 
   // Claims, receipts, batches
   CLAIM_INVALID: refused('An executor’s claim does not fit its job.', 'None for the submitter: the job goes to another executor.'),

@@ -64,6 +64,28 @@ const CLAIM_TYPES = {
   ],
 } as const;
 
+/** What only a submitter may ask for, signed like a request; `jobId` is NO_JOB for the list of all its jobs. */
+export interface Access {
+  readonly submitter: Address;
+  readonly action: 'cancel' | 'inputs' | 'list';
+  readonly jobId: Root;
+  /** Seconds since 1970. */
+  readonly until: bigint;
+}
+
+export const NO_JOB: Root = `0x${'00'.repeat(32)}`;
+/** So far ahead an access may be valid. */
+export const MAX_ACCESS_SECONDS = 3_600n;
+
+const ACCESS_TYPES = {
+  Access: [
+    { name: 'submitter', type: 'address' },
+    { name: 'action', type: 'string' },
+    { name: 'jobId', type: 'bytes32' },
+    { name: 'until', type: 'uint64' },
+  ],
+} as const;
+
 const MOVE_TYPES = {
   Move: [
     { name: 'gameId', type: 'bytes32' },
@@ -83,6 +105,14 @@ export function requestTypedData(network: NetworkId, message: Request) {
 
 export function claimTypedData(network: NetworkId, message: Claim) {
   return { domain: domain(network), types: CLAIM_TYPES, primaryType: 'Claim' as const, message };
+}
+
+export function accessTypedData(network: NetworkId, message: Access) {
+  return { domain: domain(network), types: ACCESS_TYPES, primaryType: 'Access' as const, message };
+}
+
+export function accessDigest(network: NetworkId, access: Access): Root {
+  return hashTypedData(accessTypedData(network, access));
 }
 
 /** A move for anybody to send: the game, the stored word it answers, and the calldata its player would send. */

@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
 import { privateKeyToAccount } from 'viem/accounts';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Root } from '#core/hashing';
 import { claimDigest, claimTypedData, jobIdOf, requestTypedData, type Claim, type NetworkId, type Request } from './messages.js';
-import { BATCH_LEAF_TYPES, formatReceipt, parseReceipt, verifyReceipt, type Receipt, type ReceiptFacts } from './receipt.js';
+import { BATCH_LEAF_TYPES, formatReceipt, parseReceipt, receiptJsonSchema, verifyReceipt, type Receipt, type ReceiptFacts } from './receipt.js';
 
 const submitter = privateKeyToAccount(`0x${'11'.repeat(32)}`);
 const executor = privateKeyToAccount(`0x${'22'.repeat(32)}`);
@@ -81,4 +82,9 @@ describe('a receipt', () => {
     expect(await faultsOf({ request: { ...receipt.request, signature: '0x1234' } }, { contractSignatureValid: true })).toEqual([]);
     expect(await faultsOf({}, { contractSignatureValid: false })).toEqual(['request-signature']);
   });
+});
+
+it('docs/receipt.schema.json is what the schema says (else: npm run docs)', () => {
+  const file = new URL('../../../docs/receipt.schema.json', import.meta.url);
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(JSON.parse(JSON.stringify(receiptJsonSchema())));
 });

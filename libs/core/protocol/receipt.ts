@@ -17,7 +17,7 @@ export const MAX_RECEIPT_CHARACTERS = 64 * 1024;
 
 const decimal = z.string().regex(/^\d{1,39}$/, 'not a whole number').transform(BigInt);
 const { submitter: address, inputRoot: root } = requestSchema.shape;
-const signature = z.custom<Hex>((v) => typeof v === 'string' && isHex(v) && v.length <= 2 + 2 * 4096, 'not a signature');
+const signature = z.custom<Hex>((v) => typeof v === 'string' && isHex(v) && v.length <= 2 + 2 * 4096, 'not a signature').meta({ type: 'string', pattern: '^0x[0-9a-fA-F]{0,8192}$' });
 
 const signedRequest = z.strictObject({
   message: z.strictObject({ ...requestSchema.shape, maxFee: decimal, insuredValue: decimal, deadline: decimal, nonce: decimal }).pipe(requestSchema),
@@ -38,6 +38,11 @@ export const receiptSchema = z.strictObject({
 });
 
 export type Receipt = z.output<typeof receiptSchema>;
+
+/** JSON Schema (2020-12) of a receipt as it is written down; docs/receipt.schema.json is generated from this. */
+export function receiptJsonSchema(): object {
+  return { title: 'Assay receipt, version 1', ...z.toJSONSchema(receiptSchema, { io: 'input', unrepresentable: 'any' }) };
+}
 
 /** @throws AssayError RECEIPT_MALFORMED */
 export function parseReceipt(text: string): Receipt {

@@ -12,8 +12,9 @@ export const MAX_TENSORS = 64;
 export const MAX_MODELS_PER_EXECUTOR = 1024;
 export const MAX_CLAIMS_PER_PAGE = 256;
 
-const address = z.custom<Address>((v) => typeof v === 'string' && isAddress(v), 'not an address');
-const root = z.custom<Hex>((v) => typeof v === 'string' && isHex(v) && v.length === 66, 'not 32 bytes of hex');
+// WHY the metadata: a JSON Schema made of these says the same as the check.
+const address = z.custom<Address>((v) => typeof v === 'string' && isAddress(v), 'not an address').meta({ type: 'string', pattern: '^0x[0-9a-fA-F]{40}$' });
+const root = z.custom<Hex>((v) => typeof v === 'string' && isHex(v) && v.length === 66, 'not 32 bytes of hex').meta({ type: 'string', pattern: '^0x[0-9a-fA-F]{64}$' });
 const signature = z.custom<Hex>((v) => typeof v === 'string' && isHex(v) && v.length <= 2 + 2 * 4096, 'not a signature');
 const uint = (bits: number) => z.bigint().min(0n).max(2n ** BigInt(bits) - 1n);
 

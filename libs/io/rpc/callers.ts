@@ -6,7 +6,7 @@ import { AssayError } from '#core/protocol';
 const MAX_UNREAD = 256;
 
 /** Who calls: their network address without the port, and a signal that aborts when they hang up, or their deadline passes. */
-export function callerOf(call: ServerUnaryCall<unknown, unknown>): { readonly peer: string; readonly gone: AbortSignal } {
+export function callerOf(call: Pick<ServerUnaryCall<unknown, unknown>, 'cancelled' | 'getPeer'> & { on(event: 'cancelled', listener: () => void): unknown }): { readonly peer: string; readonly gone: AbortSignal } {
   const gone = new AbortController();
   if (call.cancelled) gone.abort();
   call.on('cancelled', () => gone.abort());

@@ -1,13 +1,14 @@
 import type { Hex } from 'viem';
 import type { Root, Tensor } from '#core/hashing';
-import { formatReceipt, type Claim, type Receipt, type Request } from '#core/protocol';
-import type { JobView, ModelView, NetworkStatus } from './messages.js';
+import { formatReceipt, type AssayError, type Claim, type Receipt, type Request } from '#core/protocol';
+import type { BatchSummary, DisputeSummary, FaultMessage, JobView, ModelView, NetworkParameters, NetworkStatus, StakedPeer } from './messages.js';
 
 /** What a job's message is made of; parts that do not exist yet are left out. */
-export interface JobParts extends Omit<JobView, 'outputs' | 'receipt' | 'failureCode' | 'failureMessage' | 'claim' | 'claimSignature' | 'executor' | 'batchId'> {
+export interface JobParts extends Omit<JobView, 'outputs' | 'inputs' | 'receipt' | 'failureCode' | 'failureMessage' | 'claim' | 'claimSignature' | 'executor' | 'batchId'> {
   readonly executor?: string | undefined;
   readonly claim?: { readonly claim: Claim; readonly signature: Hex } | undefined;
   readonly outputs?: readonly Tensor[] | undefined;
+  readonly inputs?: readonly Tensor[] | undefined;
   readonly receipt?: Receipt | undefined;
   readonly batchId?: bigint | undefined;
   readonly failure?: { readonly code: string; readonly message: string } | undefined;
@@ -42,6 +43,7 @@ export function encodeJob(job: JobParts) {
     batchId: String(job.batchId ?? 0n),
     failureCode: job.failure?.code ?? '',
     failureMessage: job.failure?.message ?? '',
+    inputs: (job.inputs ?? []).map(encodeTensor),
   };
 }
 
@@ -60,8 +62,29 @@ export function encodeModel(model: ModelView) {
 
 export function encodeStatus(status: NetworkStatus) {
   const { chainId, price, batchesRecent, ...rest } = status;
-  const batch = ({ batchId, root, count, state, transaction }: NetworkStatus['batchesRecent'][number]) => ({ batchId: String(batchId), root, count, state, transaction: transaction ?? '' });
-  return { ...rest, chainId: String(chainId), price: String(price), batchesRecent: batchesRecent.map(batch) };
+  return { ...rest, chainId: String(chainId), price: String(price), batchesRecent: batchesRecent.map(encodeBatch) };
+}
+
+export function encodeBatch({ batchId, root, count, state, transaction }: BatchSummary) {
+  return { batchId: String(batchId), root, count, state, transaction: transaction ?? '' };
+}
+
+export function encodePeer({ peer, stake, exposure }: StakedPeer) {
+  return { peer, stake: String(stake), exposure: String(exposure) };
+}
+
+export function encodeDispute({ openedBlock, jobId, ...dispute }: DisputeSummary) {
+  return { ...dispute, openedBlock: String(openedBlock), jobId: jobId ?? '' };
+}
+
+export function encodeParameters({ price, maxModelBytes, maxMessageBytes, maxDeadlineSeconds, ...rest }: NetworkParameters) {
+  return { ...rest, price: String(price), maxModelBytes: String(maxModelBytes), maxMessageBytes: String(maxMessageBytes), maxDeadlineSeconds: String(maxDeadlineSeconds) };
+}
+
+/** An error inside of a message; where a call answers many, it cannot be the call's status. */
+export function encodeFault(error: AssayError): FaultMessage {
+  const { code, message, facts, remedy, page } = error.toJSON();
+  return { code, message, facts: JSON.stringify(facts), remedy, page };
 }
 
 /** By id, or by name. */

@@ -1,22 +1,39 @@
 export { callerOf, readAtLeast } from './callers.js';
-export { CoordinatorClient, SUBMIT_WAIT_MS, type CallOptions, type ClientTls, type Registration, type RemoteJob, type Submission } from './client.js';
-export { encodeJob, encodeModel, encodeRequest, encodeStatus, encodeTensor, type JobParts, type ModelReference } from './encoding.js';
+export { CoordinatorClient, SUBMIT_WAIT_MS, type CallOptions, type SignedAccess, type StreamAnswer, type StreamSubmission, type ClientTls, type Registration, type RemoteJob, type Submission } from './client.js';
+export { encodeBatch, encodeDispute, encodeFault, encodeJob, encodeModel, encodeParameters, encodePeer, encodeRequest, encodeStatus, encodeTensor, type JobParts, type ModelReference } from './encoding.js';
 export { ErrorFilter } from './error-filter.js';
+export { decodePageToken, encodePageToken, pageOf } from './page-token.js';
 export {
+  cancelJobMessage,
   getJobMessage,
   getModelMessage,
+  listDisputesMessage,
+  listJobsMessage,
   listModelsMessage,
+  listPageMessage,
+  modelVersionsMessage,
   parseMessage,
   registerMessage,
+  searchModelsMessage,
   submitMessage,
+  submitStreamMessage,
+  tagModelMessage,
+  uploadStatusMessage,
   watchJobMessage,
+  type AccessMessage,
+  type BatchSummary,
+  type DisputeSummary,
   type JobView,
+  type ModelVersion,
   type ModelView,
+  type NetworkParameters,
   type NetworkStatus,
+  type Page,
   type RegisterHeader,
+  type StakedPeer,
   type SubmitMessage,
   type TensorMessage,
 } from './messages.js';
 export { INFERENCE_FILES, LOADER_OPTIONS, MAX_MESSAGE_BYTES, MODEL_CHUNK_BYTES } from './protos.js';
 export { grpcServer, INFERENCE_API, NATIVE_API, requireFree, type Api, type GrpcServer, type ServerTls } from './server.js';
-export { toStatus } from './status.js';
+export { toFault, toStatus } from './status.js';

@@ -19,7 +19,7 @@ const wireError = z.object({ code: z.string(), message: z.string(), facts: z.rec
 /** Any thrown value as what grpc-js takes for a failed call. Unexpected errors do not show their insides to a caller. */
 export function toStatus(thrown: unknown): Partial<StatusObject> {
   if (isStatus(thrown)) return thrown;
-  const error = thrown instanceof AssayError ? thrown : new AssayError({ code: 'INTERNAL', cause: thrown });
+  const error = toFault(thrown);
   const metadata = new Metadata();
   metadata.set(CODE_KEY, error.code);
   metadata.set(ERROR_KEY, errorBytes(error));
@@ -29,6 +29,11 @@ export function toStatus(thrown: unknown): Partial<StatusObject> {
     metadata.set(DETAILS_KEY, retryDetails(Status[ERROR_CODES[error.code].grpc], error.message, retryAfterMs));
   }
   return { code: Status[ERROR_CODES[error.code].grpc], details: `${error.code}: ${error.message}`, metadata };
+}
+
+/** Any thrown value as the error a caller may see: what is unexpected does not show its insides. */
+export function toFault(thrown: unknown): AssayError {
+  return thrown instanceof AssayError ? thrown : new AssayError({ code: 'INTERNAL', cause: thrown });
 }
 
 function errorBytes(error: AssayError): Buffer {

@@ -180,6 +180,12 @@ export class BatchStore {
     return (await this.prisma.batch.findMany({ orderBy: { seq: 'desc' }, take: limit })).map(batchRecord);
   }
 
+  /** Newest first, those made before the batch `before`. */
+  async page(limit: number, before?: number): Promise<BatchRecord[]> {
+    const where = before === undefined ? {} : { seq: { lt: before } };
+    return (await this.prisma.batch.findMany({ where, orderBy: { seq: 'desc' }, take: limit })).map(batchRecord);
+  }
+
   /** Claims of a batch in leaf order. */
   async claimsOf(seq: number, from: number, limit: number): Promise<BatchedClaim[]> {
     const rows = await this.prisma.claim.findMany({ where: { batchSeq: seq, leafIndex: { gte: from } }, orderBy: { leafIndex: 'asc' }, take: limit, include: { job: true } });

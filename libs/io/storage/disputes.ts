@@ -15,6 +15,23 @@ export interface OpenedDispute {
   readonly now: Date;
 }
 
+export interface DisputeRecord {
+  readonly gameId: Root;
+  readonly claimDigest: Root;
+  readonly challenger: Address;
+  readonly state: 'open' | 'upheld' | 'overturned';
+  readonly openedBlock: bigint;
+  /** undefined if the claim is not of this coordinator. */
+  readonly jobId: Root | undefined;
+}
+
+export interface DisputeQuery {
+  readonly state: DisputeRecord['state'] | undefined;
+  /** Where the page before ended. */
+  readonly before: { readonly block: bigint; readonly gameId: string } | undefined;
+  readonly limit: number;
+}
+
 /** What chain events about disputes do to jobs. Every method may be called again with the same event. */
 export class DisputeStore {
   constructor(
@@ -81,6 +98,18 @@ export class DisputeStore {
     const claim = await tx.claim.findUnique({ where: { digest: claimDigest }, select: { batch: { select: { state: true } } } });
     if (!claim?.batch) return 'answered';
     return claim.batch.state === 'fixed' ? 'batched' : 'challengeable';
+  }
+
+  /** Newest first. */
+  async page({ state, before, limit }: DisputeQuery): Promise<DisputeRecord[]> {
+    const where = {
+      ...(state ? { state } : {}),
+      ...(before ? { OR: [{ openedBlock: { lt: before.block } }, { openedBlock: before.block, gameId: { lt: before.gameId } }] } : {}),
+    };
+    const games = await this.prisma.dispute.findMany({ where, orderBy: [{ openedBlock: 'desc' }, { gameId: 'desc' }], take: limit });
+    const claims = await this.prisma.claim.findMany({ where: { digest: { in: games.map((game) => game.claimDigest) } }, select: { digest: true, jobId: true } });
+    const jobs = new Map(claims.map((claim) => [claim.digest, claim.jobId as Root]));
+    return games.map((game) => ({ gameId: game.gameId as Root, claimDigest: game.claimDigest as Root, challenger: game.challenger as Address, state: game.state, openedBlock: game.openedBlock, jobId: jobs.get(game.claimDigest) }));
   }
 
   /** Number of games that are not over. */

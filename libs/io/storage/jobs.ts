@@ -37,6 +37,15 @@ export interface NewAnswer extends Fenced {
   readonly now: Date;
 }
 
+/** Which jobs of a submitter; `before` is where the page before ended. */
+export interface JobQuery {
+  readonly submitter: Address;
+  readonly states: readonly JobState[];
+  readonly modelId: Root | undefined;
+  readonly before: { readonly acceptedAt: Date; readonly jobId: Root } | undefined;
+  readonly limit: number;
+}
+
 type Transaction = Omit<PrismaClient, '$connect' | '$disconnect' | '$on' | '$transaction' | '$extends'>;
 
 /**
@@ -66,6 +75,18 @@ export class JobStore {
       return freshRecord(job, inputs);
     }
     return this.sameJob(job);
+  }
+
+  /** Newest first. */
+  async ofSubmitter({ submitter, states, modelId, before, limit }: JobQuery): Promise<JobRecord[]> {
+    const where: Prisma.JobWhereInput = {
+      submitter: submitter.toLowerCase(),
+      ...(states.length > 0 ? { state: { in: [...states] } } : {}),
+      ...(modelId ? { modelId } : {}),
+      ...(before ? { OR: [{ acceptedAt: { lt: before.acceptedAt } }, { acceptedAt: before.acceptedAt, id: { lt: before.jobId } }] } : {}),
+    };
+    const rows = await this.prisma.job.findMany({ where, orderBy: [{ acceptedAt: 'desc' }, { id: 'desc' }], take: limit });
+    return rows.map(jobRecord);
   }
 
   async byId(jobId: Root): Promise<JobRecord | undefined> {
@@ -165,9 +186,9 @@ export class JobStore {
   }
 
   /** accepted | assigned → cancelled: nothing is charged, an answer that still comes is not used. */
-  async cancel(jobId: Root, now: Date): Promise<{ readonly executor: Address | undefined } | undefined> {
+  async cancel(jobId: Root, now: Date, reason = 'whoever waited for it left'): Promise<{ readonly executor: Address | undefined } | undefined> {
     const job = await this.byId(jobId);
-    const moved = job !== undefined && (await this.move(jobId, 'cancelled', { data: { failureCode: 'JOB_CANCELLED', failureMessage: 'whoever waited for it left', leaseUntil: null, updatedAt: now } }));
+    const moved = job !== undefined && (await this.move(jobId, 'cancelled', { data: { failureCode: 'JOB_CANCELLED', failureMessage: reason, leaseUntil: null, updatedAt: now } }));
     return moved ? { executor: job.executor } : undefined;
   }
 

@@ -47,12 +47,35 @@ export class ModelStore {
     return row ? modelRecord(row) : undefined;
   }
 
-  /** Oldest first, from the one after `after`. */
-  async list(limit: number, after?: Root): Promise<ModelRecord[]> {
+  /** Oldest first, from the one after `after`; with `text`, those with a label that contains it. */
+  async list(limit: number, after?: Root, text = ''): Promise<ModelRecord[]> {
     const page: Prisma.ModelFindManyArgs = after ? { cursor: { id: after }, skip: 1 } : {};
-    const rows = await this.prisma.model.findMany({ ...page, orderBy: [{ registeredAt: 'asc' }, { id: 'asc' }], take: limit, include: WITH_NAMES });
+    const where: Prisma.ModelWhereInput = text === '' ? {} : { names: { some: { name: { contains: likeText(text), mode: 'insensitive' } } } };
+    const rows = await this.prisma.model.findMany({ ...page, where, orderBy: OLDEST_FIRST, take: limit, include: WITH_NAMES });
     return rows.map(modelRecord);
   }
+
+  /** The models labelled `name` or `name:tag`, oldest first, as many as `limit`. */
+  async under(name: string, limit: number): Promise<ModelRecord[]> {
+    const where: Prisma.ModelWhereInput = { names: { some: { OR: [{ name }, { name: { startsWith: likeText(`${name}:`) } }] } } };
+    const rows = await this.prisma.model.findMany({ where, orderBy: OLDEST_FIRST, take: limit, include: WITH_NAMES });
+    return rows.map(modelRecord);
+  }
+
+  /** One more label; the same again changes nothing. @throws AssayError MODEL_NAME_TAKEN if it labels another model */
+  async label(modelId: Root, name: string): Promise<ModelRecord> {
+    await this.prisma.modelName.createMany({ data: [{ name, modelId }], skipDuplicates: true });
+    const label = await this.prisma.modelName.findUniqueOrThrow({ where: { name } });
+    if (label.modelId !== modelId) throw new AssayError({ code: 'MODEL_NAME_TAKEN', facts: { name, modelId: label.modelId } });
+    return this.byId(modelId).then((model) => model!);
+  }
+}
+
+const OLDEST_FIRST: Prisma.ModelOrderByWithRelationInput[] = [{ registeredAt: 'asc' }, { id: 'asc' }];
+
+/** WHY: in a pattern of LIKE these stand for any text, and an underscore is usual in names. */
+function likeText(text: string): string {
+  return text.replace(/[\\%_]/g, '\\$&');
 }
 
 function modelRecord(row: Prisma.ModelGetPayload<{ include: typeof WITH_NAMES }>): ModelRecord {
