@@ -9,6 +9,7 @@ import { numberGraph, type CanonicalGraph } from './numbering.js';
 import { DEFAULT_PROFILE, PROFILES, type Profile } from './profile.js';
 import type { OnnxModel } from './proto/model.js';
 import { readModel } from './proto/read.js';
+import { bytesBeside } from './proto/tensor.js';
 import { reportOf, type CompileReport } from './report.js';
 
 /** A model as the network runs and disputes it: the file for ONNX Runtime and what the model id commits to. */
@@ -42,6 +43,8 @@ export interface CompileOptions {
 export function compileModel(bytes: Uint8Array, options: CompileOptions = {}): CanonicalModel {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const source = readModel(bytes, limits);
+  // All of it before any is read: parts may overlap, and together be more than the files.
+  checkLimit(limits, 'bytes', [...source.graph.initializers.values()].reduce((sum, tensor) => sum + bytesBeside(tensor), bytes.length));
   const external = options.external && externalReader(options.external, { limits, modelBytes: bytes.length });
   return compile(source, { dims: options.dims ?? {}, limits, profile: options.profile ?? DEFAULT_PROFILE, ...(external && { external }) });
 }

@@ -24,6 +24,7 @@ function model(bytes: Uint8Array, limits: ModelLimits): OnnxModel {
   let opset: number | undefined;
   let content: Uint8Array | undefined;
   let functions = 0;
+  let entries = 0;
   const metadata = new Map<string, string>();
   readMessage(bytes, {
     [MODEL.opsetImport]: (r, w) => {
@@ -33,7 +34,7 @@ function model(bytes: Uint8Array, limits: ModelLimits): OnnxModel {
     [MODEL.metadata]: (r, w) => {
       const entry = readBytes(r, w);
       // What is longer is none of ours: exporters leave whole documents there.
-      if (entry.length > limits.nameLength || metadata.size >= limits.listLength) return;
+      if (entry.length > limits.nameLength || entries++ >= limits.listLength) return;
       metadata.set(...stringEntry(entry, limits));
     },
     [MODEL.graph]: (r, w) => (content = readBytes(r, w)),

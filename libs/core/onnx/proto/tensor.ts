@@ -53,6 +53,13 @@ export function decodeTensor(source: OnnxTensor, { limits, external }: Decoding)
   return canonicalizeNaNs({ dtype, dims, data: dtype === 'bool' ? data.map((byte) => (byte === 0 ? 0 : 1)) : data });
 }
 
+/** Bytes of the data that the tensor says lies beside the model, as its shape has it. */
+export function bytesBeside({ external, dataType, dims }: OnnxTensor): number {
+  const dtype = dtypeOf(dataType);
+  if (!external || !dtype) return 0;
+  return Number(dims.reduce((a, b) => a * b, BigInt(dataType === FLOAT16 ? 2 : DTYPES[dtype].size)));
+}
+
 function checkedDims(source: OnnxTensor, size: number, limits: ModelLimits): number[] {
   const elements = source.dims.reduce((a, b) => a * b, 1n);
   if (source.dims.length > MAX_RANK || source.dims.some((dim) => dim < 0n)) {
