@@ -1,10 +1,14 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { credentials, loadPackageDefinition, type Client, type ClientWritableStream, type ServiceError } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tensorRoot, type Root } from '#core/hashing';
-import { accessTypedData, NO_JOB, type Access } from '#core/protocol';
+import { accessTypedData, formatReceipt, NO_JOB, type Access } from '#core/protocol';
 import { LOADER_OPTIONS, MODEL_CHUNK_BYTES, type CoordinatorClient, type SignedAccess, type StreamAnswer } from '#io/rpc';
+import { PROJECT_ROOT } from '#testing';
 import { Surroundings, UNIT, type Party, type TestExecutor } from './coordinator.fixture.js';
 
 let world: Surroundings;
@@ -194,5 +198,57 @@ describe('the network', () => {
     const { chain, maxModelBytes } = await client.parameters();
     expect(chain).toMatchObject({ 'batches.challengeWindow': '3', 'disputes.payoutDelay': expect.stringMatching(/^\d+$/) as string });
     expect(maxModelBytes).toBe(256 * 2 ** 20);
+  }, 60_000);
+});
+
+describe('examples/verify-receipt, which knows nothing of ours', () => {
+  type Json = Record<string, never>;
+  let receipt: { version: number; network: Json; request: { message: Json; signature: string }; claim: { message: Json; signature: string }; batch: { id: string; root: string; proof: string[] } };
+
+  beforeAll(async () => {
+    const submission = await world.signed();
+    await client.submit(submission);
+    await until(submission.jobId, 'final');
+    receipt = JSON.parse(formatReceipt((await client.job(submission.jobId, { withOutputs: true })).receipt!)) as typeof receipt;
+  }, 60_000);
+
+  let files = 0;
+  async function verdictOf(document: unknown, rpc = world.anvil.rpcUrl): Promise<{ code: number | null; verdict: { ok: boolean; finality?: string; error?: string; checks?: Record<string, boolean> } }> {
+    const file = join(world.dir, `receipt-${files++}.json`);
+    writeFileSync(file, JSON.stringify(document));
+    const child = spawn(process.execPath, [join(PROJECT_ROOT, 'examples/verify-receipt/verify-receipt.mjs'), file, '--rpc', rpc, '--deployment', join(world.dir, 'deployment.json')]);
+    let text = '';
+    child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+    return { code, verdict: JSON.parse(text) as never };
+  }
+
+  it('finds a real receipt valid and final, and one without its batch pending', async () => {
+    expect(await verdictOf(receipt)).toMatchObject({ code: 0, verdict: { ok: true, finality: 'final' } });
+    const { batch: _, ...early } = receipt;
+    expect(await verdictOf(early)).toMatchObject({ code: 0, verdict: { ok: true, finality: 'pending' } });
+  }, 60_000);
+
+  const other = (hex: string) => `${hex.slice(0, -1)}${hex.endsWith('0') ? '1' : '0'}`;
+  type Tamper = (r: typeof receipt) => unknown;
+  const claim = (change: object): Tamper => (r) => ({ ...r, claim: { ...r.claim, message: { ...r.claim.message, ...change } } });
+
+  it.each<[string, Tamper, string[]]>([
+    ['another output', (r) => claim({ outputRoot: other(r.claim.message['outputRoot']!) })(r), ['claimSignature', 'inclusion']],
+    ['a higher fee', claim({ fee: '999999999999999999999' }), ['claim', 'claimSignature', 'inclusion']],
+    ['another request', (r) => ({ ...r, request: { ...r.request, message: { ...r.request.message, nonce: '1' } } }), ['job', 'requestSignature']],
+    ['another network', (r) => ({ ...r, network: { ...r.network, chainId: 1 } }), ['network', 'job', 'requestSignature', 'claimSignature', 'inclusion']],
+    ['another root', (r) => ({ ...r, batch: { ...r.batch, root: other(r.batch.root) } }), ['inclusion', 'batch']],
+    ['another batch', (r) => ({ ...r, batch: { ...r.batch, id: String(Number(r.batch.id) + 10_000) } }), ['batch']],
+    ['another proof', (r) => ({ ...r, batch: { ...r.batch, proof: [...r.batch.proof, `0x${'ab'.repeat(32)}`] } }), ['inclusion']],
+  ])('finds %s', async (_, tamper, failed) => {
+    const { code, verdict } = await verdictOf(tamper(receipt));
+    expect({ code, ok: verdict.ok, failed: Object.entries(verdict.checks!).flatMap(([name, ok]) => (ok ? [] : [name])) }).toEqual({ code: 1, ok: false, failed });
+  }, 60_000);
+
+  it('refuses what is no receipt, and says when the chain does not answer', async () => {
+    expect(await verdictOf({ ...receipt, version: 2 })).toMatchObject({ code: 2, verdict: { ok: false } });
+    expect(await verdictOf({ ...receipt, more: 1 })).toMatchObject({ code: 2, verdict: { error: 'receipt.more is not part of a receipt' } });
+    expect(await verdictOf(receipt, 'http://127.0.0.1:9')).toMatchObject({ code: 3 });
   }, 60_000);
 });

@@ -1,9 +1,10 @@
 import type { Address, LocalAccount } from 'viem';
 import { listRoot, tensorRoot, type Root, type Tensor, type TensorHeader } from '#core/hashing';
-import { AssayError, accessTypedData, claimDigest, claimFault, isSignedBy, isTerminal, NO_JOB, type Access, type Claim, type JobState, type NetworkId, type Receipt, type ReceiptVerdict } from '#core/protocol';
+import { accessTypedData, asAssayError, AssayError, claimDigest, claimFault, isSignedBy, isTerminal, NO_JOB, type Access, type Claim, type JobState, type NetworkId, type Receipt, type ReceiptVerdict } from '#core/protocol';
 import type { Chain, Deployment } from '#io/chain';
-import { CoordinatorClient, type ClientTls, type ModelReference, type ModelView, type NetworkStatus, type Page, type Registration, type RemoteJob, type SignedAccess } from '#io/rpc';
+import { CoordinatorClient, SUBMIT_WAIT_MS, type StreamSubmission, type ClientTls, type ModelReference, type ModelView, type NetworkStatus, type Page, type Registration, type RemoteJob, type SignedAccess } from '#io/rpc';
 import { replayReceipt, verifyOnChain, type Replay } from './receipts.js';
+import { repeated } from './retries.js';
 import { buildRequest, inputRootOf, signRequest, type RequestOptions, type SignedRequest } from './requests.js';
 
 export interface ConnectOptions {
@@ -13,6 +14,8 @@ export interface ConnectOptions {
   readonly tls?: ClientTls;
   /** Signs requests; without it the connection can only read. */
   readonly account?: LocalAccount;
+  /** Receipts are held against it in `verified()` and `final()`; without it they rest on the coordinator's word about its batches. */
+  readonly chain?: Chain;
   /** The network to sign for. Without it, the coordinator is believed when it names its chain and contract. */
   readonly deployment?: Deployment;
 }
@@ -34,7 +37,30 @@ export interface Answered {
   readonly claim: Claim;
   readonly executor: Address;
   readonly receipt: Receipt | undefined;
+  /**
+   * The answer once its claim is in a batch on chain, where it can be disputed; checked against the chain if the connection has one.
+   * @throws AssayError PEER_SILENT after `timeoutMs`, RECEIPT_MISMATCH, JOB_FAILED
+   */
+  verified(options?: WaitOptions): Promise<Outcome>;
+  /** The answer once nobody can overturn it any more; another than the first if that was proven wrong. @throws AssayError as verified */
+  final(options?: WaitOptions): Promise<Outcome>;
 }
+
+export interface WaitOptions {
+  /** Milliseconds; ten minutes if left out. */
+  readonly timeoutMs?: number;
+}
+
+/** An answer that stands at some stage. */
+export interface Outcome extends Omit<Answered, 'verified' | 'final'> {
+  readonly state: JobState;
+  /** What the chain says; undefined for a connection without a chain. */
+  readonly verdict: ReceiptVerdict | undefined;
+  /** The first answer was proven wrong; this is another executor's. */
+  readonly replaced: boolean;
+}
+
+export type StreamedAnswer = { readonly tag: string } & ({ readonly answer: Answered } | { readonly error: AssayError });
 
 /** Half of what a coordinator allows, for clocks that differ. */
 const ACCESS_SECONDS = 1_800n;
@@ -48,17 +74,18 @@ export class Assay {
     readonly client: CoordinatorClient,
     readonly network: NetworkId,
     private readonly account: LocalAccount | undefined,
+    private readonly chain: Chain | undefined,
   ) {}
 
   /** @throws AssayError COORDINATOR_UNREACHABLE, CHAIN_MISMATCH if the coordinator works for another network than `deployment` */
-  static async connect({ url, account, deployment, tls }: ConnectOptions): Promise<Assay> {
+  static async connect({ url, account, deployment, tls, chain }: ConnectOptions): Promise<Assay> {
     const client = new CoordinatorClient(url, tls);
     try {
       const { chainId, disputes } = await client.status();
       const network = deployment ? { chainId: deployment.chainId, disputes: deployment.disputes } : { chainId, disputes };
       // SAFETY: a request signed for another contract could be claimed there; never let a coordinator choose that.
       if (network.chainId !== chainId || network.disputes.toLowerCase() !== disputes.toLowerCase()) throw otherNetwork(url, network, { chainId, disputes });
-      return new Assay(client, network, account);
+      return new Assay(client, network, account, chain);
     } catch (error) {
       client.close();
       throw error;
@@ -92,8 +119,46 @@ export class Assay {
 
   /** Submits a request that is signed already. The same request again is the same job. */
   async send(request: SignedRequest, { inputs, waitMs }: { inputs: readonly Tensor[]; waitMs?: number }): Promise<Answered> {
-    const job = await this.client.submit({ request: request.message, signature: request.signature, inputs }, waitMs);
-    return answeredBy(job, { request, inputs, network: this.network });
+    const submission = { request: request.message, signature: request.signature, inputs };
+    const job = await repeated((msLeft) => this.client.submit(submission, msLeft), waitMs ?? SUBMIT_WAIT_MS);
+    return this.answered(job, { request, inputs, network: this.network });
+  }
+
+  /** Many submissions over one call; each answer comes as soon as it is there, under its tag (else its number, from 0). */
+  async *stream(jobs: AsyncIterable<SubmitOptions & { tag?: string }> | Iterable<SubmitOptions & { tag?: string }>): AsyncGenerator<StreamedAnswer, void, void> {
+    const asked = new Map<string, Asked>();
+    const signed = async function* (this: Assay): AsyncGenerator<StreamSubmission, void, void> {
+      let count = 0;
+      for await (const { tag = String(count), ...options } of jobs) {
+        const request = await this.sign(options);
+        const { inputs, waitMs = SUBMIT_WAIT_MS } = options;
+        asked.set(tag, { request, inputs, network: this.network });
+        count++;
+        yield { tag, request: request.message, signature: request.signature, inputs, waitMs };
+      }
+    };
+    for await (const reply of this.client.submitStream(signed.call(this))) {
+      const about = asked.get(reply.tag);
+      asked.delete(reply.tag);
+      if ('error' in reply || !about) yield 'error' in reply ? reply : { tag: reply.tag, error: new AssayError({ code: 'MESSAGE_MALFORMED', message: 'an answer to nothing that was asked' }) };
+      else yield await this.answered(reply.job, about).then((answer) => ({ tag: reply.tag, answer }), (error: unknown) => ({ tag: reply.tag, error: asAssayError(error) }));
+    }
+  }
+
+  private async answered(job: RemoteJob, asked: Asked): Promise<Answered> {
+    const answer = await answeredBy(job, asked);
+    const reach = (states: readonly JobState[]) => ({ timeoutMs = 600_000 }: WaitOptions = {}) => this.outcome(asked, answer, { states, timeoutMs });
+    return { ...answer, verified: reach(['challengeable', 'upheld', 'final']), final: reach(['final']) };
+  }
+
+  private async outcome(asked: Asked, first: AnswerData, { states, timeoutMs }: { states: readonly JobState[]; timeoutMs: number }): Promise<Outcome> {
+    const { jobId } = asked.request;
+    await repeated((msLeft) => this.until(jobId, (job) => states.includes(job.state), msLeft), timeoutMs);
+    const job = await repeated(() => this.job(jobId), timeoutMs);
+    const answer = await answeredBy(job, asked);
+    const verdict = this.chain && answer.receipt && (await verifyOnChain(answer.receipt, this.chain));
+    if (verdict?.ok === false) throw new AssayError({ code: 'RECEIPT_MISMATCH', facts: { jobId, finality: verdict.finality, failed: verdict.checks.filter((check) => !check.ok) } });
+    return { ...answer, state: job.state, verdict, replaced: answer.claim.outputRoot !== first.claim.outputRoot };
   }
 
   /** Gives up a job of ours that has no answer yet. @throws AssayError ACCESS_DENIED, STATE_CONFLICT if it is answered already */
@@ -145,7 +210,7 @@ export class Assay {
 
   /** The job once nothing can change any more. */
   final(jobId: Root, timeoutMs = 600_000): Promise<RemoteJob> {
-    return this.until(jobId, (job) => isTerminal(job.state), timeoutMs);
+    return repeated((msLeft) => this.until(jobId, (job) => isTerminal(job.state), msLeft), timeoutMs);
   }
 
   verify(receipt: Receipt, chain: Chain): Promise<ReceiptVerdict> {
@@ -166,6 +231,8 @@ export function connect(options: ConnectOptions): Promise<Assay> {
   return Assay.connect(options);
 }
 
+type AnswerData = Omit<Answered, 'verified' | 'final'>;
+
 interface Asked {
   readonly request: SignedRequest;
   readonly inputs: readonly Tensor[];
@@ -173,7 +240,7 @@ interface Asked {
 }
 
 /** SAFETY: a coordinator could pass on outputs that nobody signed; whoever relies on an answer relies on the claim. */
-async function answeredBy(job: RemoteJob, { request, inputs, network }: Asked): Promise<Answered> {
+async function answeredBy(job: RemoteJob, { request, inputs, network }: Asked): Promise<AnswerData> {
   const { claim, claimSignature, outputs, receipt } = job;
   if (!claim || !claimSignature) throw new AssayError({ code: job.failure ? 'JOB_FAILED' : 'JOB_PENDING', facts: { jobId: job.jobId, state: job.state, failure: job.failure } });
   const fault = claimFaultOf(claim, request, outputs);

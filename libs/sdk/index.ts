@@ -5,3 +5,4 @@ export { executionGas } from './gas.js';
 export * from './receipts.js';
 export * from './requests.js';
 export { readState, readWord, type Reading } from './word.js';
+export * from './tensors.js';

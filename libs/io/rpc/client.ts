@@ -33,7 +33,7 @@ import {
   type StakedPeer,
 } from './messages.js';
 import { LOADER_OPTIONS, MAX_MESSAGE_BYTES, MODEL_CHUNK_BYTES, PROTO_FILES } from './protos.js';
-import { pem } from './server.js';
+import { pem } from './pem.js';
 import { fromStatus } from './status.js';
 
 /** A job as the coordinator tells it; outputs and receipt are what it says, not yet verified. */

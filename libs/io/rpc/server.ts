@@ -1,13 +1,13 @@
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { readFileSync } from 'node:fs';
 import { ServerCredentials, type Server } from '@grpc/grpc-js';
 import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { Transport, type GrpcOptions } from '@nestjs/microservices';
 import { HealthImplementation } from 'grpc-health-check';
 import { AssayError } from '#core/protocol';
+import { pem } from './pem.js';
 import { INFERENCE_FILES, INFERENCE_PACKAGE, LOADER_OPTIONS, MAX_MESSAGE_BYTES, PACKAGE, PROTO_FILES } from './protos.js';
 
 export interface GrpcServer {
@@ -65,14 +65,6 @@ export function grpcServer(listen: { host: string; port: number }, tls?: ServerT
 /** @throws AssayError FILE_UNREADABLE */
 function credentialsOf({ cert, key, clientCa }: ServerTls): ServerCredentials {
   return ServerCredentials.createSsl(clientCa ? pem(clientCa) : null, [{ cert_chain: pem(cert), private_key: pem(key) }], clientCa !== undefined);
-}
-
-export function pem(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (cause) {
-    throw new AssayError({ code: 'FILE_UNREADABLE', message: `cannot read ${file}`, facts: { file }, cause });
-  }
 }
 
 /** The empty name stands for the server as a whole. */
