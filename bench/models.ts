@@ -2,19 +2,26 @@
  * What does the canonical form cost? Every model in its canonical form against the original file at ONNX Runtime's
  * default optimisation, one thread each, measured in turns within one run so that both see the same machine.
  *
- *   npm run bench:models [-- --json] [-- --seconds 6] [-- mnist squeezenet …]
+ *   npm run bench:models [-- --json] [-- --save] [-- --seconds 6] [-- mnist squeezenet …]
  *
- * Models are the folders with a model.onnx in ASSAY_MODELS_DIR, by default the project's models/.
+ * Models are the folders with a model.onnx in the project's models/ and in ASSAY_MODELS_DIR, by default ../shared/models
+ * where there is one. --save writes bench/results/models.json and models.md.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { compileModel, openDimensions, type CompileReport } from '#core/onnx';
 import { costAgainst, openOriginal, openSession, type Cost } from '#io/inference';
 
-const environment = z.object({ ASSAY_MODELS_DIR: z.string().default(resolve('models')) }).parse(process.env);
+const environment = z.object({ ASSAY_MODELS_DIR: z.string().default(resolve('..', 'shared', 'models')) }).parse(process.env);
+const FOLDERS = [resolve('models'), environment.ASSAY_MODELS_DIR];
+const RESULTS = resolve('bench', 'results');
+
+/** The models over which the mean is taken, under the names of their folders. */
+const AIMED: readonly (readonly string[])[] = [['mnist', 'mnist-8'], ['squeezenet', 'squeezenet1.0-f32'], ['mobilenetv2-f32'], ['super_resolution_10'], ['stories260K'], ['fraud'], ['go1-policy', 'mjx_go1_policy']];
+const AIM = { geometricMean: 1.15, largest: 1.5 };
 
 /** Sizes of open dimensions, by symbol: one sample, and for language models 64 tokens. */
 const DIMS: Readonly<Record<string, number>> = { T: 64 };
@@ -32,8 +39,9 @@ interface Refusal {
   readonly refused: string;
 }
 
-async function measure(model: string, milliseconds: number): Promise<Row | Refusal> {
-  const file = new Uint8Array(readFileSync(join(environment.ASSAY_MODELS_DIR, model, 'model.onnx')));
+async function measure(folder: string, milliseconds: number): Promise<Row | Refusal> {
+  const model = basename(folder);
+  const file = new Uint8Array(readFileSync(join(folder, 'model.onnx')));
   let canonical;
   try {
     canonical = compileModel(file, { dims: Object.fromEntries(openDimensions(file).map((name) => [name, DIMS[name] ?? 1])) });
@@ -41,9 +49,10 @@ async function measure(model: string, milliseconds: number): Promise<Row | Refus
     return { model, refused: String((error as Error).message) };
   }
   const session = await openSession(canonical, { thread: 'calling' });
-  const original = await openOriginal(file, { signature: canonical.manifest.signature, widened: canonical.report.widened });
-  const cost = await costAgainst({ session, original }, { seed: SEED, milliseconds });
-  await Promise.all([session.close(), original.close()]);
+  const form = { signature: canonical.manifest.signature, widened: canonical.report.widened };
+  const [original, unoptimised] = [await openOriginal(file, form), await openOriginal(file, { ...form, optimised: false })];
+  const cost = await costAgainst({ session, original, unoptimised }, { seed: SEED, milliseconds });
+  await Promise.all([session.close(), original.close(), unoptimised.close()]);
   const { nodes } = canonical.report;
   return { model, ...cost, nodes, lowered: lowered(canonical.report) };
 }
@@ -56,28 +65,79 @@ function geometricMean(values: readonly number[]): number {
   return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
 }
 
-function line({ model, originalMs, canonicalMs, ratio, nodes, lowered: operators }: Row): string {
-  return [model.padEnd(24), originalMs.toFixed(3).padStart(10), canonicalMs.toFixed(3).padStart(10), ratio.toFixed(2).padStart(6), String(nodes).padStart(6), `  ${operators.join(', ')}`].join(' ');
+/** Folders of models, the project's own first; a model that both places hold is measured once. */
+function foldersOf(wanted: readonly string[]): string[] {
+  const found = new Map<string, string>();
+  for (const parent of FOLDERS.filter((folder) => existsSync(folder))) {
+    for (const name of readdirSync(parent).sort()) {
+      const key = AIMED.find((names) => names.includes(name))?.[0] ?? name;
+      const chosen = wanted.length === 0 || wanted.includes(name) || wanted.includes(key);
+      if (chosen && !found.has(key) && existsSync(join(parent, name, 'model.onnx'))) found.set(key, join(parent, name));
+    }
+  }
+  return [...found.values()];
 }
 
-function print(rows: readonly Row[], refusals: readonly Refusal[]): void {
-  console.log(['model'.padEnd(24), 'original'.padStart(10), 'canonical'.padStart(10), 'ratio'.padStart(6), 'nodes'.padStart(6), '  lowered (milliseconds are medians)'].join(' '));
-  for (const row of rows) console.log(line(row));
-  if (rows.length > 0) console.log(`geometric mean ${geometricMean(rows.map(({ ratio }) => ratio)).toFixed(3)}, largest ${Math.max(...rows.map(({ ratio }) => ratio)).toFixed(2)}`);
-  for (const { model, refused } of refusals) console.log(`${model}: refused: ${refused}`);
+interface Summary {
+  readonly machine: string | undefined;
+  readonly node: string;
+  readonly date: string;
+  /** Of the rows' ratios, over those of the seven aimed at that are here. */
+  readonly geometricMean: number;
+  readonly largest: number;
+  readonly aim: typeof AIM;
+  readonly missing: readonly string[];
+  readonly rows: readonly Row[];
+  readonly refusals: readonly Refusal[];
+}
+
+function summary(results: readonly (Row | Refusal)[]): Summary {
+  const rows = results.filter((result): result is Row => 'ratio' in result);
+  const refusals = results.filter((result): result is Refusal => 'refused' in result);
+  const aimed = AIMED.map((names) => rows.find(({ model }) => names.includes(model)));
+  const ratios = aimed.flatMap((row) => row?.ratio ?? []);
+  const missing = AIMED.flatMap((names, i) => (aimed[i] ? [] : [names[0]!]));
+  return { machine: cpus()[0]?.model, node: process.version, date: new Date().toISOString().slice(0, 10), geometricMean: geometricMean(ratios), largest: Math.max(...ratios), aim: AIM, missing, rows, refusals };
+}
+
+const COLUMNS = ['model', 'original ms', 'canonical ms', 'ratio', 'unoptimised', 'nodes', 'lowered'];
+
+function cells({ model, originalMs, canonicalMs, ratio, unoptimisedRatio, nodes, lowered: operators }: Row): string[] {
+  return [model, originalMs.toFixed(3), canonicalMs.toFixed(3), ratio.toFixed(2), unoptimisedRatio?.toFixed(2) ?? '', String(nodes), operators.join(', ')];
+}
+
+function remarks({ geometricMean: mean, largest, aim, missing, refusals }: Summary): string[] {
+  return [
+    `geometric mean ${mean.toFixed(3)} (aim ${aim.geometricMean}), largest ${largest.toFixed(2)} (aim ${aim.largest})${missing.length > 0 ? `, without ${missing.join(', ')}, which are not here` : ''}; unoptimised: the original with the optimiser off`,
+    ...refusals.map(({ model, refused }) => `${model}: refused: ${refused}`),
+  ];
+}
+
+function text(all: Summary): string {
+  const widths = [24, 12, 13, 7, 12, 6, 0];
+  const lines = [COLUMNS, ...all.rows.map(cells)].map((row) => row.map((cell, i) => (i === 0 || i === 6 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join(' '));
+  return [...lines, ...remarks(all)].join('\n');
+}
+
+function page(all: Summary): string {
+  const row = (line: readonly string[]): string => `| ${line.join(' | ')} |`;
+  const head = `# What the canonical form costs\n\n\`npm run bench:models -- --save\`, ${all.date}, ${all.machine}, Node ${all.node}. Medians, one thread each, measured in turns.\n`;
+  return [head, row(COLUMNS), row(COLUMNS.map(() => '---')), ...all.rows.map((one) => row(cells(one))), '', ...remarks(all), ''].join('\n');
 }
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false }, seconds: { type: 'string', default: '6' } } });
-  const folders = readdirSync(environment.ASSAY_MODELS_DIR).filter((name) => existsSync(join(environment.ASSAY_MODELS_DIR, name, 'model.onnx')));
-  const chosen = folders.filter((name) => positionals.length === 0 || positionals.includes(name)).sort();
-  if (chosen.length === 0) throw new Error(`no model.onnx in the folders of ${environment.ASSAY_MODELS_DIR}`);
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false }, save: { type: 'boolean', default: false }, seconds: { type: 'string', default: '6' } } });
+  const folders = foldersOf(positionals);
+  if (folders.length === 0) throw new Error(`no such model.onnx in the folders of ${FOLDERS.join(' and ')}`);
   const results: (Row | Refusal)[] = [];
-  for (const model of chosen) results.push(await measure(model, 1000 * Number(values.seconds)));
-  const rows = results.filter((result): result is Row => 'ratio' in result);
-  const refusals = results.filter((result): result is Refusal => 'refused' in result);
-  if (!values.json) return print(rows, refusals);
-  console.log(JSON.stringify({ machine: cpus()[0]?.model, node: process.version, rows, refusals }, null, 2));
+  for (const folder of folders) results.push(await measure(folder, 1000 * Number(values.seconds)));
+  const all = summary(results);
+  if (values.save) {
+    mkdirSync(RESULTS, { recursive: true });
+    writeFileSync(join(RESULTS, 'models.json'), `${JSON.stringify(all, null, 2)}\n`);
+    writeFileSync(join(RESULTS, 'models.md'), page(all));
+  }
+  console.log(values.json ? JSON.stringify(all, null, 2) : text(all));
 }
 
 await main();

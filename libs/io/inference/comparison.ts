@@ -22,11 +22,14 @@ export interface Cost {
   readonly originalMs: number;
   readonly canonicalMs: number;
   readonly ratio: number;
+  /** Of the original without ONNX Runtime's optimiser, to the same: what leaving it off costs alone. */
+  readonly unoptimisedRatio?: number;
 }
 
 export interface Compared {
   readonly session: InferenceSession;
   readonly original: OriginalSession;
+  readonly unoptimised?: OriginalSession;
 }
 
 /** Inputs that follow from the seed: multiples of 1/512 from −2 to 2 (float16 has them too), token numbers, bytes. */
@@ -80,11 +83,12 @@ function numbers(tensor: Tensor): Float64Array {
   return Float64Array.from({ length: count }, (_, i) => Number(signed ? BigInt.asIntN(bits, elementWord(tensor, i)) : elementWord(tensor, i)));
 }
 
-/** Both in turns within one time, so that both see the same machine; the order turns round every time. */
-export async function costAgainst({ session, original }: Compared, { seed, milliseconds }: { seed: number; milliseconds: number }): Promise<Cost> {
+/** All in turns within one time, so that they see the same machine; the order turns round every time. */
+export async function costAgainst({ session, original, unoptimised }: Compared, { seed, milliseconds }: { seed: number; milliseconds: number }): Promise<Cost> {
   const inputs = sampleInputs(session.model.manifest.signature.inputs, seed);
-  const [originalMs, canonicalMs] = await inTurns([() => original.compute(inputs), () => session.run(inputs)], milliseconds);
-  return { originalMs: originalMs!, canonicalMs: canonicalMs!, ratio: canonicalMs! / originalMs! };
+  const runs: Run[] = [() => original.compute(inputs), () => session.run(inputs), ...(unoptimised ? [() => unoptimised.compute(inputs)] : [])];
+  const [originalMs, canonicalMs, unoptimisedMs] = await inTurns(runs, milliseconds) as [number, number, number?];
+  return { originalMs, canonicalMs, ratio: canonicalMs / originalMs, ...(unoptimisedMs !== undefined && { unoptimisedRatio: unoptimisedMs / originalMs }) };
 }
 
 type Run = () => Promise<unknown>;

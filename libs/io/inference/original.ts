@@ -17,11 +17,13 @@ export interface OriginalSession {
 export interface OriginalForm {
   readonly signature: Signature;
   readonly widened: CompileReport['widened'];
+  /** False: without ONNX Runtime's optimiser, to see what it is worth. */
+  readonly optimised?: boolean;
 }
 
 /** @throws AssayError EXECUTION_FAILED if ONNX Runtime does not take the file. */
-export async function openOriginal(file: string | Uint8Array, { signature, widened }: OriginalForm): Promise<OriginalSession> {
-  const options: InferenceSession.SessionOptions = { executionProviders: ['cpu'], executionMode: 'sequential', intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3 };
+export async function openOriginal(file: string | Uint8Array, { signature, widened, optimised = true }: OriginalForm): Promise<OriginalSession> {
+  const options: InferenceSession.SessionOptions = { executionProviders: ['cpu'], executionMode: 'sequential', intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3, ...(!optimised && { graphOptimizationLevel: 'disabled' }) };
   const session = await (typeof file === 'string' ? InferenceSession.create(file, options) : InferenceSession.create(file, options)).catch((cause: unknown) => {
     throw asAssayError(cause, 'EXECUTION_FAILED');
   });

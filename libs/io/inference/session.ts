@@ -1,5 +1,5 @@
 import { elementCount, type Tensor } from '#core/hashing';
-import { executionModel, PROFILES, suffixModel, tracingModel, type CanonicalModel, type NamedHeader, type PartialModel } from '#core/onnx';
+import { executionModel, PROFILES, suffixModel, tracingModel, type BlockWidth, type CanonicalModel, type NamedHeader, type PartialModel } from '#core/onnx';
 import { operatorByCode } from '#core/numerics';
 import { asAssayError, AssayError } from '#core/protocol';
 import { runApart, type Apart } from './apart.js';
@@ -32,21 +32,31 @@ export async function openSession(model: CanonicalModel, options: SessionOptions
   const open = opener(model, options);
   const width = await blockWidth();
   const runner = await open(executionModel(model, width));
-  let tracing: Promise<Runner> | undefined;
+  let tracing: Promise<Tracing> | undefined;
   const { inputs: signature, outputs } = model.manifest.signature;
   return {
     model,
     run: (inputs) => execute(runner, { inputs, signature, outputs }),
     async trace(inputs) {
-      const whole = tracingModel(model, width);
-      tracing ??= open(whole.onnx);
-      return execute(await tracing, { inputs, signature, outputs: namedOutputs(model, whole) });
+      tracing ??= openTracing(model, { width, open });
+      const { runner: traced, outputs: values } = await tracing;
+      return execute(traced, { inputs, signature, outputs: values });
     },
     async close() {
       await runner.close();
-      await (await tracing)?.close();
+      await (await tracing)?.runner.close();
     },
   };
+}
+
+interface Tracing {
+  readonly runner: Runner;
+  readonly outputs: readonly NamedHeader[];
+}
+
+async function openTracing(model: CanonicalModel, { width, open }: { width: BlockWidth; open: (onnx: Uint8Array) => Promise<Runner> }): Promise<Tracing> {
+  const whole = tracingModel(model, width);
+  return { runner: await open(whole.onnx), outputs: namedOutputs(model, whole) };
 }
 
 export interface Splice {
