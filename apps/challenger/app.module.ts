@@ -13,7 +13,7 @@ import { countReports, createPlayer, disputeAlarm, reportTo, watchGames, type Pl
 import { checkBatch, type BatchCheckParts } from './checking/batch-check.js';
 import { Gate } from './checking/gate.js';
 import { challengerMetrics } from './checking/metrics.js';
-import { CaseRequests } from './collecting/requests.js';
+import { CaseInclusions } from './collecting/inclusions.js';
 import type { ChallengerConfig } from './config.js';
 import { CaseFiles } from './disputing/cases.js';
 import { openDispute, withholdDispute } from './disputing/opening.js';
@@ -136,7 +136,7 @@ async function disputingPlayer({ chain, models, cases, messaging }: Rooms, { con
     chain: games.view,
     sender: games.sender,
     traces: new OwnTraces({ cases, models, fetchInputs: (jobId) => fetchInputs(messaging, jobId), lie: config.ASSAY_LIE }),
-    requests: new CaseRequests(chain.network, cases),
+    inclusions: new CaseInclusions(chain.network, cases),
     payoutDelay,
     fromBlock: BigInt(chain.deployment.deployedBlock),
     watchOnly: config.ASSAY_WATCH_ONLY,

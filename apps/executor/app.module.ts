@@ -112,7 +112,6 @@ async function defendingPlayer({ chain, messaging, ledger, models }: Defence, { 
     chain: games.view,
     sender: games.sender,
     traces,
-    requests: traces,
     payoutDelay,
     fromBlock: BigInt(chain.deployment.deployedBlock),
     watchOnly: config.ASSAY_WATCH_ONLY,

@@ -6,6 +6,7 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {IBatches} from "./interfaces/IBatches.sol";
 import {IDisputes} from "./interfaces/IDisputes.sol";
 import {IStepVerifier} from "./interfaces/IStepVerifier.sol";
 import {IVault} from "./interfaces/IVault.sol";
@@ -26,7 +27,7 @@ contract Disputes is IDisputes, EIP712 {
 
     bytes32 private constant SETTLED = bytes32(uint256(1));
     uint256 private constant BASIS_POINTS = 10_000;
-    /// WHY half: what a liar that convicts itself cannot get back is at least as much as what it can (ADR 35).
+    /// WHY half: what a liar that convicts itself cannot get back is at least as much as what it can (ADR 38).
     uint256 private constant MAX_BOUNTY_BPS = 5_000;
     uint256 private constant MIN_EXTENSION = 5 seconds;
     uint256 private constant MAX_CLOCK = 30 days;
@@ -40,6 +41,7 @@ contract Disputes is IDisputes, EIP712 {
     }
 
     IVault public immutable VAULT;
+    IBatches public immutable BATCHES;
     IStepVerifier public immutable STEP_VERIFIER;
     uint128 private immutable BOND;
     uint128 private immutable PENALTY;
@@ -55,9 +57,11 @@ contract Disputes is IDisputes, EIP712 {
     Pause private _pause;
     mapping(bytes32 gameId => bytes32) public override stateOf;
     mapping(bytes32 claimDigest => bool) public override overturned;
-    mapping(bytes32 claimDigest => uint256) public override owed;
+    mapping(bytes32 claimDigest => bool) public override compensated;
 
-    constructor(IVault vault, IStepVerifier stepVerifier, address guardian, Parameters memory p) EIP712("Assay", "1") {
+    constructor(IVault vault, IBatches batches, IStepVerifier stepVerifier, address guardian, Parameters memory p)
+        EIP712("Assay", "1")
+    {
         require(
             p.bountyBps <= MAX_BOUNTY_BPS && _bounty(p.penalty, p.bountyBps) >= p.bond && p.extension >= MIN_EXTENSION
                 && p.extension <= p.clock && p.clock <= MAX_CLOCK && p.payoutDelay <= MAX_PAYOUT_DELAY
@@ -66,6 +70,7 @@ contract Disputes is IDisputes, EIP712 {
         );
 
         VAULT = vault;
+        BATCHES = batches;
         STEP_VERIFIER = stepVerifier;
         GUARDIAN = guardian;
         BOND = p.bond;
@@ -227,7 +232,7 @@ contract Disputes is IDisputes, EIP712 {
     }
 
     /// @inheritdoc IDisputes
-    function settle(bytes32[8] calldata given, Claim calldata claim, Request calldata request) external {
+    function settle(bytes32[8] calldata given) external {
         Game memory game;
         bytes32 word = game.load(given);
         bytes32 id = Games.idOf(game.claim, game.challenger);
@@ -235,32 +240,31 @@ contract Disputes is IDisputes, EIP712 {
         require(stateOf[id] == word, WrongState(id));
         require(game.ended(), WrongPhase(game.phase));
         _requirePayable(game.movedAt + PAYOUT_DELAY);
-        require(claimDigest(claim) == game.claim, WrongClaim());
 
         stateOf[id] = SETTLED;
 
-        if (game.phase == Games.CHALLENGER_LOST) {
-            emit Settled(id, game.claim, 0, 0, 0);
-            VAULT.releaseBond(game.executor, BOND);
-        } else {
-            // A game that evidence alone decided has no model and had no bond.
-            bool played = game.valueCount > 0;
-            if (played) VAULT.releaseBond(game.challenger, BOND);
-            if (!overturned[game.claim]) _overturn(game, id, claim, request);
-            else _payLaterWinner(game, id, played ? BOND : 0);
-        }
+        if (game.phase == Games.EXECUTOR_LOST) return _settleLost(game, id);
+        emit Settled(id, game.claim, 0, 0);
+        VAULT.releaseBond(game.executor, BOND);
     }
 
     /// @inheritdoc IDisputes
-    function compensate(Claim calldata claim, Request calldata request) external {
+    function compensate(Claim calldata claim, Request calldata request, uint256 batchId, bytes32[] calldata proof)
+        external
+    {
         _requirePayable(0);
         bytes32 digest = claimDigest(claim);
-        uint256 amount = owed[digest];
-        require(amount > 0, NothingOwed(digest));
+        require(overturned[digest] && !compensated[digest], NothingOwed(digest));
+        require(jobId(request) == claim.jobId, WrongRequest());
+        require(BATCHES.includes(batchId, digest, proof), NotInBatch(batchId));
 
-        delete owed[digest];
+        compensated[digest] = true;
 
-        _compensate(digest, claim, request, amount);
+        uint256 paid =
+            VAULT.payCompensation(claim.executor, request.submitter, uint256(claim.fee) + claim.insuredValue);
+        require(paid > 0, NothingOwed(digest));
+
+        emit Compensated(digest, request.submitter, paid);
     }
 
     // Guardian
@@ -400,41 +404,22 @@ contract Disputes is IDisputes, EIP712 {
         require(block.timestamp >= payableAt, PayoutPending(payableAt));
     }
 
-    /// The claim's slash has been taken. Whoever wins another game has what that cost, so that a liar's own straw man
-    /// that is settled first takes nothing from those who check.
-    function _payLaterWinner(Game memory game, bytes32 id, uint256 cost) private {
-        uint256 paid = VAULT.slash(game.executor, cost);
-
-        emit Settled(id, game.claim, paid, paid, 0);
-
-        VAULT.pay(game.challenger, paid);
-    }
-
-    /// Slashes for the first settled game of a claim.
-    function _overturn(Game memory game, bytes32 id, Claim calldata claim, Request calldata request) private {
+    /// The stake is gone with the first game its executor lost, whichever claim that was about. Whoever overturns a claim
+    /// by playing has a bounty; by signatures alone, which cost nothing, only if that is what the stake was lost by; and
+    /// whoever wins against a claim already overturned has what playing cost.
+    function _settleLost(Game memory game, bytes32 id) private {
+        // A game that evidence alone decided has no model and had no bond.
+        bool played = game.valueCount > 0;
+        bool first = !overturned[game.claim];
         overturned[game.claim] = true;
 
-        uint256 insured = uint256(claim.insuredValue) + claim.fee;
-        uint256 slashed = VAULT.slash(game.executor, PENALTY + insured);
-        // If the stake falls short: first the bounty, or nobody would prove anything against it; then the submitter.
-        // The bounty is rounded down, in favour of the pool.
-        uint256 bounty = Math.min(slashed, _bounty(PENALTY, BOUNTY_BPS));
-        uint256 compensation = Math.min(slashed - bounty, insured);
+        uint256 forfeited = VAULT.forfeit(game.executor, BOUNTY_BPS);
+        uint256 due = first && (played || forfeited > 0) ? _bounty(PENALTY, BOUNTY_BPS) : played ? BOND : 0;
+        uint256 bounty = VAULT.payBounty(game.executor, game.challenger, due);
 
-        emit Settled(id, game.claim, slashed, bounty, compensation);
+        emit Settled(id, game.claim, forfeited, bounty);
 
-        if (bounty > 0) VAULT.pay(game.challenger, bounty);
-        if (slashed > bounty + compensation) VAULT.fund(slashed - bounty - compensation);
-        if (request.submitter == address(0)) owed[game.claim] = compensation;
-        else if (compensation > 0) _compensate(game.claim, claim, request, compensation);
-    }
-
-    function _compensate(bytes32 digest, Claim calldata claim, Request calldata request, uint256 amount) private {
-        require(jobId(request) == claim.jobId, WrongRequest());
-
-        emit Compensated(digest, request.submitter, amount);
-
-        VAULT.pay(request.submitter, amount);
+        if (played) VAULT.releaseBond(game.challenger, BOND);
     }
 
     function _bounty(uint256 penalty, uint256 bountyBps) private pure returns (uint256) {

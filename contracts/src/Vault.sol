@@ -25,9 +25,11 @@ contract Vault is IVault {
     uint64 public immutable override unbondingDelay;
     address public immutable BATCHES;
     address public immutable DISPUTES;
+    uint256 private constant BASIS_POINTS = 10_000;
 
     mapping(address account => uint256) public override balanceOf;
     mapping(address executor => Stake) private _stakes;
+    mapping(address executor => Forfeited) private _forfeited;
     Totals private _totals;
 
     /// @param batches,disputes the modules; they may not exist yet (their addresses follow from the deployer's nonce)
@@ -102,6 +104,18 @@ contract Vault is IVault {
         emit StakeWithdrawn(msg.sender, amount);
     }
 
+    /// @inheritdoc IVault
+    function sweepForfeited(address executor) external {
+        Forfeited memory its = _forfeited[executor];
+        require(block.timestamp >= its.sweepableAt, StillUnbonding(its.sweepableAt));
+
+        delete _forfeited[executor];
+        _totals.escrow -= its.amount;
+        _totals.pool += its.amount;
+
+        emit Funded(its.amount);
+    }
+
     // Modules
 
     /// @inheritdoc IVault
@@ -137,19 +151,42 @@ contract Vault is IVault {
     }
 
     /// @inheritdoc IVault
-    function slash(address executor, uint256 amount) external onlyModule returns (uint256 taken) {
-        Stake storage its = _stakes[executor];
-        uint256 active = Math.min(amount, its.amount);
-        uint256 leaving = Math.min(amount - active, its.unbonding);
-        taken = active + leaving;
+    function forfeit(address executor, uint256 bountyBps) external onlyModule returns (uint256 taken) {
+        Stake storage own = _stakes[executor];
+        uint128 amount = own.amount + own.unbonding;
+        if (amount == 0) return 0;
 
-        // SAFETY: each is at most a uint128 in storage.
-        its.amount -= uint128(active);
-        its.unbonding -= uint128(leaving);
-        _totals.stakes -= uint128(taken);
-        _totals.escrow += uint128(taken);
+        own.amount = 0;
+        own.unbonding = 0;
+        _totals.stakes -= amount;
+        _totals.escrow += amount;
+        Forfeited storage its = _forfeited[executor];
+        its.amount += amount;
+        // Rounded down, in favour of the submitters.
+        its.forBounties += uint128(uint256(amount) * bountyBps / BASIS_POINTS);
+        its.sweepableAt = uint64(block.timestamp) + unbondingDelay;
 
-        emit Slashed(executor, taken, uint256(its.amount) + its.unbonding);
+        emit StakeForfeited(executor, amount, its.sweepableAt);
+        return amount;
+    }
+
+    /// @inheritdoc IVault
+    function payBounty(address executor, address to, uint256 amount) external onlyModule returns (uint256 paid) {
+        Forfeited storage its = _forfeited[executor];
+        paid = Math.min(amount, its.forBounties);
+        // SAFETY: at most a uint128 in storage.
+        its.forBounties -= uint128(paid);
+        _payForfeited(its, to, paid);
+    }
+
+    /// @inheritdoc IVault
+    function payCompensation(address executor, address to, uint256 amount) external onlyModule returns (uint256 paid) {
+        Forfeited storage its = _forfeited[executor];
+        paid = Math.min(amount, its.amount);
+        // SAFETY: amount ≤ its.amount, which is a uint128.
+        uint128 left = its.amount - uint128(paid);
+        if (its.forBounties > left) its.forBounties = left;
+        _payForfeited(its, to, paid);
     }
 
     /// @inheritdoc IVault
@@ -168,6 +205,11 @@ contract Vault is IVault {
     }
 
     /// @inheritdoc IVault
+    function forfeitedOf(address executor) external view returns (Forfeited memory) {
+        return _forfeited[executor];
+    }
+
+    /// @inheritdoc IVault
     function totals()
         external
         view
@@ -180,6 +222,15 @@ contract Vault is IVault {
     /// @inheritdoc IVault
     function token() external view returns (address) {
         return address(TOKEN);
+    }
+
+    /// @param paid at most what is left of `its`
+    function _payForfeited(Forfeited storage its, address to, uint256 paid) private {
+        its.amount -= uint128(paid);
+        _totals.escrow -= uint128(paid);
+        _credit(to, paid);
+
+        emit Credited(to, paid);
     }
 
     function _credit(address account, uint256 amount) private {

@@ -3,7 +3,7 @@ import type { Root } from '#core/hashing';
 import { mover, winner } from '#core/dispute';
 import { GameBook, type OwnGame } from './book.js';
 import type { Report } from './events.js';
-import type { ChainView, GameFeed, GameHappening, MoveSender, RequestSource, TraceSource } from './ports.js';
+import type { ChainView, GameFeed, GameHappening, InclusionSource, MoveSender, TraceSource } from './ports.js';
 import { respond, type Next } from './responder.js';
 import { Scheduler } from './scheduler.js';
 
@@ -14,7 +14,8 @@ export interface PlayerOptions {
   readonly chain: ChainView;
   readonly sender: MoveSender;
   readonly traces: TraceSource;
-  readonly requests: RequestSource;
+  /** With it the submitter of a claim proven wrong is paid as soon as the game is settled. */
+  readonly inclusions?: InclusionSource;
   /** From the contract's parameters, in seconds. */
   readonly payoutDelay: number;
   /** The block from which games are rebuilt: the deployment's, or any before the oldest open game. */

@@ -36,8 +36,9 @@ export interface MoveReceipt {
 /** How the player moves. Throws AssayError CHAIN_REVERTED, CHAIN_UNREACHABLE or TRANSACTION_FAILED. */
 export interface MoveSender {
   move(game: Game, move: Move): Promise<MoveReceipt>;
-  /** @param request undefined if nobody has it: what the submitter is owed then waits on chain. */
-  settle(game: Game, claim: Claim, request: Request | undefined): Promise<MoveReceipt>;
+  settle(game: Game): Promise<MoveReceipt>;
+  /** Pays the submitter of a claim that was proven wrong. */
+  compensate(claim: Claim, inclusion: Inclusion): Promise<MoveReceipt>;
 }
 
 /** What the player asks the chain before it acts. */
@@ -46,6 +47,8 @@ export interface ChainView {
   stateOf(gameId: Root): Promise<Root>;
   /** Seconds since 1970 that the next block would carry. */
   now(): Promise<bigint>;
+  /** Seconds since 1970 before which nothing is settled. */
+  pausedUntil(): Promise<bigint>;
 }
 
 /** The run behind a claim: the own honest one for a challenger, the one to defend for an executor. */
@@ -53,7 +56,14 @@ export interface TraceSource {
   traceFor(claimDigest: Root, claim: Claim): Promise<TraceReader | 'unknown'>;
 }
 
-/** The request behind a claim, for settlement. */
-export interface RequestSource {
-  requestFor(claim: Claim): Promise<Request | undefined>;
+/** What a claim was asked for with, and its place in a batch on chain. */
+export interface Inclusion {
+  readonly request: Request;
+  readonly batchId: bigint;
+  readonly proof: readonly Root[];
+}
+
+/** Where a claim is in a batch, for its submitter's compensation; undefined if this player does not know. */
+export interface InclusionSource {
+  inclusionOf(claim: Claim): Promise<Inclusion | undefined>;
 }

@@ -1,14 +1,14 @@
-import { hashGame, idleAction, solve, winner, type Action, type Move } from '#core/dispute';
+import { hashGame, idleAction, isOver, solve, winner, type Action, type Move } from '#core/dispute';
 import { AssayError } from '#core/protocol';
 import type { OwnGame } from './book.js';
 import type { Report } from './events.js';
-import type { ChainView, MoveReceipt, MoveSender, RequestSource, TraceSource } from './ports.js';
+import type { ChainView, InclusionSource, MoveReceipt, MoveSender, TraceSource } from './ports.js';
 
 export interface ResponderOptions {
   readonly chain: ChainView;
   readonly sender: MoveSender;
   readonly traces: TraceSource;
-  readonly requests: RequestSource;
+  readonly inclusions?: InclusionSource;
   readonly payoutDelay: number;
   /** Decides and says what it would do, and does nothing. */
   readonly watchOnly?: boolean;
@@ -48,7 +48,8 @@ export async function respond(own: OwnGame, options: ResponderOptions): Promise<
 
 async function decide({ gameId, role, known }: OwnGame, options: ResponderOptions): Promise<Action | { kind: 'traceless' }> {
   const { game, claim, reveals } = known;
-  const turn = { game, role, now: await options.chain.now(), payoutDelay: options.payoutDelay };
+  const [now, pausedUntil] = await Promise.all([options.chain.now(), isOver(game) ? options.chain.pausedUntil() : 0n]);
+  const turn = { game, role, now, payoutDelay: options.payoutDelay, pausedUntil };
   const idle = idleAction(turn);
   // WHY: the loser gains nothing by settling, and two players settling at once would only refuse each other.
   if (idle?.kind === 'settle' && winner(game) !== role) return { kind: 'wait', until: turn.now + BigInt(60 + options.payoutDelay) };
@@ -71,6 +72,7 @@ async function act(own: OwnGame, action: Move | { kind: 'settle' }, options: Res
     if ((await options.chain.stateOf(gameId)) !== hashGame(known.game)) return CHANGED;
     const receipt = await send(own, action, options);
     options.report({ kind: 'moved', gameId, role, move: action.kind, block: receipt.block, tx: receipt.hash, gas: receipt.gasUsed, millis: options.millis() - started });
+    if (action.kind === 'settle') await compensate(own, options);
     return CHANGED;
   } catch (error) {
     const again = triageFailure(error);
@@ -79,10 +81,21 @@ async function act(own: OwnGame, action: Move | { kind: 'settle' }, options: Res
   }
 }
 
-async function send({ known }: OwnGame, action: Move | { kind: 'settle' }, { sender, requests }: ResponderOptions): Promise<MoveReceipt> {
-  if (action.kind !== 'settle') return sender.move(known.game, action);
-  const request = await requests.requestFor(known.claim).catch(() => undefined);
-  return sender.settle(known.game, known.claim, request);
+function send({ known: { game } }: OwnGame, action: Move | { kind: 'settle' }, { sender }: ResponderOptions): Promise<MoveReceipt> {
+  return action.kind === 'settle' ? sender.settle(game) : sender.move(game, action);
+}
+
+/** Pays the wronged submitter. WHY no more than one attempt: the money is its own, and anybody can have it paid out later. */
+async function compensate({ gameId, role, known: { claim } }: OwnGame, { sender, inclusions, report, millis }: ResponderOptions): Promise<void> {
+  const started = millis();
+  try {
+    const inclusion = role === 'challenger' ? await inclusions?.inclusionOf(claim) : undefined;
+    if (!inclusion) return;
+    const receipt = await sender.compensate(claim, inclusion);
+    report({ kind: 'moved', gameId, role, move: 'compensate', block: receipt.block, tx: receipt.hash, gas: receipt.gasUsed, millis: millis() - started });
+  } catch (error) {
+    report({ kind: 'failed', gameId, role, move: 'compensate', again: 'never', error });
+  }
 }
 
 /** What to do about a failed move: read on and answer the newer state, try again later, or not in this state. */

@@ -22,9 +22,9 @@ export interface DisputeTransaction {
 export interface Settlement {
   readonly txHash: Hex;
   readonly gas: number;
+  /** All of the executor’s stake, at the first game it lost; zero after that. */
   readonly slashed: bigint;
   readonly bounty: bigint;
-  readonly compensation: bigint;
 }
 
 /** Names of the contract's Fault enum. */
@@ -147,8 +147,8 @@ async function settlementOf(chain: Chain, events: readonly DisputeEvent[]): Prom
   const settled = events.find((e) => e.eventName === 'Settled');
   if (!settled) return undefined;
   const { gasUsed } = await chain.client.getTransactionReceipt({ hash: settled.transactionHash });
-  const { slashed, bounty, compensation } = settled.args;
-  return { txHash: settled.transactionHash, gas: Number(gasUsed), slashed, bounty, compensation };
+  const { forfeited: slashed, bounty } = settled.args;
+  return { txHash: settled.transactionHash, gas: Number(gasUsed), slashed, bounty };
 }
 
 async function secondsBetween(chain: Chain, first: DisputeEvent, last: DisputeEvent): Promise<number> {

@@ -48,6 +48,7 @@ it('a move heard of while the clock is read is answered', async () => {
     chain: {
       now: () => (held ? new Promise((resolve) => waiting.push(() => resolve(LATE))) : Promise.resolve(LATE)),
       stateOf: async () => hashGame(state),
+      pausedUntil: async () => 0n,
     },
     sender: {
       move: async (game) => {
@@ -55,9 +56,9 @@ it('a move heard of while the clock is read is answered', async () => {
         return { hash: root(8), block: 1n, gasUsed: 1n };
       },
       settle: async () => ({ hash: root(8), block: 1n, gasUsed: 1n }),
+      compensate: async () => ({ hash: root(8), block: 1n, gasUsed: 1n }),
     },
     traces: { traceFor: async () => 'unknown' },
-    requests: { requestFor: async () => undefined },
     payoutDelay: 1,
     fromBlock: 0n,
     report: () => undefined,

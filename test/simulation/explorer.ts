@@ -31,6 +31,12 @@ interface Node {
   readonly reveals: readonly Reveal[];
 }
 
+interface Played {
+  readonly move: Move;
+  readonly next: Node;
+  readonly fault: FaultName | undefined;
+}
+
 /**
  * Every state that a game between these two can come to, in depth-first order: each move at each second, silence included.
  * Throws where a state is movable by nobody and not resolvable, movable and resolvable at once, or on a cycle.
@@ -40,6 +46,7 @@ export function explore(exploration: Exploration): Explored {
   const rules = { ...RULES, extension: SHORT.extension };
   const seen = new Map<string, number>();
   const onPath = new Set<string>();
+  const movesOf = new Map<string, readonly Played[]>();
   const ends = { executor: 0, challenger: 0 };
   const faults: Partial<Record<FaultName, number>> = {};
   let edges = 0;
@@ -64,43 +71,67 @@ export function explore(exploration: Exploration): Explored {
     return longest;
   };
 
-  const successors = ({ game, reveals }: Node): Node[] => {
+  /**
+   * What the side whose turn it is may send (the solver's answer if it is honest, else anything), and what follows.
+   * WHY kept: neither depends on the time, and one position comes with many clocks. Clocks are played for every one of them.
+   */
+  const movesAt = ({ game, reveals }: Node): readonly Played[] => {
+    const key = `${hashGame({ ...game, movedAt: 0n, executorClock: 0, challengerClock: 0 })}/${reveals.length}`;
+    const known = movesOf.get(key);
+    if (known) return known;
     const by = mover(game)!;
-    const position = { game, role: by, claim, trace: exploration[by], reveals, payoutDelay: 1 };
-    const left = Number(expiresAt(game) - game.movedAt);
     const honest = by === exploration.honest;
-    // The honest side takes any time up to the extension, which it always has; the other any time at all.
-    const delays = Array.from({ length: (honest ? SHORT.extension : left) + 1 }, (_, s) => s);
+    const answer = () => [solve({ game, role: by, claim, trace: exploration[by], reveals, now: game.movedAt, payoutDelay: 1 })].filter(isMove);
+    const moves = (honest ? answer() : anyMoves({ game, reveals, exploration, claim })).flatMap((move): Played[] => {
+      requireRefusedLate(game, move);
+      const played = play(rules, { game, move, by, now: game.movedAt });
+      if ('game' in played) return [{ move, next: { game: played.game, reveals: withReveal(reveals, move, played.game) }, fault: played.shown?.fault }];
+      if (honest) throw new Error(`the honest ${by}'s ${move.kind} was refused: ${played.refusal}`);
+      return [];
+    });
+    if (honest && by === 'executor' && moves.length === 0) throw new Error('an honest executor has no answer');
+    movesOf.set(key, moves);
+    return moves;
+  };
+
+  const successors = (node: Node): Node[] => {
+    const { game } = node;
+    const by = mover(game)!;
+    const honest = by === exploration.honest;
+    const left = Number(expiresAt(game) - game.movedAt);
+    const moves = movesAt(node);
     const nodes: Node[] = [];
-    for (const delay of delays) {
+    // The honest side takes any time up to the extension, which it always has; the other any time at all.
+    for (let delay = 0; delay <= (honest ? SHORT.extension : left); delay++) {
       const now = game.movedAt + BigInt(delay);
       requireNotResolvable(game, now);
-      const moves = honest ? [solve({ ...position, now })] : anyMoves({ game, reveals, exploration, claim });
-      for (const move of moves) {
-        if (!isMove(move)) {
-          if (honest && by === 'executor') throw new Error(`an honest executor has no answer: ${move.kind}`);
-          continue;
-        }
-        const played = play(rules, { game, move, by, now });
-        if ('game' in played) {
-          if (played.shown) faults[played.shown.fault] = (faults[played.shown.fault] ?? 0) + 1;
-          nodes.push({ game: played.game, reveals: withReveal(reveals, move, played.game) });
-        } else if (honest) throw new Error(`the honest ${by}'s ${move.kind} was refused: ${played.refusal}`);
+      if (moves.length === 0) continue;
+      const clocks = clocksAfter(game, moves[0]!.move, now);
+      for (const { next, fault } of moves) {
+        if (fault) faults[fault] = (faults[fault] ?? 0) + 1;
+        nodes.push({ game: { ...next.game, ...clocks }, reveals: next.reveals });
       }
     }
-    if (!honest || nodes.length === 0) nodes.push({ game: expired(game), reveals });
+    if (!honest || nodes.length === 0) nodes.push({ game: expired(game), reveals: node.reveals });
     return nodes;
   };
 
-  const expired = (game: Game): Game => {
-    const now = expiresAt(game) + 1n;
+  const clocksAfter = (game: Game, move: Move, now: bigint) => {
+    const played = play(rules, { game, move, by: mover(game)!, now });
+    if (!('game' in played)) throw new Error(`taken at one time and refused at another: ${played.refusal}`);
+    const { movedAt, executorClock, challengerClock } = played.game;
+    return { movedAt, executorClock, challengerClock };
+  };
+
+  const requireRefusedLate = (game: Game, move: Move): void => {
     for (const by of ['executor', 'challenger'] as const) {
-      for (const move of anyMoves({ game, reveals: [], exploration, claim })) {
-        const late = play(rules, { game, move, by, now });
-        if ('game' in late) throw new Error('a move after the clock ran out was taken');
-      }
+      const late = play(rules, { game, move, by, now: expiresAt(game) + 1n });
+      if ('game' in late) throw new Error('a move after the clock ran out was taken');
     }
-    const ended = play(rules, { game, move: { kind: 'expire' }, by: 'challenger', now });
+  };
+
+  const expired = (game: Game): Game => {
+    const ended = play(rules, { game, move: { kind: 'expire' }, by: 'challenger', now: expiresAt(game) + 1n });
     if (!('game' in ended)) throw new Error(`nobody can move and nobody can resolve: ${ended.refusal}`);
     return ended.game;
   };
@@ -144,12 +175,23 @@ interface Turn {
 /** Everything a dishonest player may try at a state: the answer of its trace, every choice, every accusation. */
 function anyMoves({ game, reveals, exploration, claim }: Turn): Move[] {
   if (game.executorTurn) {
-    const answer = solve({ game, role: 'executor', claim, trace: exploration.executor, reveals, now: game.movedAt, payoutDelay: 1 });
-    return isMove(answer) ? [answer, ...wrongCounts(game)] : wrongCounts(game);
+    const answer = () => [solve({ game, role: 'executor', claim, trace: exploration.executor, reveals, now: game.movedAt, payoutDelay: 1 })].filter(isMove);
+    return [...possible(answer), ...wrongCounts(game)];
   }
   const nodes = reveals.at(-1)?.nodes;
   if (!nodes) return [];
-  return [...choices(game, nodes), ...accusationsOf({ game, role: 'challenger', claim, trace: exploration.challenger, reveals, now: game.movedAt, payoutDelay: 1 })];
+  const accusations = () => accusationsOf({ game, role: 'challenger', claim, trace: exploration.challenger, reveals, now: game.movedAt, payoutDelay: 1 });
+  return [...choices(game, nodes), ...possible(accusations)];
+}
+
+/** WHY: a trace that a liar made up may have no answer; a header that is larger than its data has no states. */
+function possible(make: () => Move[]): Move[] {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof RangeError) return [];
+    throw error;
+  }
 }
 
 /** Micro-steps that are not the operator's, made up from nothing. */

@@ -109,9 +109,9 @@ function check({ honest }: Setting, { winner, refused, moves }: ChainResult): vo
   if (twice >= 0) throw new Error(`the ${moves[twice]!.by} acted twice in a row`);
 }
 
-async function settle(arena: Arena, { game, claim, winner }: ChainResult): Promise<void> {
+async function settle(arena: Arena, { game, winner }: ChainResult): Promise<void> {
   await arena.pass(BigInt(arena.parameters.payoutDelay) + 1n);
-  await gamesOn(arena[winner]).sender.settle(game, claim, undefined);
+  await gamesOn(arena[winner]).sender.settle(game);
 }
 
 interface Money {
@@ -136,5 +136,5 @@ function checkMoney({ parameters: { bond, penalty, bountyBps } }: Arena, honest:
   const due = honest === 'executor' ? bond : bounty;
   if (gained !== due) throw new Error(`the honest ${honest} gained ${gained}, not ${due}`);
   if (honest === 'executor' && after.executorStake !== before.executorStake) throw new Error('the honest executor lost stake');
-  if (honest === 'challenger' && before.executorStake - after.executorStake < penalty) throw new Error('the liar kept its stake');
+  if (honest === 'challenger' && after.executorStake > 0n) throw new Error('the liar kept its stake');
 }

@@ -24,7 +24,6 @@ export function seat({ parameters }: Arena, chain: Chain, traces: Traces): Seate
     sender,
     chain: view,
     traces: { traceFor: async (digest: Root, _: Claim) => (await traces.get(digest)?.()) ?? 'unknown' },
-    requests: { requestFor: async () => undefined },
     payoutDelay: parameters.payoutDelay,
     fromBlock: BigInt(chain.deployment.deployedBlock),
     report: (event) => void (event.kind === 'feedFailed' || events.push(event)),

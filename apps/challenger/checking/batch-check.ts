@@ -5,7 +5,7 @@ import type { Chain } from '#io/chain';
 import { failureOf, type BatchedClaim } from '#io/messaging';
 import type { Clock, Logger } from '#platform';
 import type { SeenBatch } from '../watching/batch-watch.js';
-import { claimsOfBatch } from './batch-claims.js';
+import { claimsOfBatch, type PlacedClaim } from './batch-claims.js';
 import { checkClaim, type Checked, type ClaimCheckParts } from './claim-check.js';
 import type { ChallengerMetrics } from './metrics.js';
 import type { Gate } from './gate.js';
@@ -15,7 +15,7 @@ export interface Finding extends Checked {
   readonly batch: SeenBatch;
   /** Position in the draw order. */
   readonly index: number;
-  readonly batched: BatchedClaim;
+  readonly batched: PlacedClaim;
 }
 
 export interface BatchCheckParts extends ClaimCheckParts {
@@ -62,7 +62,7 @@ async function windowEnd({ batchId }: SeenBatch, { chain }: BatchCheckParts): Pr
   return committedAt + window;
 }
 
-async function servedClaims(batch: SeenBatch, { fetchClaims, network }: BatchCheckParts): Promise<BatchedClaim[]> {
+async function servedClaims(batch: SeenBatch, { fetchClaims, network }: BatchCheckParts): Promise<PlacedClaim[]> {
   return claimsOfBatch(batch, await fetchClaims(batch.batchId, batch.count), network);
 }
 

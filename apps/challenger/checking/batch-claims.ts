@@ -1,15 +1,24 @@
 import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
+import type { Root } from '#core/hashing';
 import { AssayError, claimDigest, drawOrder, type NetworkId } from '#core/protocol';
 import type { BatchedClaim } from '#io/messaging';
 import type { SeenBatch } from '../watching/batch-watch.js';
 
+/** A claim and its siblings up to the batch’s root. */
+export interface PlacedClaim extends BatchedClaim {
+  readonly proof: readonly Root[];
+}
+
 /**
- * The claims served, in the order in which they are drawn.
+ * The claims served, in the order in which they are drawn, with their siblings in the batch’s tree.
  * @throws AssayError DATA_UNAVAILABLE unless they are those whose root is on chain
  */
-export function claimsOfBatch(batch: SeenBatch, served: readonly BatchedClaim[], network: NetworkId): BatchedClaim[] {
+export function claimsOfBatch(batch: SeenBatch, served: readonly BatchedClaim[], network: NetworkId): PlacedClaim[] {
   const digests = served.map(({ claim }) => claimDigest(network, claim));
-  const { root } = StandardMerkleTree.of(digests.map((digest) => [digest]), ['bytes32']);
-  if (served.length === batch.count && root === batch.root) return drawOrder(served, ({ claim }) => claimDigest(network, claim));
-  throw new AssayError({ code: 'DATA_UNAVAILABLE', message: 'the claims served are not those of the batch', facts: { batchId: batch.batchId, onChain: batch.root, served: root, count: batch.count } });
+  const tree = StandardMerkleTree.of(digests.map((digest) => [digest]), ['bytes32']);
+  if (served.length === batch.count && tree.root === batch.root) {
+    const placed = served.map((batched, i) => ({ ...batched, proof: tree.getProof(i) as Root[] }));
+    return drawOrder(placed, ({ claim }) => claimDigest(network, claim));
+  }
+  throw new AssayError({ code: 'DATA_UNAVAILABLE', message: 'the claims served are not those of the batch', facts: { batchId: batch.batchId, onChain: batch.root, served: tree.root, count: batch.count } });
 }

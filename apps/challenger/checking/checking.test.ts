@@ -131,7 +131,7 @@ describe('a batch', () => {
     await checkBatch(batchOf(claims), batchParts(claims, findings));
     expect(findings.map(({ index }) => index).sort()).toEqual([0, 1, 2]);
     expect(findings.filter(({ verdict }) => verdict.kind === 'valid')).toHaveLength(2);
-    expect(findings.filter(({ verdict }) => verdict.kind === 'invalid').map(({ batched }) => batched)).toEqual([claims[1]]);
+    expect(findings.filter(({ verdict }) => verdict.kind === 'invalid').map(({ batched }) => batched)).toMatchObject([claims[1]!]);
   });
 
   it('tries again while data is missing and the window is open, then gives up without accusing', async () => {

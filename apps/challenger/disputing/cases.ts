@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Root, Tensor } from '#core/hashing';
-import { claimSchema, requestSchema, tensorPayloadSchema, type Claim, type Request } from '#core/protocol';
+import { claimSchema, MAX_PROOF_LENGTH, requestSchema, tensorPayloadSchema, type Claim, type Request } from '#core/protocol';
 import { TensorFiles } from '#io/artifacts';
 import { decodeMessage, encodeMessage } from '#io/messaging';
 import { createFile, readIfThere } from '#platform';
@@ -10,13 +10,17 @@ import { createFile, readIfThere } from '#platform';
 const caseSchema = z.strictObject({
   claim: claimSchema,
   request: requestSchema,
+  batchId: z.bigint(),
+  proof: z.array(claimSchema.shape.jobId).max(MAX_PROOF_LENGTH),
   inputs: z.array(z.strictObject({ ...tensorPayloadSchema.pick({ dtype: true, dims: true }).shape, root: claimSchema.shape.jobId })),
 });
 
-/** What a dispute needs beyond the chain: the request for the payout, the inputs for the own run. */
+/** What a dispute needs beyond the chain: request and place in a batch for the submitter’s compensation, inputs for the own run. */
 export interface Case {
   readonly claim: Claim;
   readonly request: Request;
+  readonly batchId: bigint;
+  readonly proof: readonly Root[];
   readonly inputs: readonly Tensor[];
 }
 
@@ -33,17 +37,17 @@ export class CaseFiles {
     return new CaseFiles(dir, await TensorFiles.open(join(dataDir, 'tensors')));
   }
 
-  async keep(digest: Root, { claim, request, inputs }: Case): Promise<void> {
+  async keep(digest: Root, { inputs, ...rest }: Case): Promise<void> {
     const refs: z.infer<typeof caseSchema>['inputs'] = [];
     for (const tensor of inputs) refs.push({ ...(await this.tensors.put(tensor)), dims: [...tensor.dims] });
-    await createFile(this.fileOf(digest), encodeMessage(caseSchema, { claim, request, inputs: refs }));
+    await createFile(this.fileOf(digest), encodeMessage(caseSchema, { ...rest, proof: [...rest.proof], inputs: refs }));
   }
 
   async find(digest: Root): Promise<Case | undefined> {
     const bytes = await readIfThere(this.fileOf(digest));
     if (!bytes) return undefined;
-    const { claim, request, inputs } = decodeMessage(caseSchema, bytes);
-    return { claim, request, inputs: await Promise.all(inputs.map((ref) => this.tensors.get(ref))) };
+    const { inputs, ...rest } = decodeMessage(caseSchema, bytes);
+    return { ...rest, inputs: await Promise.all(inputs.map((ref) => this.tensors.get(ref))) };
   }
 
   private fileOf(digest: Root): string {

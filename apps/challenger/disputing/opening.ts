@@ -25,11 +25,11 @@ const RETRY_MS = 500;
 
 /** Opens a dispute over a claim. The player, which hears of it from the chain, plays it from there. */
 export async function openDispute(finding: Finding & Required<Pick<Finding, 'inputs'>>, parts: OpeningParts): Promise<void> {
-  const { claim, request } = finding.batched;
+  const { claim, request, proof } = finding.batched;
   const digest = claimDigest(parts.chain.network, claim);
   const gameId = gameIdOf(digest, parts.address);
   // WHY first the file: after a crash behind the transaction the game would be there and nothing to play it with.
-  await parts.cases.keep(digest, { claim, request, inputs: finding.inputs });
+  await parts.cases.keep(digest, { claim, request, batchId: finding.batch.batchId, proof, inputs: finding.inputs });
   for (let attempt = 1; !parts.signal.aborted; attempt++) {
     try {
       return await openOnce({ finding, digest, gameId }, parts);

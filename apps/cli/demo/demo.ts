@@ -131,7 +131,7 @@ class Demo {
   private async awaitVerdicts(watch: ChainWatch, told: readonly Told[]): Promise<void> {
     const { chainId, disputes } = this.network.deployment;
     const lies = told.filter((t) => !t.right).map((t) => claimDigest({ chainId, disputes }, t.answer.claim));
-    await watch.until('every lie slashed, every dispute ended and settled', (seen) => lies.every((claim) => slashedFor(seen, claim)) && noneOpen(seen), WAIT.verdict);
+    await watch.until('every lie paid for, every dispute ended and settled', (seen) => lies.every((claim) => paidFor(seen, claim)) && noneOpen(seen), WAIT.verdict);
   }
 
   private async awaitRightAnswers({ story, assay, yardstick, told }: { story: Story; assay: Assay; yardstick: Yardstick; told: readonly Told[] }): Promise<void> {
@@ -178,8 +178,8 @@ async function askOne(assay: Assay, yardstick: Yardstick, question: Question): P
   return { question, answer, ms: Date.now() - started, right: answer.claim.outputRoot === yardstick.rootOf(question) };
 }
 
-function slashedFor(seen: readonly Seen[], claim: string): boolean {
-  return seen.some(({ event }) => event.eventName === 'Settled' && event.args.claim === claim && event.args.slashed > 0n);
+function paidFor(seen: readonly Seen[], claim: string): boolean {
+  return seen.some(({ event }) => event.eventName === 'Settled' && event.args.claim === claim && event.args.bounty > 0n);
 }
 
 function noneOpen(seen: readonly Seen[]): boolean {

@@ -53,6 +53,8 @@ export class Story {
         return this.ended(event);
       case 'Settled':
         return this.settled(event);
+      case 'Compensated':
+        return this.say(`the submitter is compensated with ${tokens(event.args.amount)}: fee and insured value`);
       default:
         return undefined;
     }
@@ -144,12 +146,12 @@ export class Story {
     this.say(`dispute ${short(gameId)} is settled: ${text}`);
   }
 
-  private paymentText({ gameId, slashed, bounty, compensation }: Event<'Settled'>['args'], players: { executor: Address; challenger: Address }): string {
+  private paymentText({ gameId, forfeited, bounty }: Event<'Settled'>['args'], players: { executor: Address; challenger: Address }): string {
     const { cast } = this.options;
     const [executor, challenger] = [cast.nameOf(players.executor), cast.nameOf(players.challenger)];
     if (this.lostByChallenger.has(gameId)) return `the bond of ${challenger} goes to ${executor}`;
-    if (slashed === 0n) return 'the bond goes back; this claim was paid for already';
-    return `the stake of ${executor} pays ${tokens(slashed)}: ${tokens(bounty)} bounty to ${challenger}, ${tokens(compensation)} to the submitter`;
+    const paid = `${challenger} has its bond back and ${tokens(bounty)}`;
+    return forfeited > 0n ? `${executor} forfeits its stake, ${tokens(forfeited)}; ${paid} of it` : `${paid} of the stake that ${executor} forfeited`;
   }
 }
 

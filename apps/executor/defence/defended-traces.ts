@@ -3,7 +3,7 @@ import { AssayError, claimDigest, type Claim, type NetworkId } from '#core/proto
 import type { TraceReader } from '#core/trace';
 import type { TestedModel } from '#io/inference';
 import type { ModelShelf } from '#io/artifacts';
-import type { RequestSource, TraceSource } from '#player';
+import type { TraceSource } from '#player';
 import type { ClaimLedger, LedgerEntry } from '../claiming/ledger.js';
 import { runWithFault } from '../faults/index.js';
 
@@ -19,7 +19,7 @@ export interface DefendedTracesParts {
 }
 
 /** The runs behind the claims this executor signed, rebuilt when a dispute asks for them. */
-export class DefendedTraces implements TraceSource, RequestSource {
+export class DefendedTraces implements TraceSource {
   private readonly traces = new Map<Root, Promise<TraceReader>>();
 
   constructor(private readonly parts: DefendedTracesParts) {}
@@ -34,10 +34,6 @@ export class DefendedTraces implements TraceSource, RequestSource {
     for (const oldest of this.traces.keys()) if (this.traces.size > MAX_TRACES) this.traces.delete(oldest);
     known.catch(() => this.traces.delete(digest));
     return known;
-  }
-
-  async requestFor(claim: Claim) {
-    return (await this.parts.ledger.find(claim.jobId))?.request;
   }
 
   /** WHY also without an entry: an executor that lost its disk still has its stake in the game; an honest run is the same anywhere. */

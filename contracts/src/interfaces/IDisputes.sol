@@ -8,10 +8,11 @@ import {Choice, Claim, Model, Proof, Request} from "../types/Types.sol";
 interface IDisputes {
     struct Parameters {
         uint128 bond;
-        /// Taken from the executor's stake beside the insured value and the fee when it loses.
+        /// What the bounty is a share of; a stake below it may pay less.
         uint128 penalty;
-        /// Challenger's share of the penalty, in basis points; the rest goes to the verification pool. At most half, so
-        /// that a liar that convicts itself loses at least half; no less than the bond, so that every winner is paid.
+        /// The bounty's share of the penalty, and what all bounties together may take of a forfeited stake, in basis
+        /// points. At most half, so that a liar that convicts itself loses at least half of its stake; the bounty is no
+        /// less than the bond, so that winning pays.
         uint16 bountyBps;
         /// Seconds each side has in all, and at least has for any one move.
         uint32 clock;
@@ -43,9 +44,9 @@ interface IDisputes {
     event Chosen(bytes32 indexed gameId, bytes32[8] game);
     /// fault is what the contract found; expected and revealed are the words compared (zero where none were).
     event Ended(bytes32 indexed gameId, Fault fault, uint64 expected, uint64 revealed, bytes32[8] game);
-    /// For the first settlement of a claim: the slash and its parts. For a later winner: the bond's worth it gets.
-    event Settled(bytes32 indexed gameId, bytes32 indexed claim, uint256 slashed, uint256 bounty, uint256 compensation);
-    /// What a wronged submitter got: fee and insured value, as far as the executor's stake reached.
+    /// What was taken of the executor's stake (all there was, so nothing after its first loss) and what the winner got.
+    event Settled(bytes32 indexed gameId, bytes32 indexed claim, uint256 forfeited, uint256 bounty);
+    /// What a wronged submitter got: fee and insured value, as far as the forfeited stake reached.
     event Compensated(bytes32 indexed claim, address indexed submitter, uint256 amount);
 
     /// The guardian held settlements up until then, or let them go on.
@@ -78,6 +79,7 @@ interface IDisputes {
     error PayoutPending(uint64 payableAt);
     error AlreadySettled();
     error NothingOwed(bytes32 claim);
+    error NotInBatch(uint256 batchId);
     error AlreadyOverturned(bytes32 claim);
     error NotGuardian(address caller);
     error PauseLimitReached(uint256 asked, uint256 left);
@@ -126,10 +128,11 @@ interface IDisputes {
         external
         returns (bytes32 gameId);
     function expire(bytes32[8] calldata game) external;
-    /// @param request the claim's; with a zero submitter (nobody has it) what the submitter is owed waits for `compensate`
-    function settle(bytes32[8] calldata game, Claim calldata claim, Request calldata request) external;
-    /// Pays a submitter what a settlement without its request left.
-    function compensate(Claim calldata claim, Request calldata request) external;
+    /// Carries a verdict out: bonds, the whole stake of an executor that lost, the winner's bounty.
+    function settle(bytes32[8] calldata game) external;
+    /// Pays the submitter of an overturned claim its fee and the insured value out of the executor's forfeited stake.
+    /// @param batchId,proof the batch the claim was committed in: what nobody paid for is not insured
+    function compensate(Claim calldata claim, Request calldata request, uint256 batchId, bytes32[] calldata proof) external;
 
     // Guardian
 
@@ -142,10 +145,10 @@ interface IDisputes {
 
     /// keccak256 of the game's eight words; zero if there never was a game, one after settlement.
     function stateOf(bytes32 gameId) external view returns (bytes32);
-    /// True once a game that this claim's executor lost has been settled: its stake is slashed, and only once.
+    /// True once a game about this claim that its executor lost has been settled.
     function overturned(bytes32 claimDigest) external view returns (bool);
-    /// What the submitter of an overturned claim has still to collect.
-    function owed(bytes32 claimDigest) external view returns (uint256);
+    /// True once the submitter of an overturned claim has been paid.
+    function compensated(bytes32 claimDigest) external view returns (bool);
     /// Nothing is settled before this time (seconds), nor before a game's own payout delay.
     function pausedUntil() external view returns (uint64);
     function parameters() external view returns (Parameters memory);

@@ -11,6 +11,14 @@ interface IVault {
         uint64 unbondedAt;
     }
 
+    /// What an executor that lost has lost, less what was paid out of it; held in escrow.
+    struct Forfeited {
+        uint128 amount;
+        /// The part of it that bounties may still take.
+        uint128 forBounties;
+        uint64 sweepableAt;
+    }
+
     event Deposited(address indexed account, address indexed from, uint256 amount);
     event Withdrawn(address indexed account, uint256 amount);
     event Staked(address indexed executor, uint256 amount, uint256 total);
@@ -20,7 +28,7 @@ interface IVault {
     event BondReleased(address indexed to, uint256 amount);
     event Charged(address indexed submitter, uint256 amount);
     event Credited(address indexed account, uint256 amount);
-    event Slashed(address indexed executor, uint256 amount, uint256 left);
+    event StakeForfeited(address indexed executor, uint256 amount, uint64 sweepableAt);
     event Funded(uint256 amount);
 
     error InsufficientBalance(address account, uint256 needed, uint256 available);
@@ -38,11 +46,13 @@ interface IVault {
     function withdraw(uint256 amount) external;
     /// From the caller's balance to its stake.
     function stake(uint128 amount) external;
-    /// Takes stake out of service; after the unbonding delay it can be withdrawn. Until then it can be slashed.
+    /// Takes stake out of service; after the unbonding delay it can be withdrawn. Until then it can be forfeited.
     /// A second call before that adds to the first and starts the delay again for all of it.
     function startUnbonding(uint128 amount) external;
     /// From the caller's unbonded stake to its balance.
     function withdrawStake() external;
+    /// What is left of a forfeited stake to the verification pool, an unbonding delay after it was forfeited.
+    function sweepForfeited(address executor) external;
 
     // Modules
 
@@ -54,8 +64,13 @@ interface IVault {
     function charge(address submitter, uint256 amount) external;
     /// From escrow to an account's balance.
     function pay(address account, uint256 amount) external;
-    /// Takes up to `amount` of an executor's stake (then of its unbonding part) into escrow; returns what was there.
-    function slash(address executor, uint256 amount) external returns (uint256 taken);
+    /// Takes all of an executor's stake, bonded and unbonding, for ever; returns what was there.
+    /// @param bountyBps share of it, in basis points, that bounties may take
+    function forfeit(address executor, uint256 bountyBps) external returns (uint256 taken);
+    /// Out of a forfeited stake to an account's balance, as far as the bounties' part reaches; returns what was paid.
+    function payBounty(address executor, address to, uint256 amount) external returns (uint256 paid);
+    /// Out of a forfeited stake to an account's balance, as far as it reaches; returns what was paid.
+    function payCompensation(address executor, address to, uint256 amount) external returns (uint256 paid);
     /// From escrow to the verification pool.
     function fund(uint256 amount) external;
 
@@ -63,6 +78,7 @@ interface IVault {
 
     function balanceOf(address account) external view returns (uint256);
     function stakeOf(address executor) external view returns (Stake memory);
+    function forfeitedOf(address executor) external view returns (Forfeited memory);
     function totals() external view returns (uint256 balances, uint256 stakes, uint256 bonds, uint256 escrow, uint256 pool);
     /// Seconds between startUnbonding and withdrawStake: longer than challenge window and longest dispute together.
     function unbondingDelay() external view returns (uint64);

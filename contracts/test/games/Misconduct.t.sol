@@ -19,13 +19,12 @@ contract MisconductTest is Table {
         assertEq(game.phase, 4, "lost, without a move");
         assertEq(disputes.stateOf(id), keccak256(abi.encode(words(game))), "as any game that is over");
         vm.expectRevert(abi.encodeWithSelector(IDisputes.PayoutPending.selector, game.movedAt + 2));
-        disputes.settle(words(game), one, request);
+        disputes.settle(words(game));
 
         claim = one;
         settle();
-        assertEq(vault.stakeOf(executor).amount, STAKE - 51 ether, "penalty, fee and insured value");
+        assertEq(vault.stakeOf(executor).amount, 0, "the whole stake");
         assertEq(vault.balanceOf(stranger), 10 ether, "the bounty, and no bond that never was");
-        assertEq(vault.balanceOf(submitter), WEALTH + 31 ether, "the submitter");
         assertConserved();
 
         bytes32 digest = disputes.claimDigest(one);
@@ -36,8 +35,8 @@ contract MisconductTest is Table {
         disputes.convictEquivocation(other, b, one, a);
     }
 
-    /// Several accusers before the settlement: one slash, and the later ones, who risked nothing, get nothing.
-    function test_equivocation_isSlashedOnce() public {
+    /// Several accusers before the settlement: one bounty, and the later ones, who risked nothing, get nothing.
+    function test_equivocation_paysOnce() public {
         (Claim memory one, Claim memory other) = _pair();
         bytes memory a = signed(one);
         bytes memory b = signed(other);
@@ -51,11 +50,11 @@ contract MisconductTest is Table {
         disputes.convictEquivocation(one, a, other, b);
         _read();
         vm.warp(block.timestamp + 2);
-        disputes.settle(words(game), one, request);
-        disputes.settle(words(first), one, request);
+        disputes.settle(words(game));
+        disputes.settle(words(first));
         assertEq(vault.balanceOf(challenger), WEALTH + 10 ether, "the first settled");
         assertEq(vault.balanceOf(stranger), 0, "the later one");
-        assertEq(vault.stakeOf(executor).amount, STAKE - 51 ether, "slashed once");
+        assertEq(vault.forfeitedOf(executor).amount, STAKE - 10 ether, "paid once");
         assertConserved();
     }
 
@@ -125,7 +124,7 @@ contract MisconductTest is Table {
         disputes.convictContradiction(message, signature, request);
     }
 
-    /// A game that is on goes on, and whoever wins it is paid for it, but the claim is slashed once.
+    /// A game that is on goes on, and whoever wins it is paid for it, but there is one bounty for the claim.
     function test_conviction_besideAGame() public {
         ToyTrace.Run memory lying = ToyTrace.run(small(), ToyTrace.Lie.State, 13, 3);
         ToyTrace.Run memory own = honest(small());
@@ -142,9 +141,38 @@ contract MisconductTest is Table {
         disputes.convictEquivocation(claim, a, other, b);
         _read();
         settle();
-        disputes.settle(words(played), claim, request);
+        disputes.settle(words(played));
         assertEq(vault.balanceOf(challenger), WEALTH + 5 ether, "bond and cost");
-        assertEq(vault.stakeOf(executor).amount, STAKE - 56 ether, "one slash, one bond");
+        assertEq(vault.forfeitedOf(executor).amount, STAKE - 15 ether, "one bounty, one bond's worth");
+        assertConserved();
+    }
+
+    /// Claims of a liar's own making, each against its own request: the first takes the stake and has a bounty, the
+    /// others have nothing, and who checks and plays is paid all the same.
+    function test_contradiction_strawMenGetOneBounty() public {
+        ToyTrace.Run memory own = honest(small());
+        open(ToyTrace.run(small(), ToyTrace.Lie.State, 13, 3), challenger);
+        playToProof(ToyTrace.run(small(), ToyTrace.Lie.State, 13, 3), own);
+        prove(IDisputes.Fault.Step, stepProof(own));
+        Game memory played = game;
+        for (uint64 i = 0; i < 4; i++) {
+            Claim memory message = claimed(own);
+            (request.nonce, request.insuredValue) = (i, 0);
+            (message.jobId, message.insuredValue) = (disputes.jobId(request), type(uint128).max);
+            bytes memory signature = signed(message);
+            vm.recordLogs();
+            vm.prank(stranger);
+            disputes.convictContradiction(message, signature, request);
+            _read();
+            claim = message;
+            settle();
+            vm.expectRevert(abi.encodeWithSelector(IDisputes.NotInBatch.selector, 1));
+            disputes.compensate(claim, request, 1, new bytes32[](0));
+        }
+        disputes.settle(words(played));
+        assertEq(vault.balanceOf(stranger), 10 ether, "one bounty");
+        assertEq(vault.balanceOf(challenger), WEALTH + 10 ether, "a bounty of its own");
+        assertEq(vault.forfeitedOf(executor).amount, STAKE - 20 ether, "the rest stays for submitters");
         assertConserved();
     }
 

@@ -69,7 +69,7 @@ contract Hall is Table {
 
     function settleOne(uint256 which) external {
         Seat storage seat = _sit(which);
-        disputes.settle(words(game), claim, request);
+        disputes.settle(words(game));
         seat.settled = true;
     }
 
@@ -110,7 +110,7 @@ contract Hall is Table {
             (seat.game, seat.settled) = (game, true);
             time += 62;
             vm.warp(time);
-            disputes.settle(words(game), claim, request);
+            disputes.settle(words(game));
         }
         (,, uint256 bonds,,) = vault.totals();
         assertEq(bonds, 0, "no bond left");

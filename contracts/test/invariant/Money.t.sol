@@ -119,17 +119,22 @@ contract Crowd is Table {
         its.game = game;
     }
 
-    function settleOne(uint256 which, bool withRequest) external {
+    function settleOne(uint256 which) external {
         letExpire(which);
         Played memory its = played[which % played.length];
         vm.warp(block.timestamp + 2);
-        Request memory unknown;
-        disputes.settle(words(its.game), its.claim, withRequest ? its.request : unknown);
+        disputes.settle(words(its.game));
     }
 
-    function compensate(uint256 which) external {
+    function compensateOne(uint256 which) external {
         Played memory its = played[which % played.length];
-        disputes.compensate(its.claim, its.request);
+        (claim, request) = (its.claim, its.request);
+        compensate(commitClaim());
+    }
+
+    function sweepForfeited(uint256 seconds_) external {
+        vm.warp(block.timestamp + bound(seconds_, 0, 600));
+        vault.sweepForfeited(executor);
     }
 }
 
@@ -161,12 +166,15 @@ contract MoneyTest is Test {
         }
         assertEq(sum, balances, "balances");
         assertEq(staked, stakes, "stakes");
+        (uint128 forfeited, uint128 forBounties,) = VaultLike(vault_).forfeitedOf(crowd.people()[0]);
+        assertTrue(forBounties <= forfeited && forfeited <= escrow, "what is forfeited is in escrow");
     }
 }
 
 interface VaultLike {
     function totals() external view returns (uint256, uint256, uint256, uint256, uint256);
     function balanceOf(address) external view returns (uint256);
+    function forfeitedOf(address) external view returns (uint128, uint128, uint64);
     function stakeOf(address) external view returns (uint128, uint128, uint64);
 }
 

@@ -78,23 +78,47 @@ contract VaultTest is World {
         vault.startUnbonding(STAKE + 1);
     }
 
-    function test_slash_reachesUnbondingStake() public {
+    function test_forfeit_takesAllOfAStake() public {
         vm.prank(executor);
         vault.startUnbonding(400 ether);
         vm.prank(address(disputes));
-        uint256 taken = vault.slash(executor, 300 ether);
-        assertEq(taken, 300 ether, "100 in service, 200 leaving");
-        IVault.Stake memory left = vault.stakeOf(executor);
-        assertEq(left.amount, 0, "first what is in service");
-        assertEq(left.unbonding, 200 ether, "then what is leaving");
+        assertEq(vault.forfeit(executor, 5_000), STAKE, "in service and leaving");
+        assertEq(vault.stakeOf(executor).amount + vault.stakeOf(executor).unbonding, 0, "nothing left");
+        assertEq(vault.forfeitedOf(executor).amount, STAKE, "held");
+        assertEq(vault.forfeitedOf(executor).forBounties, STAKE / 2, "half of it for bounties");
+        vm.prank(address(disputes));
+        assertEq(vault.forfeit(executor, 5_000), 0, "nothing more, and no revert");
         assertConserved();
     }
 
-    function test_slash_takesNoMoreThanThereIs() public {
+    function test_forfeited_paysAsFarAsItReaches() public {
+        address module = address(disputes);
+        vm.prank(module);
+        vault.forfeit(executor, 1_000);
+        vm.prank(module);
+        assertEq(vault.payBounty(executor, challenger, STAKE), STAKE / 10, "the bounties' part");
+        vm.prank(module);
+        assertEq(vault.payBounty(executor, challenger, 1), 0, "and no more");
+        vm.prank(module);
+        assertEq(vault.payCompensation(executor, submitter, STAKE), STAKE * 9 / 10, "the rest");
+        vm.prank(module);
+        assertEq(vault.payCompensation(executor, submitter, 1), 0, "and no more");
+        assertConserved();
+    }
+
+    function test_sweepForfeited_afterTheUnbondingDelay() public {
         vm.prank(address(disputes));
-        assertEq(vault.slash(executor, type(uint256).max), STAKE, "all of it, and no revert");
-        vm.prank(address(disputes));
-        assertEq(vault.slash(executor, 1), 0, "nothing left, and no revert");
+        vault.forfeit(executor, 5_000);
+        uint64 at = uint64(block.timestamp) + UNBONDING;
+        vm.warp(at - 1);
+        vm.expectRevert(abi.encodeWithSelector(IVault.StillUnbonding.selector, at));
+        vault.sweepForfeited(executor);
+        vm.warp(at);
+        vm.prank(stranger);
+        vault.sweepForfeited(executor);
+        (,,, uint256 escrow, uint256 pool) = vault.totals();
+        assertEq(pool, STAKE, "to the pool");
+        assertEq(escrow, 0, "all of it");
         assertConserved();
     }
 
@@ -132,12 +156,14 @@ contract VaultTest is World {
     }
 
     function test_onlyModules_moveOtherPeoplesMoney() public {
-        bytes[6] memory calls = [
+        bytes[8] memory calls = [
             abi.encodeCall(IVault.lockBond, (submitter, 1)),
             abi.encodeCall(IVault.releaseBond, (stranger, 1)),
             abi.encodeCall(IVault.charge, (submitter, 1)),
             abi.encodeCall(IVault.pay, (stranger, 1)),
-            abi.encodeCall(IVault.slash, (executor, 1)),
+            abi.encodeCall(IVault.forfeit, (executor, 1)),
+            abi.encodeCall(IVault.payBounty, (executor, stranger, 1)),
+            abi.encodeCall(IVault.payCompensation, (executor, stranger, 1)),
             abi.encodeCall(IVault.fund, (1))
         ];
         for (uint256 i = 0; i < calls.length; i++) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IBatches} from "../../src/interfaces/IBatches.sol";
 import {IDisputes} from "../../src/interfaces/IDisputes.sol";
 import {Choice, Claim, Game, Model, Opening, OutputOpening, Proof, Request} from "../../src/types/Types.sol";
 import {Games} from "../../src/libraries/Games.sol";
@@ -175,7 +176,23 @@ abstract contract Table is World {
     function settle() internal {
         vm.warp(block.timestamp + 2);
         vm.prank(stranger);
-        disputes.settle(words(game), claim, request);
+        disputes.settle(words(game));
+    }
+
+    /// Puts the claim into a batch of its own; a batch of one needs no siblings.
+    function commitClaim() internal returns (uint256 batchId) {
+        IBatches.ExecutorTotal[] memory totals = new IBatches.ExecutorTotal[](1);
+        IBatches.Charge[] memory charges = new IBatches.Charge[](1);
+        totals[0] = IBatches.ExecutorTotal(executor, claim.fee, claim.insuredValue);
+        charges[0] = IBatches.Charge(submitter, claim.fee);
+        bytes32 root = keccak256(bytes.concat(keccak256(abi.encode(disputes.claimDigest(claim)))));
+        vm.prank(coordinator);
+        return batches.commit(root, 1, totals, charges);
+    }
+
+    function compensate(uint256 batchId) internal {
+        vm.prank(stranger);
+        disputes.compensate(claim, request, batchId, new bytes32[](0));
     }
 
     function honest(ToyTrace.Shape memory s) internal pure returns (ToyTrace.Run memory) {

@@ -70,7 +70,7 @@ abstract contract World is Test {
     }
 
     function newDisputes(IDisputes.Parameters memory p) internal returns (Disputes) {
-        return Disputes(create("Disputes.sol:Disputes", abi.encode(vault, steps, guardian, p)));
+        return Disputes(create("Disputes.sol:Disputes", abi.encode(vault, batches, steps, guardian, p)));
     }
 
     function parameters() internal pure returns (IDisputes.Parameters memory) {

@@ -18,6 +18,8 @@ export interface Position {
   readonly now: bigint;
   /** Seconds between the end of a game and its settlement. */
   readonly payoutDelay: number;
+  /** Nothing is settled before this block time; a guardian may have set it. */
+  readonly pausedUntil?: bigint;
 }
 
 /**
@@ -31,9 +33,10 @@ export function solve(position: Position): Action {
 }
 
 /** What to do when it is not the player's own turn, without a trace; undefined if it is. */
-export function idleAction({ game, role, now, payoutDelay }: Omit<Position, 'trace' | 'claim' | 'reveals'>): Action | undefined {
+export function idleAction({ game, role, now, payoutDelay, pausedUntil = 0n }: Omit<Position, 'trace' | 'claim' | 'reveals'>): Action | undefined {
   if (isOver(game)) {
-    const payableAt = game.movedAt + BigInt(payoutDelay);
+    const delayed = game.movedAt + BigInt(payoutDelay);
+    const payableAt = delayed > pausedUntil ? delayed : pausedUntil;
     return now >= payableAt ? { kind: 'settle' } : { kind: 'wait', until: payableAt };
   }
   const deadline = expiresAt(game);

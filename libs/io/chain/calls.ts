@@ -57,6 +57,9 @@ export function vaultCalls(vault: Contract<typeof vaultAbi>, token: Contract<typ
     withdrawStake: () => vault.write('withdrawStake', []),
     balanceOf: (account: Address) => vault.read('balanceOf', [account]),
     stakeOf: (executor: Address) => vault.read('stakeOf', [executor]),
+    /** What is left of the stake an executor lost. */
+    forfeitedOf: (executor: Address) => vault.read('forfeitedOf', [executor]),
+    sweepForfeited: (executor: Address) => vault.write('sweepForfeited', [executor]),
     totals: async () => {
       const [balances, stakes, bonds, escrow, pool] = await vault.read('totals', []);
       return { balances, stakes, bonds, escrow, pool };
@@ -107,6 +110,13 @@ export interface SignedClaim {
   readonly signature: Hex;
 }
 
+/** What a claim was asked for with, and its place in a batch on chain. */
+export interface Inclusion {
+  readonly request: Request;
+  readonly batchId: bigint;
+  readonly proof: readonly Root[];
+}
+
 export interface RelayedMove {
   readonly player: Address;
   readonly gameId: Root;
@@ -134,11 +144,12 @@ export function disputesCalls(disputes: Contract<typeof disputesAbi>) {
     pausePayouts: (seconds: number) => disputes.write('pausePayouts', [seconds]),
     resumePayouts: () => disputes.write('resumePayouts', []),
     pausedUntil: () => disputes.read('pausedUntil', []),
-    settle: (game: GameWord, claim: Claim, request: Request) => disputes.write('settle', [game, claim, request]),
-    compensate: (claim: Claim, request: Request) => disputes.write('compensate', [claim, request]),
+    settle: (game: GameWord) => disputes.write('settle', [game]),
+    /** Pays the submitter of an overturned claim, which must be in a batch. */
+    compensate: (claim: Claim, { request, batchId, proof }: Inclusion) => disputes.write('compensate', [claim, request, batchId, proof]),
     stateOf: (gameId: Root) => disputes.read('stateOf', [gameId]),
     overturned: (claim: Root) => disputes.read('overturned', [claim]),
-    owed: (claim: Root) => disputes.read('owed', [claim]),
+    compensated: (claim: Root) => disputes.read('compensated', [claim]),
     parameters: () => disputes.read('parameters', []),
   };
 }

@@ -100,7 +100,7 @@ async function deployAll(options: DeployOptions): Promise<Deployment> {
   if (!options.stepVerifier) await deploySteps(deployer);
   await deployer.deploy('Vault', [addresses.TestToken, parameters.unbondingDelay, addresses.Batches, addresses.Disputes]);
   await deployer.deploy('Batches', [owner, addresses.Vault, parameters.batches]);
-  await deployer.deploy('Disputes', [addresses.Vault, addresses.Steps, options.guardian ?? owner, parameters.disputes]);
+  await deployer.deploy('Disputes', [addresses.Vault, addresses.Batches, addresses.Steps, options.guardian ?? owner, parameters.disputes]);
   for (const coordinator of options.coordinators ?? []) await deployer.register(coordinator);
   return {
     chainId: deployer.chainId,

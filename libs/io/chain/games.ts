@@ -1,8 +1,8 @@
 import { decodeFunctionData, encodeFunctionData, type Hex } from 'viem';
-import { ZERO_ROOT, type Root } from '#core/hashing';
+import type { Root } from '#core/hashing';
 import { FAULTS, faultName, gameIdOf, hashGame, packGame, unpackGame, type Game, type Happening, type Move } from '#core/dispute';
-import { moveTypedData, type Claim, type NetworkId, type Request } from '#core/protocol';
-import type { MoveCall } from './calls.js';
+import { moveTypedData, type Claim, type NetworkId } from '#core/protocol';
+import type { Inclusion, MoveCall } from './calls.js';
 import type { Chain } from './connection.js';
 import type { ChainEvent } from './events.js';
 import { disputesAbi } from './generated/abis.js';
@@ -14,9 +14,10 @@ export function gamesOn(chain: Chain) {
     feed: { pages: (options: { fromBlock: bigint; signal: AbortSignal; onError?: (error: unknown) => void }) => gamePages(chain, options) },
     sender: {
       move: (game: Game, move: Move): Promise<Sent> => chain.disputes.move(moveCall(game, move)),
-      settle: (game: Game, claim: Claim, request: Request | undefined): Promise<Sent> => chain.disputes.settle(packGame(game), claim, request ?? NOBODYS_REQUEST),
+      settle: (game: Game): Promise<Sent> => chain.disputes.settle(packGame(game)),
+      compensate: (claim: Claim, inclusion: Inclusion): Promise<Sent> => chain.disputes.compensate(claim, inclusion),
     },
-    view: { stateOf: (gameId: Root) => chain.disputes.stateOf(gameId), now: () => chain.now() },
+    view: { stateOf: (gameId: Root) => chain.disputes.stateOf(gameId), now: () => chain.now(), pausedUntil: () => chain.disputes.pausedUntil() },
   };
 }
 
@@ -84,19 +85,6 @@ export function disputeCall(input: Hex): ReturnType<typeof decodeFunctionData<ty
   const call = decodeFunctionData({ abi: disputesAbi, data: input });
   return call.functionName === 'relay' ? disputeCall(call.args[3]) : call;
 }
-
-/** A zero submitter says that nobody has the request; the submitter's money then waits for `compensate`. */
-const NOBODYS_REQUEST: Request = {
-  submitter: '0x0000000000000000000000000000000000000000',
-  modelId: ZERO_ROOT,
-  inputRoot: ZERO_ROOT,
-  maxFee: 0n,
-  insuredValue: 0n,
-  deadline: 0n,
-  nonce: 0n,
-  verification: 0,
-  redundancy: 0,
-};
 
 /** One transaction of a dispute, for reports. */
 export interface DisputeTransaction {

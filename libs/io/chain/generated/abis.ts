@@ -384,6 +384,17 @@ export const batchesAbi = [
   {
     "inputs": [
       {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      }
+    ],
+    "name": "NotInBatch",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "address",
         "name": "caller",
         "type": "address"
@@ -1223,6 +1234,11 @@ export const disputesAbi = [
         "type": "address"
       },
       {
+        "internalType": "contract IBatches",
+        "name": "batches",
+        "type": "address"
+      },
+      {
         "internalType": "contract IStepVerifier",
         "name": "stepVerifier",
         "type": "address"
@@ -1618,6 +1634,17 @@ export const disputesAbi = [
       }
     ],
     "name": "NotGuardian",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      }
+    ],
+    "name": "NotInBatch",
     "type": "error"
   },
   {
@@ -2186,7 +2213,7 @@ export const disputesAbi = [
       {
         "indexed": false,
         "internalType": "uint256",
-        "name": "slashed",
+        "name": "forfeited",
         "type": "uint256"
       },
       {
@@ -2194,16 +2221,23 @@ export const disputesAbi = [
         "internalType": "uint256",
         "name": "bounty",
         "type": "uint256"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint256",
-        "name": "compensation",
-        "type": "uint256"
       }
     ],
     "name": "Settled",
     "type": "event"
+  },
+  {
+    "inputs": [],
+    "name": "BATCHES",
+    "outputs": [
+      {
+        "internalType": "contract IBatches",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
   },
   {
     "inputs": [],
@@ -2512,11 +2546,40 @@ export const disputesAbi = [
         "internalType": "struct Request",
         "name": "request",
         "type": "tuple"
+      },
+      {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      },
+      {
+        "internalType": "bytes32[]",
+        "name": "proof",
+        "type": "bytes32[]"
       }
     ],
     "name": "compensate",
     "outputs": [],
     "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "claimDigest",
+        "type": "bytes32"
+      }
+    ],
+    "name": "compensated",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
     "type": "function"
   },
   {
@@ -2995,25 +3058,6 @@ export const disputesAbi = [
     "type": "function"
   },
   {
-    "inputs": [
-      {
-        "internalType": "bytes32",
-        "name": "claimDigest",
-        "type": "bytes32"
-      }
-    ],
-    "name": "owed",
-    "outputs": [
-      {
-        "internalType": "uint256",
-        "name": "",
-        "type": "uint256"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
     "inputs": [],
     "name": "parameters",
     "outputs": [
@@ -3421,105 +3465,6 @@ export const disputesAbi = [
         "internalType": "bytes32[8]",
         "name": "given",
         "type": "bytes32[8]"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "jobId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "modelId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "outputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "address",
-            "name": "executor",
-            "type": "address"
-          },
-          {
-            "internalType": "address",
-            "name": "coordinator",
-            "type": "address"
-          },
-          {
-            "internalType": "uint128",
-            "name": "fee",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "insuredValue",
-            "type": "uint128"
-          }
-        ],
-        "internalType": "struct Claim",
-        "name": "claim",
-        "type": "tuple"
-      },
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "submitter",
-            "type": "address"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "modelId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint128",
-            "name": "maxFee",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "insuredValue",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint8",
-            "name": "verification",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint8",
-            "name": "redundancy",
-            "type": "uint8"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request",
-        "type": "tuple"
       }
     ],
     "name": "settle",
@@ -3889,6 +3834,17 @@ export const stepVerifierAbi = [
       }
     ],
     "name": "NotGuardian",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      }
+    ],
+    "name": "NotInBatch",
     "type": "error"
   },
   {
@@ -4693,6 +4649,17 @@ export const stepsAbi = [
       }
     ],
     "name": "NotGuardian",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      }
+    ],
+    "name": "NotInBatch",
     "type": "error"
   },
   {
@@ -5520,6 +5487,17 @@ export const testTokenAbi = [
       }
     ],
     "name": "NotGuardian",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      }
+    ],
+    "name": "NotInBatch",
     "type": "error"
   },
   {
@@ -6598,6 +6576,17 @@ export const vaultAbi = [
   {
     "inputs": [
       {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      }
+    ],
+    "name": "NotInBatch",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "address",
         "name": "caller",
         "type": "address"
@@ -7064,12 +7053,12 @@ export const vaultAbi = [
       },
       {
         "indexed": false,
-        "internalType": "uint256",
-        "name": "left",
-        "type": "uint256"
+        "internalType": "uint64",
+        "name": "sweepableAt",
+        "type": "uint64"
       }
     ],
-    "name": "Slashed",
+    "name": "StakeForfeited",
     "type": "event"
   },
   {
@@ -7244,6 +7233,66 @@ export const vaultAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "executor",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "bountyBps",
+        "type": "uint256"
+      }
+    ],
+    "name": "forfeit",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "taken",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "executor",
+        "type": "address"
+      }
+    ],
+    "name": "forfeitedOf",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "uint128",
+            "name": "amount",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "forBounties",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint64",
+            "name": "sweepableAt",
+            "type": "uint64"
+          }
+        ],
+        "internalType": "struct IVault.Forfeited",
+        "name": "",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "uint256",
         "name": "amount",
         "type": "uint256"
@@ -7294,6 +7343,11 @@ export const vaultAbi = [
     "inputs": [
       {
         "internalType": "address",
+        "name": "executor",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
         "name": "to",
         "type": "address"
       },
@@ -7303,8 +7357,14 @@ export const vaultAbi = [
         "type": "uint256"
       }
     ],
-    "name": "releaseBond",
-    "outputs": [],
+    "name": "payBounty",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "paid",
+        "type": "uint256"
+      }
+    ],
     "stateMutability": "nonpayable",
     "type": "function"
   },
@@ -7316,19 +7376,42 @@ export const vaultAbi = [
         "type": "address"
       },
       {
+        "internalType": "address",
+        "name": "to",
+        "type": "address"
+      },
+      {
         "internalType": "uint256",
         "name": "amount",
         "type": "uint256"
       }
     ],
-    "name": "slash",
+    "name": "payCompensation",
     "outputs": [
       {
         "internalType": "uint256",
-        "name": "taken",
+        "name": "paid",
         "type": "uint256"
       }
     ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "to",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "releaseBond",
+    "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
   },
@@ -7390,6 +7473,19 @@ export const vaultAbi = [
       }
     ],
     "name": "startUnbonding",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "executor",
+        "type": "address"
+      }
+    ],
+    "name": "sweepForfeited",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
