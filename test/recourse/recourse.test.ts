@@ -69,14 +69,18 @@ describe('an honest executor', () => {
 describe.each(LIARS)('an executor with $fault', ({ fault, name }) => {
   it('is caught, loses the dispute and pays', async () => {
     const inputs = picture(arena.model, 6);
-    const before = await arena.chain.vault.stakeOf(arena.account(name).address);
     const { claims } = await arena.batch(name, [inputs]);
     expect(claims[0]!.claim.outputRoot).not.toBe(listRoot((await session.run(inputs)).map(tensorRoot)));
     expect(await arena.event(name, 'lied')).toMatchObject({ fault, jobId: claims[0]!.claim.jobId });
     expect(await arena.event(name, 'dispute.ended')).toMatchObject({ winner: 'challenger', fault: 'step' });
     await arena.event(name, 'settled');
     expect(await arena.chain.disputes.overturned(claimDigest(arena.chain.network, claims[0]!.claim))).toBe(true);
-    expect((await arena.chain.vault.stakeOf(arena.account(name).address)).amount).toBeLessThan(before.amount);
+    expect((await arena.chain.vault.stakeOf(arena.account(name).address)).amount).toBe(0n);
+    const digest = claimDigest(arena.chain.network, claims[0]!.claim);
+    await expect.poll(() => arena.chain.disputes.compensated(digest), { timeout: 60_000 }).toBe(true);
+    const { penalty, bountyBps } = await arena.chain.disputes.parameters();
+    const paid = (penalty * BigInt(bountyBps)) / 10_000n + claims[0]!.claim.fee + claims[0]!.claim.insuredValue;
+    expect((await arena.chain.vault.forfeitedOf(arena.account(name).address)).amount).toBe(arena.stake - paid);
   }, 120_000);
 });
 
@@ -124,6 +128,8 @@ it('a challenger that only watches opens nothing; one that lost its disk goes on
   await arena.kill('challenger-1');
   await arena.kill('challenger-2');
   await arena.start('challenger-3', { ASSAY_SAMPLE_ALL: 'true', ASSAY_WATCH_ONLY: 'true' });
+  // What it had is forfeited.
+  await arena.fund(name, arena.stake);
   const { claims } = await arena.batch(name, [picture(arena.model, 9)]);
   const jobId = claims[0]!.claim.jobId;
   await expect.poll(() => arena.logged('challenger-3').some((l) => l['event'] === 'dispute.withheld' && l['jobId'] === jobId), { timeout: 60_000 }).toBe(true);

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { besiegeChallenger, besiegeExecutor, costRatio } from './siege.js';
 
 // The long form, 300 games of each kind, is `npm run bench:siege`; prices are those of its defaults.
-const GAMES = 12;
+const GAMES = 6;
 const PRICES = { gasPrice: 5_000_000_000n, tokensPerEther: 3_000 };
 const SEED = Number(process.env['ASSAY_SEED'] ?? 12);
 
