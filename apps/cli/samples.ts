@@ -14,10 +14,12 @@ export interface LabelledDigit {
   readonly label: number;
 }
 
+const DIGIT_FILES = { images: join(PROJECT_ROOT, 'data/digits/images-idx3-ubyte.gz'), labels: join(PROJECT_ROOT, 'data/digits/labels-idx1-ubyte.gz') };
+
 /** The first `count` MNIST test digits (IDX format: magic and sizes as big-endian uint32, then bytes). */
-export function readDigits(count: number): LabelledDigit[] {
-  const images = gunzipSync(readFileSync(join(PROJECT_ROOT, 'data/digits/images-idx3-ubyte.gz')));
-  const labels = gunzipSync(readFileSync(join(PROJECT_ROOT, 'data/digits/labels-idx1-ubyte.gz')));
+export function readDigits(count: number, files = DIGIT_FILES): LabelledDigit[] {
+  const images = gunzipSync(readFileSync(files.images));
+  const labels = gunzipSync(readFileSync(files.labels));
   const available = labels.readUInt32BE(4);
   if (count < 0 || count > available) throw new RangeError(`${count} digits were asked for, ${available} are there`);
   const pixels = IMAGE_SIZE * IMAGE_SIZE;
