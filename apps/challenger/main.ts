@@ -1,9 +1,10 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { DEFAULT_PROFILE } from '#core/onnx';
+import { PROTOCOL_VERSION } from '#core/protocol';
 import { ModelShelf } from '#io/artifacts';
 import { addressOf } from '#io/chain';
-import { keepPresent, Messaging } from '#io/messaging';
+import { keepPresent, Messaging, sayHello } from '#io/messaging';
 import { announceReady, createLogger, createMonitoring, NestLog, runProcess, Shutdown, VERSION } from '#platform';
 import type { Player } from '#player';
 import { ChallengerModule, PLAYER, WATCH, type Watch } from './app.module.js';
@@ -20,6 +21,7 @@ await runProcess(async () => {
   const app = await NestFactory.createApplicationContext(ChallengerModule.with({ config, log, monitoring }), { logger: new NestLog(log), abortOnError: false });
   const messaging = app.get(Messaging);
   shutdown.onShutdown('broker', () => messaging.close());
+  await sayHello(messaging, { role: 'challenger', version: VERSION });
   monitoring.check('broker', () => messaging.problem());
   void messaging.closed().then((err) => {
     if (!err) return;
@@ -43,6 +45,7 @@ await runProcess(async () => {
   if (config.ASSAY_METRICS_LISTEN) await monitoring.listen(config.ASSAY_METRICS_LISTEN);
   shutdown.onShutdown('monitoring', () => monitoring.close());
   const presence = keepPresent(messaging, () => ({
+    protocol: PROTOCOL_VERSION,
     role: 'challenger',
     address,
     version: VERSION,

@@ -81,7 +81,7 @@ function signingKey(folder: NetworkFolder, deployment: Deployment): Hex | undefi
 }
 
 /** ASSAY_GRPC_TLS=true for a coordinator whose certificate the system's authorities vouch for; else the files that are named. */
-function tlsOf(env: NodeJS.ProcessEnv): { tls?: ClientTls } {
+export function tlsOf(env: NodeJS.ProcessEnv): { tls?: ClientTls } {
   const { ASSAY_GRPC_TLS: on, ASSAY_GRPC_TLS_CA: ca, ASSAY_GRPC_TLS_CLIENT_CERT: cert, ASSAY_GRPC_TLS_CLIENT_KEY: key } = env;
   return on === 'true' || ca || cert ? { tls: { ca, cert, key } } : {};
 }

@@ -24,6 +24,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   faucet: async () => (await import('./commands/deposit.js')).addFaucet,
   sample: async () => (await import('./commands/sample.js')).addSample,
   job: async () => (await import('./commands/job.js')).addJob,
+  admin: async () => (await import('./commands/admin.js')).addAdmin,
+  backup: async () => (await import('./commands/backup.js')).addBackup,
+  restore: async () => (await import('./commands/backup.js')).addRestore,
   receipt: async () => (await import('./commands/receipt.js')).addReceipt,
   dispute: async () => (await import('./commands/dispute.js')).addDispute,
 };

@@ -2,10 +2,12 @@ import { join } from 'node:path';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import type { Address } from 'viem';
-import { cancelSchema, presenceSchema, subjects } from '#core/protocol';
+import { AssayError, cancelSchema, presenceSchema, PROTOCOL_VERSION, subjects, type Presence } from '#core/protocol';
 import { JOB, succeeded } from '#io/messaging';
 import { ErrorFilter } from '#io/rpc';
 import type { Fence, ModelRecord } from '#io/storage';
+import { AdminController } from './admin/admin.controller.js';
+import { AdminService } from './admin/admin.service.js';
 import { NetworkController } from './admin/network.controller.js';
 import { NetworkLists } from './admin/network-lists.js';
 import { NetworkStatusService } from './admin/network-status.js';
@@ -41,16 +43,18 @@ export class CoordinatorModule {
     const provide = <T>(token: new (...args: never[]) => T, inject: readonly unknown[], make: (...parts: never[]) => T) => ({ provide: token, inject: [...inject] as never[], useFactory: make });
     const board = new PresenceBoard(world.clock.now);
     const proofs = new BatchProofs((seq) => world.storage.batches.leavesOf(seq));
+    const gate = { draining: false };
     const modelById = modelCache(world.storage.models);
     const publisher = new ModelPublisher(world.messaging.payloads, fileOfIn(world));
     return {
       module: CoordinatorModule,
-      controllers: [JobsController, ModelsController, NetworkController],
+      controllers: [AdminController, JobsController, ModelsController, NetworkController],
       providers: [
         { provide: APP_FILTER, useValue: new ErrorFilter(world.log) },
         { provide: PresenceBoard, useValue: board },
         provide(JobFeed, [], () => new JobFeed()),
-        provide(JobsService, [JobFeed], (feed: JobFeed) => makeJobsService(world, { feed, proofs, modelById, board })),
+        provide(JobsService, [JobFeed], (feed: JobFeed) => makeJobsService(world, { feed, proofs, modelById, board, gate })),
+        { provide: AdminService, inject: [ROLES], useFactory: (roles: RoleKeeper[]) => makeAdmin(world, { roles, board, gate }) },
         provide(ModelsService, [], () => makeModelsService(world, publisher)),
         provide(NetworkStatusService, [], () => makeNetworkStatus(world, board)),
         provide(NetworkLists, [], () => new NetworkLists({ chain: world.chain, config: world.config, storage: world.storage, board })),
@@ -66,9 +70,10 @@ interface JobRooms {
   readonly proofs: BatchProofs;
   readonly modelById: ModelById;
   readonly board: PresenceBoard;
+  readonly gate: { draining: boolean };
 }
 
-function makeJobsService(world: World, { feed, proofs, modelById, board }: JobRooms): JobsService {
+function makeJobsService(world: World, { feed, proofs, modelById, board, gate }: JobRooms): JobsService {
   const { chain, storage, config, clock, stopping } = world;
   const { network } = chain;
   const stakes = makeStakes(world);
@@ -85,6 +90,7 @@ function makeJobsService(world: World, { feed, proofs, modelById, board }: JobRo
       highestCover: momentary(() => highestCover(board, stakes), clock.now),
       contractSigned: (address, hash, signature) => chain.contractSigned(address, hash, signature),
       rate: new RateLimit({ perSecond: config.ASSAY_SUBMITTER_RATE, millis }),
+      gate,
       now: clock.now,
     },
     callers: new RateLimit({ perSecond: config.ASSAY_CALLER_RATE, millis }),
@@ -95,6 +101,14 @@ function makeJobsService(world: World, { feed, proofs, modelById, board }: JobRo
     now: clock.now,
     stopping,
   });
+}
+
+/** Guesses of the token a second, by caller. */
+const ADMIN_CALLS_PER_SECOND = 10;
+
+function makeAdmin({ config, storage, log }: World, rooms: { roles: readonly RoleKeeper[]; board: PresenceBoard; gate: { draining: boolean } }): AdminService {
+  const guesses = new RateLimit({ perSecond: ADMIN_CALLS_PER_SECOND, millis: () => performance.now() });
+  return new AdminService({ tokenHash: config.ASSAY_ADMIN_TOKEN_SHA256, guesses, jobs: storage.jobs, log, ...rooms });
 }
 
 async function highestCover(board: PresenceBoard, stakes: Stakes): Promise<bigint | undefined> {
@@ -170,7 +184,8 @@ function askOver({ messaging, clock }: World): ConstructorParameters<typeof Assi
 }
 
 /** What executors and challengers say about themselves; the subject says who may have said it. */
-export function followPresence({ messaging }: World, board: PresenceBoard, onExecutor: () => void) {
+export function followPresence({ messaging, log }: World, board: PresenceBoard, onExecutor: () => void) {
+  const strangers = new Set<string>();
   const roles = ['executor', 'challenger'] as const;
   return roles.map((role) =>
     messaging.subscribe(
@@ -178,10 +193,22 @@ export function followPresence({ messaging }: World, board: PresenceBoard, onExe
       presenceSchema,
       (presence, { subject }) => {
         if (presence.role !== role || subject !== subjects.presence(role, presence.address)) return;
+        if (presence.protocol !== PROTOCOL_VERSION) return sayOnce(strangers, presence, log);
         board.note(presence);
         if (role === 'executor') onExecutor();
       },
       { maxInFlight: 256 },
     ),
   );
+}
+
+const MAX_STRANGERS = 4_096;
+
+/** A process that speaks another version of the protocol gets no work; that is said once for each. */
+function sayOnce(strangers: Set<string>, { role, address, version, protocol }: Presence, log: World['log']): void {
+  const key = `${address} ${protocol}`;
+  if (strangers.has(key) || strangers.size >= MAX_STRANGERS) return;
+  strangers.add(key);
+  const { code, message, remedy } = new AssayError({ code: 'PEER_INCOMPATIBLE', message: `${role} ${address} (${version}) speaks protocol ${protocol}, this coordinator ${PROTOCOL_VERSION}` });
+  log.warn({ event: 'peer.incompatible', code, role, address, version, protocol, remedy }, message);
 }

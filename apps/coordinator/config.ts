@@ -11,6 +11,8 @@ const schema = z.object({
   ASSAY_GRPC_TLS_CERT: variable(z.string().min(1).optional(), './coordinator.pem'),
   ASSAY_GRPC_TLS_KEY: variable(z.string().min(1).optional(), './coordinator.key'),
   ASSAY_GRPC_TLS_CLIENT_CA: variable(z.string().min(1).optional(), './clients-ca.pem'),
+  /** SHA-256 of the admin token, in hex; without it there is no admin. */
+  ASSAY_ADMIN_TOKEN_SHA256: variable(z.string().regex(/^[0-9a-f]{64}$/, 'is not 64 hex digits in lower case').optional(), '(printf %s "$TOKEN" | sha256sum)'),
   DATABASE_URL: variable(z.string().regex(/^postgres(ql)?:\/\//, 'is not a postgresql:// URL').optional(), 'postgresql://user:password@127.0.0.1:5432/assay'),
   ASSAY_PGLITE_DIR: variable(z.string().min(1).optional(), './data/coordinator/database'),
   /** How long an answered job waits for its batch. */

@@ -6,7 +6,7 @@ import { bytesToHex, type Address, type Hex } from 'viem';
 import { mnemonicToAccount, type HDAccount } from 'viem/accounts';
 import { DTYPES, elementCount, listRoot, tensorRoot, type Tensor } from '#core/hashing';
 import { compileModel, type CanonicalModel } from '#core/onnx';
-import { claimTypedData, presenceSchema, requestTypedData, subjects, jobIdOf, type Answer, type Claim, type Job, type NetworkId, type Request } from '#core/protocol';
+import { claimTypedData, presenceSchema, PROTOCOL_VERSION, requestTypedData, subjects, jobIdOf, type Answer, type Claim, type Job, type NetworkId, type Request } from '#core/protocol';
 import { connectChain, deployContracts, LOCAL_PARAMETERS, type Chain, type Deployment } from '#io/chain';
 import { openSession } from '#io/inference';
 import { connectMessaging, JOB, type BrokerRole, type Messaging, type PayloadStore } from '#io/messaging';
@@ -38,6 +38,9 @@ export type Behaviour = (job: Job, honest: () => Promise<Answer>) => Promise<Ans
 export interface TestExecutor {
   readonly address: Address;
   readonly jobs: Job[];
+  readonly messaging: Messaging;
+  /** Says from now on that it speaks this version of the protocol. */
+  pretend(protocol: number): void;
   behave(behaviour: Behaviour): void;
   stop(): Promise<void>;
 }
@@ -179,6 +182,7 @@ async function startExecutor({ who, messaging, model, network }: ExecutorParts):
   const session = await openSession(model, { thread: 'calling' });
   const { address } = who.account;
   const jobs: Job[] = [];
+  let protocol = PROTOCOL_VERSION;
   let behaviour: Behaviour = (_, honest) => honest();
   const honest = async (job: Job): Promise<Answer> => {
     const outputs = await session.run(await messaging.payloads.unpack(job.inputs));
@@ -193,12 +197,14 @@ async function startExecutor({ who, messaging, model, network }: ExecutorParts):
     },
     { maxInFlight: 16 },
   );
-  const announce = () => messaging.publish(subjects.presence('executor', address), presenceSchema, { role: 'executor', address, version: 'test', profile: model.manifest.profile, models: [], capacity: 4, running: 0 });
+  const announce = () => messaging.publish(subjects.presence('executor', address), presenceSchema, { protocol, role: 'executor', address, version: 'test', profile: model.manifest.profile, models: [], capacity: 4, running: 0 });
   announce();
   const timer = setInterval(announce, 300);
   return {
     address,
     jobs,
+    messaging,
+    pretend: (other) => void (protocol = other),
     behave: (next) => void (behaviour = next),
     stop: async () => {
       clearInterval(timer);

@@ -1,8 +1,11 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import type { ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CoordinatorClient, encodeRequest, encodeTensor, type ClientTls, type Submission } from '#io/rpc';
+import { PROTOCOL_VERSION, subjects } from '#core/protocol';
+import { HELLO, succeeded } from '#io/messaging';
+import { AdminClient, CoordinatorClient, encodeRequest, encodeTensor, type ClientTls, type Submission } from '#io/rpc';
 import { TestAuthority, type Certificate } from '#testing';
 import { Surroundings, type TestExecutor } from './coordinator.fixture.js';
 
@@ -111,6 +114,82 @@ describe('a crowded coordinator', () => {
     expect(await raw).toMatchObject({ code: 4 });
     await until(async () => (await coordinator.client.job(submission.jobId)).state === 'cancelled');
     executor.behave((_, honest) => honest());
+  }, 60_000);
+});
+
+describe('processes of different versions', () => {
+  let coordinator: Awaited<ReturnType<Surroundings['coordinator']>>;
+  beforeAll(async () => {
+    coordinator = await world.coordinator('versions');
+    await coordinator.client.registerModel({ name: 'mnist', file: world.model.onnx });
+  }, 60_000);
+  afterAll(() => coordinator?.stop());
+
+  it.each([PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1])('protocol %i is refused when it says hello, with both numbers', async (protocol) => {
+    const asked = executor.messaging.request(subjects.hello, HELLO, { role: 'executor', version: '9.9.9', protocol }, { timeoutMs: 10_000 }).then(succeeded);
+    await expect(asked).rejects.toMatchObject({ code: 'PEER_INCOMPATIBLE', message: expect.stringMatching(`protocol ${PROTOCOL_VERSION}.*9\\.9\\.9.*protocol ${protocol}`) });
+  });
+
+  it('the same protocol is welcome, whatever the version', async () => {
+    const reply = await executor.messaging.request(subjects.hello, HELLO, { role: 'executor', version: '9.9.9', protocol: PROTOCOL_VERSION }, { timeoutMs: 10_000 });
+    expect(reply).toMatchObject({ protocol: PROTOCOL_VERSION });
+  });
+
+  it.each([PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1])('an executor of protocol %i gets no job until it is brought up to date', async (protocol) => {
+    executor.pretend(protocol);
+    await until(async () => (await coordinator.client.status()).peers.length === 0);
+    const submission = await world.signed();
+    const before = executor.jobs.length;
+    await expect(coordinator.client.submit(submission, 1_500)).rejects.toMatchObject({ code: 'JOB_PENDING' });
+    expect(executor.jobs.length).toBe(before);
+    executor.pretend(PROTOCOL_VERSION);
+    expect((await coordinator.client.submit(submission)).outputs).toHaveLength(1);
+  }, 60_000);
+});
+
+describe('the admin', () => {
+  const token = 'a token of somebody who runs coordinators';
+  let coordinator: Awaited<ReturnType<Surroundings['coordinator']>>;
+  let admin: AdminClient;
+  beforeAll(async () => {
+    coordinator = await world.coordinator('admin', { ASSAY_ADMIN_TOKEN_SHA256: createHash('sha256').update(token).digest('hex') });
+    await coordinator.client.registerModel({ name: 'mnist', file: world.model.onnx });
+    admin = new AdminClient(`127.0.0.1:${coordinator.port}`, { token });
+  }, 60_000);
+  afterAll(async () => {
+    admin?.close();
+    await coordinator?.stop();
+  });
+
+  it.each(['', 'a token of somebody else', createHash('sha256').update(token).digest('hex')])('is nobody with another token: %s', async (guess) => {
+    const other = new AdminClient(`127.0.0.1:${coordinator.port}`, { token: guess });
+    for (const call of [() => other.status(), () => other.drain(true), () => other.quarantine(executor.address, true)]) await expect(call()).rejects.toMatchObject({ code: 'ADMIN_REFUSED', cause: { code: 16 } });
+    other.close();
+    expect(await admin.status()).toMatchObject({ draining: false, quarantined: [] });
+  });
+
+  it('of a process without a token is nobody', async () => {
+    const without = await world.coordinator('no-admin');
+    const client = new AdminClient(`127.0.0.1:${without.port}`, { token: '' });
+    await expect(client.status()).rejects.toMatchObject({ code: 'ADMIN_REFUSED' });
+    client.close();
+    await without.stop();
+  }, 60_000);
+
+  it('drains: new jobs are refused, the same request is answered afterwards', async () => {
+    expect(await admin.drain(true)).toMatchObject({ draining: true });
+    const submission = await world.signed();
+    await expect(coordinator.client.submit(submission)).rejects.toMatchObject({ code: 'SHUTTING_DOWN', facts: { retryAfterMs: expect.any(Number) } });
+    await admin.drain(false);
+    expect((await coordinator.client.submit(submission)).outputs).toHaveLength(1);
+  }, 60_000);
+
+  it('keeps jobs from an executor, and gives them back', async () => {
+    expect(await admin.quarantine(executor.address, true)).toMatchObject({ quarantined: [executor.address.toLowerCase()] });
+    const submission = await world.signed();
+    await expect(coordinator.client.submit(submission, 1_500)).rejects.toMatchObject({ code: 'JOB_PENDING' });
+    expect(await admin.quarantine(executor.address, false)).toMatchObject({ quarantined: [] });
+    expect((await coordinator.client.submit(submission)).outputs).toHaveLength(1);
   }, 60_000);
 });
 

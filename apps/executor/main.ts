@@ -2,8 +2,8 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { addressOf } from '#io/chain';
 import { ModelShelf } from '#io/artifacts';
-import { keepPresent, Messaging, NatsTransport } from '#io/messaging';
-import { announceReady, createLogger, createMonitoring, NestLog, runProcess, Shutdown } from '#platform';
+import { keepPresent, Messaging, NatsTransport, sayHello } from '#io/messaging';
+import { announceReady, createLogger, createMonitoring, NestLog, runProcess, Shutdown, VERSION } from '#platform';
 import type { Player } from '#player';
 import { ExecutorModule, PLAYER } from './app.module.js';
 import { executorConfig } from './config.js';
@@ -26,6 +26,7 @@ await runProcess(async () => {
   });
   const messaging = app.get(Messaging);
   shutdown.onShutdown('broker', () => messaging.close());
+  await sayHello(messaging, { role: 'executor', version: VERSION });
   monitoring.check('broker', () => messaging.problem());
   void messaging.closed().then((err) => {
     if (!err) return;

@@ -155,7 +155,7 @@ export class Assigner {
 
   private async candidates(): Promise<(Candidate & { busy: number })[]> {
     const now = this.parts.now();
-    const there = this.parts.board.present('executor').filter(({ address }) => (this.paused.get(address.toLowerCase()) ?? 0) <= now);
+    const there = this.parts.board.available().filter(({ address }) => (this.paused.get(address.toLowerCase()) ?? 0) <= now);
     return Promise.all(
       there.map(async ({ address, profile, models, capacity }) => {
         const key = address.toLowerCase() as Address;

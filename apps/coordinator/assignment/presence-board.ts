@@ -12,6 +12,7 @@ interface Seen {
 
 /** Who is there, by what they said last. */
 export class PresenceBoard {
+  private readonly barred = new Set<string>();
   private readonly seen = new Map<string, Seen>();
 
   constructor(private readonly now: () => number) {}
@@ -25,6 +26,21 @@ export class PresenceBoard {
   /** Nobody listens there any more, whatever it said. */
   drop(role: Presence['role'], address: Address): void {
     this.seen.delete(`${role} ${address.toLowerCase()}`);
+  }
+
+  /** An executor that whoever runs this process trusts with no job. */
+  quarantine(executor: Address, quarantined: boolean): void {
+    if (quarantined && this.barred.size < MAX_PEERS) this.barred.add(executor.toLowerCase());
+    if (!quarantined) this.barred.delete(executor.toLowerCase());
+  }
+
+  get quarantined(): string[] {
+    return [...this.barred];
+  }
+
+  /** Executors that may be given jobs. */
+  available(): Presence[] {
+    return this.present('executor').filter(({ address }) => !this.barred.has(address.toLowerCase()));
   }
 
   present(role?: Presence['role']): Presence[] {

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { Root } from '#core/hashing';
-import { AssayError, inputsQuerySchema, modelQuerySchema, subjects, type ClaimsPage, type ClaimsQuery } from '#core/protocol';
-import { CLAIMS, INPUTS, MODEL, type Messaging, type Serving } from '#io/messaging';
+import { AssayError, helloSchema, inputsQuerySchema, modelQuerySchema, PROTOCOL_VERSION, subjects, type ClaimsPage, type ClaimsQuery } from '#core/protocol';
+import { CLAIMS, HELLO, INPUTS, MODEL, type Messaging, type Serving } from '#io/messaging';
 import type { Storage } from '#io/storage';
+import { VERSION } from '#platform';
 import type { ModelPublisher } from './model-publisher.js';
 
 export interface DataServerParts {
@@ -23,6 +24,7 @@ export class DataServer {
   start(): void {
     const { messaging } = this.parts;
     this.serving = [
+      messaging.serve(subjects.hello, HELLO, async (query) => hello(query), MAX_IN_FLIGHT),
       messaging.serve(subjects.claims, CLAIMS, (query) => this.claims(query), MAX_IN_FLIGHT),
       messaging.serve(subjects.inputs, INPUTS, (query) => this.inputs(query), MAX_IN_FLIGHT),
       messaging.serve(subjects.model, MODEL, (query) => this.model(query), MAX_IN_FLIGHT),
@@ -54,4 +56,10 @@ export class DataServer {
     await this.parts.publisher.ensure(model);
     return { name: model.names[0] ?? model.modelId, bytes: model.bytes };
   }
+}
+
+function hello({ role, version, protocol }: z.infer<typeof helloSchema>) {
+  if (protocol === PROTOCOL_VERSION) return { version: VERSION, protocol };
+  const message = `this coordinator (${VERSION}) speaks protocol ${PROTOCOL_VERSION}, the ${role} (${version}) protocol ${protocol}`;
+  throw new AssayError({ code: 'PEER_INCOMPATIBLE', message, facts: { role, version, protocol, ours: PROTOCOL_VERSION } });
 }

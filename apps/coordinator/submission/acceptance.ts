@@ -24,6 +24,8 @@ export interface AcceptanceParts {
   readonly highestCover: () => Promise<bigint | undefined>;
   /** ERC-1271: what the submitter's contract says; false if there is no contract. */
   readonly contractSigned: (submitter: Address, digest: Root, signature: Hex) => Promise<boolean>;
+  /** While draining, this process takes no new job. */
+  readonly gate: { readonly draining: boolean };
   /** Submissions a second, by submitter. @throws AssayError RATE_LIMITED */
   readonly rate: { take(key: string): void };
   /** Milliseconds since 1970. */
@@ -56,6 +58,7 @@ export async function acceptJob(parts: AcceptanceParts, submission: Submission):
 }
 
 async function acceptNew(parts: AcceptanceParts, { request, signature, inputs: given }: Submission, jobId: Root): Promise<JobRecord> {
+  if (parts.gate.draining) throw new AssayError({ code: 'SHUTTING_DOWN', message: 'this coordinator takes no new jobs', facts: { retryAfterMs: RETRY_AFTER_MS }, remedy: 'Ask another coordinator of the network.' });
   requireTime(request, parts.now());
   requireSupported(request);
   const model = await parts.modelById(request.modelId);

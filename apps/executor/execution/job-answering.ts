@@ -1,6 +1,6 @@
 import type { Address } from 'viem';
 import type { Root } from '#core/hashing';
-import { AssayError, type Answer, type Job, type NetworkId, type Presence } from '#core/protocol';
+import { AssayError, PROTOCOL_VERSION, type Answer, type Job, type NetworkId, type Presence } from '#core/protocol';
 import { DEFAULT_PROFILE } from '#core/onnx';
 import type { TestedModel } from '#io/inference';
 import { failureOf, type PayloadStore } from '#io/messaging';
@@ -65,7 +65,7 @@ export class JobAnswering {
 
   presence(): Presence {
     const { address, capacity, models } = this.parts;
-    return { role: 'executor', address, version: VERSION, profile: DEFAULT_PROFILE.id, models: models.loaded, capacity, running: this.running };
+    return { protocol: PROTOCOL_VERSION, role: 'executor', address, version: VERSION, profile: DEFAULT_PROFILE.id, models: models.loaded, capacity, running: this.running };
   }
 
   private async withinCapacity<T>(work: () => Promise<T>): Promise<T> {

@@ -54,8 +54,17 @@ const tensors = z.array(tensorPayloadSchema).max(MAX_TENSORS);
 export const TENSOR_BUCKET = 'tensors';
 export const MODEL_BUCKET = 'models';
 
+/**
+ * What the messages of this page are called together. It rises with every change that a process of the version before would
+ * misunderstand; processes of different numbers do not work together, and say so (PEER_INCOMPATIBLE).
+ */
+export const PROTOCOL_VERSION = 1;
+const protocol = z.int().min(0).max(65_535);
+
 /** Published every PRESENCE_INTERVAL_MS by each executor and challenger on subjects.presence(role, address). */
-export const presenceSchema = z.strictObject({
+export const presenceSchema = z.object({
+  /** WHY a default: processes from before there was a number say none. WHY not strict: what a later version adds must not hide its number. */
+  protocol: protocol.default(0),
   role: z.enum(['executor', 'challenger']),
   address,
   version: z.string().max(64),
@@ -66,6 +75,9 @@ export const presenceSchema = z.strictObject({
   running: z.int().min(0).max(4096),
 });
 export const PRESENCE_INTERVAL_MS = 2_000;
+
+/** Executor or challenger → coordinator at its start, request/reply on subjects.hello. */
+export const helloSchema = z.object({ role: z.enum(['executor', 'challenger']), version: z.string().max(64), protocol });
 
 /** Coordinator → executor, request/reply on subjects.job(executor). */
 export const jobSchema = z.strictObject({
@@ -89,6 +101,8 @@ export const answerSchema = z.union([
   z.strictObject({ failure: failureSchema }),
 ]);
 
+export const helloReplySchema = z.union([z.object({ version: z.string().max(64), protocol }), z.strictObject({ failure: failureSchema })]);
+
 /** Anyone → coordinator, request/reply on subjects.claims: the claims of one batch, in leaf order. */
 export const claimsQuerySchema = z.strictObject({ batchId: uint(64), from: z.int().min(0), limit: z.int().min(1).max(MAX_CLAIMS_PER_PAGE) });
 export const claimsPageSchema = z.union([
@@ -111,6 +125,7 @@ export const subjects = {
   presence: (role: 'executor' | 'challenger', who: Address) => `assay.presence.${role}.${who.toLowerCase()}`,
   job: (executor: Address) => `assay.job.${executor.toLowerCase()}`,
   cancel: (executor: Address) => `assay.cancel.${executor.toLowerCase()}`,
+  hello: 'assay.hello',
   claims: 'assay.claims',
   inputs: 'assay.inputs',
   model: 'assay.model',

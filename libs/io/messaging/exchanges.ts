@@ -6,6 +6,8 @@ import {
   claimsPageSchema,
   claimsQuerySchema,
   failureSchema,
+  helloReplySchema,
+  helloSchema,
   inputsQuerySchema,
   inputsReplySchema,
   isErrorCode,
@@ -24,6 +26,7 @@ export interface Exchange<Query, Reply> {
 const exchange = <Query, Reply>(query: z.ZodType<Query>, reply: z.ZodType<Reply>): Exchange<Query, Reply> => ({ query, reply });
 
 export const JOB = exchange(jobSchema, answerSchema);
+export const HELLO = exchange(helloSchema, helloReplySchema);
 export const CLAIMS = exchange(claimsQuerySchema, claimsPageSchema);
 export const INPUTS = exchange(inputsQuerySchema, inputsReplySchema);
 export const MODEL = exchange(modelQuerySchema, modelReplySchema);

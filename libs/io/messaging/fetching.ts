@@ -1,9 +1,22 @@
 import type { Root, Tensor } from '#core/hashing';
-import { AssayError, subjects, type ClaimsPage, MAX_CLAIMS_PER_PAGE } from '#core/protocol';
-import { CLAIMS, INPUTS, MODEL, succeeded } from './exchanges.js';
+import { AssayError, MAX_CLAIMS_PER_PAGE, PROTOCOL_VERSION, subjects, type ClaimsPage } from '#core/protocol';
+import { CLAIMS, HELLO, INPUTS, MODEL, succeeded } from './exchanges.js';
 import type { Messaging } from './messaging.js';
 
 const TIMEOUT_MS = 10_000;
+
+/**
+ * Asks the coordinator, if one is there, whether we understand each other.
+ * @throws AssayError PEER_INCOMPATIBLE
+ */
+export async function sayHello(messaging: Messaging, who: { readonly role: 'executor' | 'challenger'; readonly version: string }): Promise<void> {
+  try {
+    succeeded(await messaging.request(subjects.hello, HELLO, { ...who, protocol: PROTOCOL_VERSION }, { timeoutMs: TIMEOUT_MS }));
+  } catch (error) {
+    // WHY: processes start in any order; a coordinator that comes later sees the number in our presence.
+    if (!(error instanceof AssayError) || error.code !== 'PEER_SILENT') throw error;
+  }
+}
 
 /** The file the coordinator has under a model id, not yet checked. @throws AssayError MODEL_UNKNOWN, PEER_SILENT, DATA_UNAVAILABLE */
 export async function fetchModelFile(messaging: Messaging, modelId: Root, maxBytes: number): Promise<Uint8Array> {

@@ -93,7 +93,7 @@ describe('presence', () => {
     const seen: [string, Presence][] = [];
     const serving = asCoordinator.subscribe('assay.presence.*.*', presenceSchema, (presence, { subject }) => void seen.push([subject, presence]), { maxInFlight: 8 });
     await asCoordinator.flush();
-    const presence: Presence = { role: 'executor', address: executor.address, version: '0.1.0', profile: jobId, models: [], capacity: 1, running: 0 };
+    const presence: Presence = { protocol: 1, role: 'executor', address: executor.address, version: '0.1.0', profile: jobId, models: [], capacity: 1, running: 0 };
     const subject = subjects.presence('executor', executor.address);
     (await broker.raw(executor)).publish(subject, Uint8Array.of(1, 2, 3));
     asExecutor.publish(subject, presenceSchema, presence);

@@ -57,7 +57,7 @@ it('keeps the code of an error that a controller throws', async () => {
 });
 
 it('puts its own address into subjects and hands over events', async () => {
-  const presence: Presence = { role: 'executor', address: executor.address, version: '1', profile: known, models: [], capacity: 1, running: 0 };
+  const presence: Presence = { protocol: 1, role: 'executor', address: executor.address, version: '1', profile: known, models: [], capacity: 1, running: 0 };
   asking.publish(subjects.presence('executor', executor.address), presenceSchema, presence);
   await expect.poll(() => seen).toEqual([presence]);
 });

@@ -37,7 +37,7 @@ export function natsPermissions(role: BrokerRole, address: Address): BrokerPermi
 }
 
 function questions(): string[] {
-  return [subjects.claims, subjects.inputs, subjects.model, readObjects(TENSOR_BUCKET), readObjects(MODEL_BUCKET)];
+  return [subjects.hello, subjects.claims, subjects.inputs, subjects.model, readObjects(TENSOR_BUCKET), readObjects(MODEL_BUCKET)];
 }
 
 function objectsOf(executor: Address): string {

@@ -33,6 +33,7 @@ import {
   type StakedPeer,
 } from './messages.js';
 import { LOADER_OPTIONS, MAX_MESSAGE_BYTES, MODEL_CHUNK_BYTES, PROTO_FILES } from './protos.js';
+import type { AdminUnary } from './admin.js';
 import { pem } from './pem.js';
 import { fromStatus } from './status.js';
 
@@ -109,6 +110,7 @@ type Duplex = (options: { deadline?: number }) => ClientDuplexStream<unknown, un
 type Service<M extends string, T> = Client & Record<M, T>;
 
 interface Stubs {
+  readonly Admin: Service<'Status' | 'Drain' | 'Quarantine', AdminUnary>;
   readonly Jobs: Service<'Submit' | 'Get' | 'Cancel' | 'List', Unary> & Service<'Watch', Download> & Service<'SubmitStream', Duplex>;
   readonly Models: Service<'Get' | 'List' | 'Search' | 'Tag' | 'Versions' | 'UploadStatus', Unary> & Service<'Register', Upload> & Service<'Download', Download>;
   readonly Network: Service<'Status' | 'Executors' | 'Challengers' | 'Batches' | 'Disputes' | 'Parameters', Unary> & Service<'Watch', Download>;
@@ -300,13 +302,13 @@ function credentialsOf({ ca, cert, key }: ClientTls): ChannelCredentials {
   return credentials.createSsl(ca ? pem(ca) : null, key ? pem(key) : null, cert ? pem(cert) : null);
 }
 
-function makeStubs(target: string, tls: ClientTls | undefined): Stubs {
+export function makeStubs(target: string, tls: ClientTls | undefined): Stubs {
   const { assay } = loadPackageDefinition(loadSync(PROTO_FILES, { ...LOADER_OPTIONS, includeDirs: [...LOADER_OPTIONS.includeDirs] })) as unknown as {
     assay: { v1: Record<keyof Stubs, new (target: string, credentials: unknown, options: object) => never> };
   };
   const options = { 'grpc.max_receive_message_length': MAX_MESSAGE_BYTES, 'grpc.max_send_message_length': MAX_MESSAGE_BYTES };
   const make = (name: keyof Stubs) => new assay.v1[name](target, tls ? credentialsOf(tls) : credentials.createInsecure(), options);
-  return { Jobs: make('Jobs'), Models: make('Models'), Network: make('Network') };
+  return { Admin: make('Admin'), Jobs: make('Jobs'), Models: make('Models'), Network: make('Network') };
 }
 
 interface UploadPart extends Registration {

@@ -1,3 +1,4 @@
+export { AdminClient, drainMessage, quarantineMessage, type AdminStatus } from './admin.js';
 export { callerOf, readAtLeast } from './callers.js';
 export { CoordinatorClient, SUBMIT_WAIT_MS, type CallOptions, type SignedAccess, type StreamAnswer, type StreamSubmission, type ClientTls, type Registration, type RemoteJob, type Submission } from './client.js';
 export { encodeBatch, encodeDispute, encodeFault, encodeJob, encodeModel, encodeParameters, encodePeer, encodeRequest, encodeStatus, encodeTensor, type JobParts, type ModelReference } from './encoding.js';

@@ -6,7 +6,7 @@ import { AssayError } from '#core/protocol';
 /** proto/ of the checkout this file is in; it runs from the sources and from dist. */
 export const PROTO_FOLDER = protoFolder();
 export const PACKAGE = 'assay.v1';
-export const PROTO_FILES = ['jobs', 'models', 'network'].map((name) => join(PROTO_FOLDER, 'assay/v1', `${name}.proto`));
+export const PROTO_FILES = ['admin', 'jobs', 'models', 'network'].map((name) => join(PROTO_FOLDER, 'assay/v1', `${name}.proto`));
 
 /** The Open Inference Protocol, with what Triton adds under the same service. */
 export const INFERENCE_PACKAGE = 'inference';

@@ -31,7 +31,7 @@ export interface Api {
   readonly services: readonly string[];
 }
 
-export const NATIVE_API: Api = { package: PACKAGE, files: PROTO_FILES, services: ['Jobs', 'Models', 'Network'].map((name) => `${PACKAGE}.${name}`) };
+export const NATIVE_API: Api = { package: PACKAGE, files: PROTO_FILES, services: ['Admin', 'Jobs', 'Models', 'Network'].map((name) => `${PACKAGE}.${name}`) };
 export const INFERENCE_API: Api = { package: INFERENCE_PACKAGE, files: INFERENCE_FILES, services: [`${INFERENCE_PACKAGE}.GRPCInferenceService`] };
 const MAX_METADATA_BYTES = 16 * 1024;
 

@@ -5,6 +5,7 @@ export type { Charge, ExecutorTotal, ModelSignature } from './codec.js';
 export type { CursorStore } from './cursors.js';
 export type { DatabaseLocation } from './database.js';
 export type { DisputeQuery, DisputeRecord, DisputeStore } from './disputes.js';
+export { lockFolder } from './lock.js';
 export type { JobQuery, JobStore, NewAnswer, NewJob } from './jobs.js';
 export type { ModelRecord, ModelStore, NewModel } from './models.js';
 export type { BatchRecord, ClaimRecord, JobRecord, Landing } from './records.js';

@@ -23,6 +23,9 @@ const NO_EXTERNALS = { externalTables: [], externalEnums: [] };
 export async function migrate(factory: SqlMigrationAwareDriverAdapterFactory, folder: string): Promise<string[]> {
   const engine = await startEngine(factory);
   try {
+    const { history } = await engine.diagnoseMigrationHistory({ migrationsList: migrationsIn(folder), optInToShadowDatabase: false, filters: NO_EXTERNALS });
+    // WHY: the engine would leave them be, and an older program would work on rows it does not understand.
+    if (history && history.diagnostic !== 'databaseIsBehind') throw new Error(`it has migrations of a later version: ${history.unpersistedMigrationNames.join(', ')}`);
     const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList: migrationsIn(folder), filters: NO_EXTERNALS });
     return appliedMigrationNames;
   } catch (cause) {

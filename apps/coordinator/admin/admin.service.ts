@@ -1,0 +1,39 @@
+import type { Address } from 'viem';
+import type { Storage } from '#io/storage';
+import type { Logger } from '#platform';
+import type { PresenceBoard } from '../assignment/presence-board.js';
+import type { RoleKeeper } from '../roles/role-keeper.js';
+import type { RateLimit } from '../submission/rates.js';
+
+export interface AdminParts {
+  /** SHA-256 of the token, hex; without it nobody is admin. */
+  readonly tokenHash: string | undefined;
+  readonly guesses: RateLimit;
+  readonly roles: readonly RoleKeeper[];
+  readonly board: PresenceBoard;
+  readonly jobs: Pick<Storage['jobs'], 'countByState'>;
+  readonly gate: { draining: boolean };
+  readonly log: Logger;
+}
+
+/** What whoever runs this process may do with it. */
+export class AdminService {
+  constructor(readonly parts: AdminParts) {}
+
+  async status() {
+    const { gate, roles, board, jobs } = this.parts;
+    return { draining: gate.draining, roles: roles.filter(({ isHeld }) => isHeld).map(({ name }) => name), quarantined: board.quarantined, jobs: await jobs.countByState() };
+  }
+
+  drain(draining: boolean) {
+    this.parts.gate.draining = draining;
+    this.parts.log.warn({ event: 'admin.drain', draining }, draining ? 'no new jobs from now on' : 'new jobs are taken again');
+    return this.status();
+  }
+
+  quarantine(executor: Address, quarantined: boolean) {
+    this.parts.board.quarantine(executor, quarantined);
+    this.parts.log.warn({ event: 'admin.quarantine', executor, quarantined }, `executor ${executor} ${quarantined ? 'gets no jobs here' : 'gets jobs again'}`);
+    return this.status();
+  }
+}
