@@ -12,10 +12,12 @@ import { connectWithRetry, natsTls, systemClock, type Logger, type Monitoring } 
 import { countReports, createPlayer, disputeAlarm, reportTo, watchGames, type Player } from '#player';
 import { checkBatch, type BatchCheckParts } from './checking/batch-check.js';
 import { Gate } from './checking/gate.js';
+import { Misconduct } from './checking/misconduct.js';
 import { challengerMetrics } from './checking/metrics.js';
 import { CaseInclusions } from './collecting/inclusions.js';
 import type { ChallengerConfig } from './config.js';
 import { CaseFiles } from './disputing/cases.js';
+import { convict } from './disputing/convicting.js';
 import { openDispute, withholdDispute } from './disputing/opening.js';
 import { OwnTraces } from './disputing/own-traces.js';
 import { watchBatches } from './watching/batch-watch.js';
@@ -100,6 +102,7 @@ function watchOf({ chain, messaging, models, cases, cursor }: Rooms, { config, l
   const address = chain.account!;
   const gate = new Gate(config.ASSAY_CHECKS);
   const metrics = challengerMetrics(monitoring.registry);
+  const misconduct = new Misconduct(chain.network);
   const headTime = async () => (await chain.client.getBlock({ blockTag: 'latest' })).timestamp;
   return (signal) => {
     const opening = { address, chain, cases, models, clock: systemClock, signal, log };
@@ -118,6 +121,8 @@ function watchOf({ chain, messaging, models, cases, cursor }: Rooms, { config, l
         if (config.ASSAY_WATCH_ONLY) withholdDispute(finding, opening);
         else await openDispute(finding, opening);
       },
+      misconduct,
+      onEvidence: (evidence) => convict(evidence, { ...opening, watchOnly: config.ASSAY_WATCH_ONLY }),
       metrics,
       clock: systemClock,
       signal,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { privateKeyToAccount } from 'viem/accounts';
 import { listRoot, tensorRoot, type Root } from '#core/hashing';
-import { claimDigest, type Answer } from '#core/protocol';
+import { claimDigest, claimTypedData, type Answer } from '#core/protocol';
 import { openSession, type InferenceSession } from '#io/inference';
 import { freePort } from '#testing';
 import { Arena, picture } from './arena.js';
@@ -89,6 +90,26 @@ it('leaves no honest claim disputed', () => {
   expect(opened.map((l) => l['executor'])).toEqual(LIARS.map(({ name }) => arena.account(name).address));
   expect(arena.logged(HONEST).some((l) => l['event'] === 'dispute.joined')).toBe(false);
 });
+
+it('an executor that signs two claims for one job, or one that is not what was asked for, is convicted by its signatures', async () => {
+  const { network, disputes, vault } = arena.chain;
+  const inputs = picture(arena.model, 11);
+  const outputRoot = listRoot((await session.run(inputs)).map(tensorRoot));
+  for (const [name, kind] of [['executor-3', 'equivocation'], ['executor-4', 'contradiction']] as const) {
+    await arena.fund(name, arena.stake);
+    const account = privateKeyToAccount(arena.keys.privateKey(name));
+    const { request, signature: requestSignature, jobId } = await arena.request(inputs);
+    const right = await arena.claimBy(account, { request, signature: requestSignature, jobId }, { inputs, outputRoot });
+    const claim = kind === 'equivocation' ? { ...right.claim, fee: right.claim.fee - 1n } : { ...right.claim, insuredValue: right.claim.insuredValue + 1n };
+    const wrong = { claim, signature: await account.signTypedData(claimTypedData(network, claim)) };
+    const signed = kind === 'equivocation' ? [right, wrong] : [wrong];
+    for (const one of signed) await arena.commit([{ request, requestSignature, ...one }]);
+    await expect.poll(() => arena.logged('challenger-1').find((l) => l['event'] === 'executor.convicted' && l['executor'] === account.address), { timeout: 60_000 }).toMatchObject({ kind, jobId });
+    await expect.poll(async () => (await vault.stakeOf(account.address)).amount, { timeout: 60_000 }).toBe(0n);
+    const digests = signed.map((one) => claimDigest(network, one.claim));
+    await expect.poll(async () => (await Promise.all(digests.map((digest) => disputes.compensated(digest)))).includes(true), { timeout: 60_000 }).toBe(true);
+  }
+}, 180_000);
 
 it('an executor that is silent loses by its clock', async () => {
   await arena.batch(SILENT, [picture(arena.model, 7)]);

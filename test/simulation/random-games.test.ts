@@ -44,6 +44,9 @@ function check({ name, honest: role, match }: Setting, result: Result): void {
   if (result.winner !== role) throw new Error(`the ${role} was honest and lost. ${context}`);
   const refused = result.refused.filter((r) => r.by === role);
   if (refused.length > 0) throw new Error(`the honest ${role} made a move that was refused. ${context}`);
+  const twice = result.moves.find(({ by, kind }, i) => i > 0 && kind !== 'expire' && by === result.moves[i - 1]!.by);
+  if (twice) throw new Error(`the ${twice.by} acted twice in a row. ${context}`);
+  if (result.moves.some(({ by, kind }) => kind === 'expire' && by !== role)) throw new Error(`the honest ${role} ran out of time. ${context}`);
   if (result.moves.length > longest(role === 'challenger' ? match.challenger.trace : match.executor.trace)) throw new Error(`too many moves. ${context}`);
 }
 

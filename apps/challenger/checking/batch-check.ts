@@ -9,6 +9,7 @@ import { claimsOfBatch, type PlacedClaim } from './batch-claims.js';
 import { checkClaim, type Checked, type ClaimCheckParts } from './claim-check.js';
 import type { ChallengerMetrics } from './metrics.js';
 import type { Gate } from './gate.js';
+import type { Evidence, Misconduct } from './misconduct.js';
 
 /** A claim with the batch it is in and what its check found. */
 export interface Finding extends Checked {
@@ -28,6 +29,9 @@ export interface BatchCheckParts extends ClaimCheckParts {
   readonly gate: Gate;
   /** What follows from a finding. */
   readonly onFinding: (finding: Finding & { inputs: readonly Tensor[] }) => Promise<void>;
+  /** Convicts by signatures alone; given every claim of a batch of which anything was drawn. */
+  readonly misconduct: Misconduct;
+  readonly onEvidence: (evidence: Evidence) => Promise<void>;
   readonly metrics: ChallengerMetrics;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -48,6 +52,7 @@ export async function checkBatch(batch: SeenBatch, parts: BatchCheckParts): Prom
     const drawn = await drawShare(batch, until, parts);
     if (drawn.length === 0) return;
     const claims = await persistently(() => servedClaims(batch, parts), until, parts);
+    for (const evidence of parts.misconduct.evidenceIn(batch.batchId, claims)) await parts.onEvidence(evidence);
     await Promise.all(drawn.map((index) => parts.gate.run(() => checkOne({ batch, index, batched: claims[index]! }, until, parts))));
   } catch (err) {
     if (signal.aborted) return;

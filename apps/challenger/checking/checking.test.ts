@@ -13,6 +13,7 @@ import { checkBatch, type BatchCheckParts, type Finding } from './batch-check.js
 import { claimsOfBatch } from './batch-claims.js';
 import { checkClaim, type ClaimCheckParts } from './claim-check.js';
 import { Gate } from './gate.js';
+import { Misconduct } from './misconduct.js';
 import { challengerMetrics } from './metrics.js';
 
 const network: NetworkId = { chainId: 31337, disputes: `0x${'22'.repeat(20)}` };
@@ -117,6 +118,8 @@ describe('a batch', () => {
       maxChainLagS: 30,
       gate: new Gate(2),
       onFinding: async (finding) => void findings.push(finding),
+      misconduct: new Misconduct(network),
+      onEvidence: async () => undefined,
       metrics: challengerMetrics(createMonitoring('test').registry),
       clock: { now: () => time, sleep: async (ms) => void (time += ms) },
       signal: new AbortController().signal,

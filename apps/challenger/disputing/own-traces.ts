@@ -36,8 +36,9 @@ export class OwnTraces implements TraceSource {
   }
 
   private async build(digest: Root, claim: Claim): Promise<TraceReader | 'unknown'> {
-    // WHY not only the file: a challenger that lost its disk still holds a bond in the game.
-    const inputs = (await this.parts.cases.find(digest))?.inputs ?? (await this.parts.fetchInputs(claim.jobId));
+    // WHY not only the file: a challenger that lost its disk still holds a bond in the game, and evidence is kept without inputs.
+    const kept = (await this.parts.cases.find(digest))?.inputs;
+    const inputs = kept?.length ? kept : await this.parts.fetchInputs(claim.jobId);
     if (listRoot(inputs.map(tensorRoot)) !== claim.inputRoot) return 'unknown';
     return this.parts.models.with(claim.modelId, async ({ session }) => {
       const values = await session.trace(inputs);
