@@ -4,6 +4,8 @@
  *
  *   npm run bench:models [-- --json] [-- --save] [-- --seconds 6] [-- mnist squeezenet …]
  *
+ * Quantised models are measured against their float32 originals' canonical form too.
+ *
  * Models are the folders with a model.onnx in the project's models/ and in ASSAY_MODELS_DIR, by default ../shared/models
  * where there is one. --save writes bench/results/models.json and models.md.
  */
@@ -12,7 +14,7 @@ import { cpus } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { compileModel, openDimensions, type CompileReport } from '#core/onnx';
+import { compileModel, openDimensions, type CanonicalModel, type CompileReport } from '#core/onnx';
 import { costAgainst, openOriginal, openSession, type Cost } from '#io/inference';
 
 const environment = z.object({ ASSAY_MODELS_DIR: z.string().default(resolve('..', 'shared', 'models')) }).parse(process.env);
@@ -39,12 +41,51 @@ interface Refusal {
   readonly refused: string;
 }
 
+/** The same network in both canonical forms. */
+interface Pair {
+  readonly int8: string;
+  readonly float32: string;
+  readonly int8Ms: number;
+  readonly float32Ms: number;
+  readonly ratio: number;
+  /** Nodes of the canonical forms: what runs of small models consist of. */
+  readonly int8Nodes: number;
+  readonly float32Nodes: number;
+}
+
+/** Folders of quantised models, and of what they were made from. */
+const QUANTISED: readonly (readonly [int8: string, float32: readonly string[]])[] = [['mnist-int8-convinteger', ['mnist', 'mnist-8']], ['mobilenetv2-int8-qdq', ['mobilenetv2-f32']]];
+
+/** Canonical int8 against canonical float32, where both are among the folders. */
+async function measurePairs(folders: readonly string[], milliseconds: number): Promise<Pair[]> {
+  const pairs: Pair[] = [];
+  for (const [quantised, plain] of QUANTISED) {
+    const [int8, float32] = [folders.find((folder) => basename(folder) === quantised), folders.find((folder) => plain.includes(basename(folder)))];
+    if (int8 && float32) pairs.push(await measurePair([int8, float32], milliseconds));
+  }
+  return pairs;
+}
+
+async function measurePair([int8, float32]: readonly [string, string], milliseconds: number): Promise<Pair> {
+  const [quantised, plain] = [canonicalOf(fileIn(int8)), canonicalOf(fileIn(float32))];
+  const [session, other] = [await openSession(quantised, { thread: 'calling' }), await openSession(plain, { thread: 'calling' })];
+  const cost = await costAgainst({ session, original: { compute: (inputs) => other.run(inputs) } }, { seed: SEED, milliseconds });
+  await Promise.all([session.close(), other.close()]);
+  return { int8: basename(int8), float32: basename(float32), int8Ms: cost.canonicalMs, float32Ms: cost.originalMs, ratio: cost.ratio, int8Nodes: quantised.report.nodes, float32Nodes: plain.report.nodes };
+}
+
+const fileIn = (folder: string): Uint8Array => new Uint8Array(readFileSync(join(folder, 'model.onnx')));
+
+function canonicalOf(file: Uint8Array): CanonicalModel {
+  return compileModel(file, { dims: Object.fromEntries(openDimensions(file).map((name) => [name, DIMS[name] ?? 1])) });
+}
+
 async function measure(folder: string, milliseconds: number): Promise<Row | Refusal> {
   const model = basename(folder);
-  const file = new Uint8Array(readFileSync(join(folder, 'model.onnx')));
+  const file = fileIn(folder);
   let canonical;
   try {
-    canonical = compileModel(file, { dims: Object.fromEntries(openDimensions(file).map((name) => [name, DIMS[name] ?? 1])) });
+    canonical = canonicalOf(file);
   } catch (error) {
     return { model, refused: String((error as Error).message) };
   }
@@ -89,15 +130,16 @@ interface Summary {
   readonly missing: readonly string[];
   readonly rows: readonly Row[];
   readonly refusals: readonly Refusal[];
+  readonly pairs: readonly Pair[];
 }
 
-function summary(results: readonly (Row | Refusal)[]): Summary {
+function summary(results: readonly (Row | Refusal)[], pairs: readonly Pair[]): Summary {
   const rows = results.filter((result): result is Row => 'ratio' in result);
   const refusals = results.filter((result): result is Refusal => 'refused' in result);
   const aimed = AIMED.map((names) => rows.find(({ model }) => names.includes(model)));
   const ratios = aimed.flatMap((row) => row?.ratio ?? []);
   const missing = AIMED.flatMap((names, i) => (aimed[i] ? [] : [names[0]!]));
-  return { machine: cpus()[0]?.model, node: process.version, date: new Date().toISOString().slice(0, 10), geometricMean: geometricMean(ratios), largest: Math.max(...ratios), aim: AIM, missing, rows, refusals };
+  return { machine: cpus()[0]?.model, node: process.version, date: new Date().toISOString().slice(0, 10), geometricMean: geometricMean(ratios), largest: Math.max(...ratios), aim: AIM, missing, rows, refusals, pairs };
 }
 
 const COLUMNS = ['model', 'original ms', 'canonical ms', 'ratio', 'unoptimised', 'nodes', 'lowered'];
@@ -106,9 +148,10 @@ function cells({ model, originalMs, canonicalMs, ratio, unoptimisedRatio, nodes,
   return [model, originalMs.toFixed(3), canonicalMs.toFixed(3), ratio.toFixed(2), unoptimisedRatio?.toFixed(2) ?? '', String(nodes), operators.join(', ')];
 }
 
-function remarks({ geometricMean: mean, largest, aim, missing, refusals }: Summary): string[] {
+function remarks({ geometricMean: mean, largest, aim, missing, refusals, pairs }: Summary): string[] {
   return [
     `geometric mean ${mean.toFixed(3)} (aim ${aim.geometricMean}), largest ${largest.toFixed(2)} (aim ${aim.largest})${missing.length > 0 ? `, without ${missing.join(', ')}, which are not here` : ''}; unoptimised: the original with the optimiser off`,
+    ...pairs.map((pair) => `${pair.int8} ${pair.int8Ms.toFixed(3)} ms against ${pair.float32} ${pair.float32Ms.toFixed(3)} ms, both canonical: ${pair.ratio.toFixed(2)} (${pair.int8Nodes} and ${pair.float32Nodes} nodes)`),
     ...refusals.map(({ model, refused }) => `${model}: refused: ${refused}`),
   ];
 }
@@ -131,7 +174,7 @@ async function main(): Promise<void> {
   if (folders.length === 0) throw new Error(`no such model.onnx in the folders of ${FOLDERS.join(' and ')}`);
   const results: (Row | Refusal)[] = [];
   for (const folder of folders) results.push(await measure(folder, 1000 * Number(values.seconds)));
-  const all = summary(results);
+  const all = summary(results, await measurePairs(folders, 1000 * Number(values.seconds)));
   if (values.save) {
     mkdirSync(RESULTS, { recursive: true });
     writeFileSync(join(RESULTS, 'models.json'), `${JSON.stringify(all, null, 2)}\n`);

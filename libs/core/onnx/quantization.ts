@@ -22,8 +22,8 @@ interface Quantiser {
 
 /**
  * Nodes with Conv, Gemm and MatMul between DequantizeLinear and QuantizeLinear as the integer operators that such a pattern
- * means (ONNX Runtime's optimiser reads it the same way): QLinearConv, QGemm, QLinearMatMul. A Relu in between goes, where the
- * quantised zero is the lowest number anyway. What does not fit the pattern in every respect stays as it is written, and is
+ * means (ONNX Runtime's optimiser reads it the same way): QLinearConv, QGemm, QLinearMatMul. A Relu or Clip in between goes, where
+ * quantising cuts at its bounds anyway. What does not fit the pattern in every respect stays as it is written, and is
  * then computed in float32.
  */
 export function integerForms(graph: OnnxGraph, decoding: Decoding): readonly OnnxNode[] {
@@ -60,12 +60,29 @@ class Patterns {
     return bias === undefined ? undefined : { ...form.make(core, { a, b, y, bias }), name: core.name, outputs: last.outputs };
   }
 
-  /** What makes the value that is quantised, a Relu without effect left out; undefined if others use it too. */
+  /** What makes the value that is quantised, a Relu or Clip without effect left out; undefined if others use it too. */
   private coreBefore(y: Quantiser): OnnxNode | undefined {
     const before = this.onlyMaker(y.x);
-    if (!before || !isNode(before, 'Relu')) return before;
-    const lowest = y.dataType === UINT8 ? 0 : 0x80;
-    return y.zeroPoints[0] === lowest ? this.onlyMaker(before.inputs[0]!) : undefined;
+    const bounds = before && this.boundsOf(before);
+    if (!before || !bounds) return before;
+    const [lowest, highest] = y.dataType === UINT8 ? [0, 255] : [-128, 127];
+    const zero = y.dataType === UINT8 ? y.zeroPoints[0]! : (y.zeroPoints[0]! << 24) >> 24;
+    const [least, most] = bounds.map((bound) => roundEven(Math.fround(bound / y.scales[0]!)) + zero) as [number, number];
+    return least <= lowest && most >= highest ? this.onlyMaker(before.inputs[0]!) : undefined;
+  }
+
+  /** Where a Relu or Clip cuts; undefined for other nodes and for computed bounds. */
+  private boundsOf(node: OnnxNode): readonly [number, number] | undefined {
+    if (isNode(node, 'Relu')) return [0, Infinity];
+    if (!isNode(node, 'Clip')) return undefined;
+    const bound = (name: string, index: number, none: number): number | undefined => {
+      const input = node.inputs[index] ?? '';
+      if (input === '') return node.attributes.get(name)?.float ?? none;
+      const tensor = this.constant(input);
+      return tensor && floatsOf(decodeTensor(tensor, this.decoding))[0];
+    };
+    const [least, most] = [bound('min', 1, -Infinity), bound('max', 2, Infinity)];
+    return least === undefined || most === undefined ? undefined : [least, most];
   }
 
   private onlyMaker(name: string): OnnxNode | undefined {
@@ -110,6 +127,11 @@ class Patterns {
     for (let maker = this.makers.get(at); maker && isNode(maker, 'Identity'); maker = this.makers.get(at)) at = maker.inputs[0]!;
     return this.graph.initializers.get(at);
   }
+}
+
+function roundEven(x: number): number {
+  const floor = Math.floor(x);
+  return x - floor > 0.5 || (x - floor === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
 }
 
 function isNode(node: OnnxNode, opType: string): boolean {

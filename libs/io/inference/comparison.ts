@@ -83,8 +83,15 @@ function numbers(tensor: Tensor): Float64Array {
   return Float64Array.from({ length: count }, (_, i) => Number(signed ? BigInt.asIntN(bits, elementWord(tensor, i)) : elementWord(tensor, i)));
 }
 
+/** What a session is measured against: something that computes. */
+export interface Measured {
+  readonly session: InferenceSession;
+  readonly original: { compute(inputs: readonly Tensor[]): Promise<unknown> };
+  readonly unoptimised?: OriginalSession;
+}
+
 /** All in turns within one time, so that they see the same machine; the order turns round every time. */
-export async function costAgainst({ session, original, unoptimised }: Compared, { seed, milliseconds }: { seed: number; milliseconds: number }): Promise<Cost> {
+export async function costAgainst({ session, original, unoptimised }: Measured, { seed, milliseconds }: { seed: number; milliseconds: number }): Promise<Cost> {
   const inputs = sampleInputs(session.model.manifest.signature.inputs, seed);
   const runs: Run[] = [() => original.compute(inputs), () => session.run(inputs), ...(unoptimised ? [() => unoptimised.compute(inputs)] : [])];
   const [originalMs, canonicalMs, unoptimisedMs] = await inTurns(runs, milliseconds) as [number, number, number?];

@@ -102,7 +102,7 @@ function integer(random: Random, { dtype, left, right, channels, output, perChan
 
 function linear(random: Random, { dtype, left, right, channels, output, perChannelZero }: Sides, { biased, ...parts }: ProductParts & { biased: boolean }): Case {
   const constant = true;
-  const bScale = random.between(0, 2) === 0 ? [channels] : [];
+  const bScale = (biased || perChannelZero) && random.between(0, 2) === 0 ? [channels] : [];
   const bZero = perChannelZero && bScale.length === 1 ? bScale : [];
   const bias = biased && random.between(0, 2) === 0 ? [{ tensor: elements(random, [channels], 'int32'), constant }] : [];
   const scale = (dims: readonly number[] = []): { tensor: Tensor; constant: boolean } => ({ tensor: scales(random, dims, { hostile: false }), constant });
@@ -118,9 +118,9 @@ function linear(random: Random, { dtype, left, right, channels, output, perChann
   });
 }
 
-function matrices(random: Random, stacked: boolean): Sides {
+function matrices(random: Random): Sides {
   const [m, n, k] = [random.pick([1, 2, 3, 7]), random.pick([1, 2, 5, 16, 33, 70]), random.pick([1, 2, 3, 17, 64, 129, 300])];
-  const stack = stacked ? Array.from({ length: random.between(0, 3) }, () => random.between(1, 4)) : [];
+  const stack = Array.from({ length: random.between(0, 3) }, () => random.between(1, 4));
   const right = stack.length > 0 && random.between(0, 2) === 0 ? [...stack, k, n] : [k, n];
   return { dtype: random.pick(EITHER), left: [...stack, m, k], right, channels: n, output: [...stack, m, n], perChannelZero: right.length === 2 };
 }
@@ -161,8 +161,8 @@ const qLinearConv: CaseGenerator = (random) => {
 export const cases: Record<string, CaseGenerator> = {
   QuantizeLinear: quantizeLinear,
   DequantizeLinear: dequantizeLinear,
-  MatMulInteger: (random) => integer(random, matrices(random, true), { operator: 'MatMulInteger' }),
+  MatMulInteger: (random) => integer(random, matrices(random), { operator: 'MatMulInteger' }),
   ConvInteger: convInteger,
-  QLinearMatMul: (random) => linear(random, matrices(random, false), { operator: 'QLinearMatMul', biased: false }),
+  QLinearMatMul: (random) => linear(random, matrices(random), { operator: 'QLinearMatMul', biased: false }),
   QLinearConv: qLinearConv,
 };

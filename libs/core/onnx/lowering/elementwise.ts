@@ -1,10 +1,12 @@
+import { elementCount } from '#core/hashing';
 import { arithmetic, exp, rectify, relu, withoutNaNAndNegativeZero, type Arithmetic } from '../canonical/arithmetic.js';
 import { broadcastDims } from '../canonical/broadcast.js';
 import { biased } from '../canonical/conv.js';
 import { floatsOf, isConstantWhere, scalar } from '../canonical/constants.js';
 import { predicate, where } from '../canonical/logic.js';
+import { asScalar, dequantize } from '../canonical/quantized.js';
 import { sigmoid, unary, type Unary } from '../canonical/unary.js';
-import type { GraphBuilder, Value } from '../graph.js';
+import { isPositiveConstant, type GraphBuilder, type Value } from '../graph.js';
 import type { Lowering, NodeView } from './node.js';
 
 const NUMBERS: readonly string[] = ['float32', 'int32', 'int64'];
@@ -28,6 +30,19 @@ export const lowerAdd: Lowering = (view) => {
 };
 
 export const lowerArithmetic = (operator: Arithmetic): Lowering => (view) => [arithmetic(view.graph, operator, [numberInput(view, 0), numberInput(view, 1)])];
+
+/** int32 numbers as floats times a constant are dequantised. */
+export const lowerMul: Lowering = (view) => {
+  const [a, b] = [numberInput(view, 0), numberInput(view, 1)];
+  return [scaledInteger(view.graph, a, b) ?? scaledInteger(view.graph, b, a) ?? arithmetic(view.graph, 'Mul', [a, b])];
+};
+
+function scaledInteger(graph: GraphBuilder, x: Value, scale: Value): Value | undefined {
+  if (x.kind !== 'node' || x.node.operator !== 'Cast' || !isPositiveConstant(scale)) return undefined;
+  const [source] = x.node.operands;
+  if (source?.dtype !== 'int32' || elementCount(scale.dims) !== 1 || scale.dims.length > x.dims.length) return undefined;
+  return dequantize(graph, source, { scale: asScalar(graph, scale), zeroPoint: undefined, axis: 0 });
+}
 
 /** The remainder with the divisor's sign, of integers. */
 export const lowerMod: Lowering = (view) => {

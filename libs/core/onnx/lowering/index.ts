@@ -2,7 +2,7 @@ import { lowerCelu, lowerElu, lowerGelu, lowerHardSigmoid, lowerHardSwish, lower
 import { lowerConstant, lowerShape } from './constant.js';
 import { lowerConv, lowerConvTranspose } from './conv.js';
 import { lowerEinsum } from './einsum.js';
-import { lowerAdd, lowerArithmetic, lowerClip, lowerExp, lowerExtreme, lowerLeakyRelu, lowerMean, lowerMod, lowerPRelu, lowerRelu, lowerSigmoid, lowerSum, lowerThresholdedRelu, lowerUnary } from './elementwise.js';
+import { lowerAdd, lowerArithmetic, lowerClip, lowerExp, lowerExtreme, lowerLeakyRelu, lowerMean, lowerMod, lowerMul, lowerPRelu, lowerRelu, lowerSigmoid, lowerSum, lowerThresholdedRelu, lowerUnary } from './elementwise.js';
 import { lowerConstantOfShape, lowerEyeLike, lowerNonZero, lowerOneHot, lowerRange, lowerSize, lowerTrilu } from './generated.js';
 import { lowerCumSum, lowerExpand, lowerGather, lowerGatherElements, lowerPad, lowerSplit, lowerTile } from './indexing.js';
 import { lowerCast, lowerComparison, lowerEqual, lowerIsNaN, lowerLogic, lowerNot, lowerWhere } from './logic.js';
@@ -84,7 +84,7 @@ export const LOWERINGS: ReadonlyMap<string, Lowering> = new Map<string, Lowering
   ['Min', lowerExtreme('Min')],
   ['Mish', lowerMish],
   ['Mod', lowerMod],
-  ['Mul', lowerArithmetic('Mul')],
+  ['Mul', lowerMul],
   ['Neg', lowerUnary('Neg')],
   ['NonZero', lowerNonZero],
   ['Not', lowerNot],
