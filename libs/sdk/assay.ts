@@ -257,5 +257,5 @@ function claimFaultOf(claim: Claim, request: SignedRequest, outputs: readonly Te
 }
 
 function otherNetwork(url: string, expected: NetworkId, found: NetworkId): AssayError {
-  return new AssayError({ code: 'CHAIN_MISMATCH', message: `the coordinator at ${url} works for another network`, facts: { expected, found } });
+  return new AssayError({ code: 'CHAIN_MISMATCH', message: `the coordinator at ${url} works for another network`, facts: { expected, found }, remedy: 'Connect to a coordinator of your network, or give the deployment of this one.' });
 }

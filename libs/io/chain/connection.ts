@@ -57,7 +57,7 @@ export async function connectChain(options: ChainOptions) {
   return {
     deployment,
     network: { chainId: deployment.chainId, disputes: deployment.disputes } satisfies NetworkId,
-    client,
+    client: client as PublicClient,
     sender,
     account: sender?.address ?? options.account,
     token: tokenCalls(token),

@@ -1,0 +1,8 @@
+// What `npm install @assay/sdk` gives: scripts/build-sdk.mjs makes the package from this file.
+export { connect, type Answered, type Assay, type ConnectOptions, type Outcome, type StreamedAnswer, type SubmitOptions, type WaitOptions } from './assay.js';
+export { replayReceipt, verifyOnChain, type Replay } from './receipts.js';
+export { inputRootOf, type RequestOptions } from './requests.js';
+export { tensorOf, valuesOf, type TypedArray } from './tensors.js';
+export type { Dtype, Root, Tensor } from '#core/hashing';
+export { AssayError, formatReceipt, parseReceipt, receiptJsonSchema, type ErrorCode, type Receipt, type ReceiptVerdict } from '#core/protocol';
+export { connectChain, readDeployment, type Chain, type Deployment } from '#io/chain';
