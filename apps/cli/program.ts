@@ -28,6 +28,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   backup: async () => (await import('./commands/backup.js')).addBackup,
   restore: async () => (await import('./commands/backup.js')).addRestore,
   receipt: async () => (await import('./commands/receipt.js')).addReceipt,
+  completions: async () => (await import('./commands/completions.js')).addCompletions,
   dispute: async () => (await import('./commands/dispute.js')).addDispute,
 };
 
@@ -69,6 +70,8 @@ async function buildProgram(args: readonly string[], perform: Perform): Promise<
   const asked = args.find((arg) => !arg.startsWith('-'));
   const needed = asked !== undefined && Object.hasOwn(COMMANDS, asked) ? [COMMANDS[asked]!] : args.includes('--version') ? [] : Object.values(COMMANDS);
   for (const load of needed) (await load())(program, perform);
+  // WHY: the one command that must know all the others.
+  if (asked === 'completions') for (const [name, load] of Object.entries(COMMANDS)) if (name !== 'completions') (await load())(program, perform);
   return program;
 }
 

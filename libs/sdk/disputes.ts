@@ -30,6 +30,21 @@ export interface Settlement {
 /** Names of the contract's Fault enum. */
 const FAULT_NAMES = ['none', 'trace padding', 'outputs', 'header', 'tensor padding', 'step count', 'step', 'silence', 'equivocation', 'contradiction'] as const;
 
+/** What is in dispute after a choice of the challenger's. */
+export interface DisputeStage {
+  readonly block: number;
+  readonly phase: 'trace' | 'tensor' | 'steps';
+  /** Of the trace's values, the one in dispute; -1 while it is not down to one. */
+  readonly value: number;
+  /** The open node of the commitment tree: levels below it, position on its own level. */
+  readonly depth: number;
+  readonly position: bigint;
+  /** In phase steps: the element, and the steps between which the two sides part. */
+  readonly element: bigint;
+  readonly lowStep: bigint;
+  readonly highStep: bigint;
+}
+
 /** A dispute as the chain's own events and transactions tell it. */
 export interface DisputeRecord {
   readonly gameId: Root;
@@ -41,6 +56,8 @@ export interface DisputeRecord {
   readonly fault: (typeof FAULT_NAMES)[number];
   /** Moves from open to the verdict, in order. */
   readonly transactions: readonly DisputeTransaction[];
+  /** Where each choice led, from the whole trace down. */
+  readonly path: readonly DisputeStage[];
   /** All of it, as the chain charged it. */
   readonly totalGas: number;
   /** Execution gas of the dearest reveal or choice. */
@@ -105,6 +122,7 @@ async function recordOf(chain: Chain, events: readonly DisputeEvent[]): Promise<
     state: stateOf(ended),
     fault: FAULT_NAMES[ended?.args.fault ?? 0] ?? 'none',
     transactions,
+    path: events.flatMap((event) => (event.eventName === 'Chosen' ? [stageOf(event)] : [])),
     totalGas: transactions.reduce((sum, t) => sum + t.gas, 0),
     maxMoveGas: Math.max(0, ...answers.map((t) => t.executionGas)),
     finalStepGas: transactions.find((t) => t.move === 'prove')?.executionGas ?? 0,
@@ -115,6 +133,12 @@ async function recordOf(chain: Chain, events: readonly DisputeEvent[]): Promise<
 }
 
 const isProof = (transactions: readonly DisputeTransaction[]) => transactions.at(-1)?.move === 'prove';
+
+function stageOf({ args, blockNumber }: Extract<DisputeEvent, { eventName: 'Chosen' }>): DisputeStage {
+  const { phase, valueIndex, depth, position, element, lowStep, highStep } = unpackGame(args.game);
+  const name = phase === PHASE.trace ? 'trace' : phase === PHASE.tensor ? 'tensor' : 'steps';
+  return { block: Number(blockNumber), phase: name, value: name === 'trace' ? -1 : valueIndex, depth, position, element, lowStep, highStep };
+}
 
 function stateOf(ended: Ended | undefined): DisputeRecord['state'] {
   const phase = ended && unpackGame(ended.args.game).phase;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,12 +52,21 @@ describe('for people', () => {
   });
 
   it('every command has help with an example', async () => {
-    const commands = ['demo', 'up', 'test', 'doctor', 'model compile', 'model add', 'model list', 'model search', 'model get', 'model tag', 'model versions', 'run', 'sample digit', 'sample photo', 'job get', 'job list', 'job cancel', 'receipt get', 'receipt verify', 'receipt replay', 'dispute list', 'dispute show'];
+    const commands = ['demo', 'up', 'test', 'doctor', 'model compile', 'model add', 'model list', 'model search', 'model get', 'model tag', 'model versions', 'run', 'sample digit', 'sample photo', 'job get', 'job list', 'job cancel', 'receipt get', 'receipt verify', 'receipt replay', 'completions', 'dispute list', 'dispute show'];
     for (const command of commands) {
       const { code, stdout } = await assay(...command.split(' '), '--help');
       expect(code, command).toBe(0);
       expect(stdout, command).toMatch(/Examples?:\n {2}assay /);
     }
+  }, 60_000);
+
+  it('bash completes what there is', async () => {
+    const { stdout: script } = await assay('completions', 'bash');
+    const complete = (...words: string[]) => spawnSync('bash', ['-c', `${script}\nCOMP_WORDS=(assay ${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length}; _assay; echo "\${COMPREPLY[*]}"`], { encoding: 'utf8' }).stdout.trim();
+    expect(complete('disp')).toBe('dispute');
+    expect(complete('model', 'ver')).toBe('versions');
+    expect(complete('receipt', 'replay', '--di')).toBe('--dir --digit');
+    for (const shell of ['zsh', 'fish']) expect((await assay('completions', shell)).stdout).toMatch(/\bversions\b/);
   }, 60_000);
 
   it('doctor finds this machine fit', async () => {
