@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -20,13 +20,22 @@ afterAll(async () => {
 });
 
 async function withNetwork<T>(place: string, databaseUrl: string | undefined, work: (assay: Assay, network: Network) => Promise<T>): Promise<T> {
-  const network = await startNetwork({ dir: place, executors: 1, challengers: 1, ...(databaseUrl && { databaseUrl }) });
+  const network = await startNetwork({ dir: place, logLevel: 'trace', executors: 1, challengers: 1, ...(databaseUrl && { databaseUrl }) });
   try {
     const assay = await connect({ url: network.urls.grpc, deployment: network.deployment, account: privateKeyToAccount(network.keys.privateKey('submitter')) });
     return await work(assay, network).finally(() => assay.close());
   } finally {
     await network.stop();
+    expectNoSecrets(network);
   }
+}
+
+/** Neither a key nor a seed of anybody is in anything that any process said, at the most talkative level. */
+function expectNoSecrets({ folder, members, keys }: Network): void {
+  const logs = readdirSync(folder.path('logs')).map((name) => readFileSync(folder.path('logs', name), 'utf8')).join('');
+  expect(logs).toContain('"event":"ready"');
+  const secrets = [...members.flatMap(({ name }) => [keys.privateKey(name).slice(2), keys.natsSeed(name)]), keys.privateKey('submitter').slice(2), keys.mnemonic];
+  for (const secret of secrets) expect(logs.toLowerCase().includes(secret.toLowerCase())).toBe(false);
 }
 
 describe.each([
