@@ -1,4 +1,4 @@
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import { worstDispute, type DisputePath } from '#core/dispute';
 import { openDimensions, type CanonicalModel, type CompileReport } from '#core/onnx';
 import { AssayError } from '#core/protocol';
@@ -27,6 +27,8 @@ export interface ModelRefusal {
 
 export interface Reported {
   readonly machine: string;
+  /** Processes that wanted to run in the last minute, on average: above the number of processors, figures are worth less. */
+  readonly load: number;
   readonly node: string;
   readonly date: string;
   readonly seed: number;
@@ -56,7 +58,7 @@ export async function reportModels(files: readonly NamedFile[], options: ReportO
       refusals.push({ model: name, code: error.code, refused: error.message, facts: error.facts });
     }
   }
-  return { machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`, node: process.version, date: new Date().toISOString().slice(0, 10), seed: options.seed, samples: options.samples, rows, refusals };
+  return { machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`, load: Math.round(loadavg()[0]! * 10) / 10, node: process.version, date: new Date().toISOString().slice(0, 10), seed: options.seed, samples: options.samples, rows, refusals };
 }
 
 async function reportModel(file: string, { dims, seed, samples, seconds }: ReportOptions): Promise<Omit<ModelReport, 'model'>> {
@@ -84,12 +86,12 @@ export function namedWorstDispute(model: CanonicalModel): ModelReport['worstDisp
 }
 
 /** One line per model, then what became of the operators of each. */
-export function reportText({ machine, node, date, seed, samples, rows, refusals }: Reported): string {
+export function reportText({ machine, load, node, date, seed, samples, rows, refusals }: Reported): string {
   const head = ['model', 'nodes', 'original ms', 'canonical ms', 'ratio', 'absolute', 'relative', 'trace bytes', 'moves', 'gas at most', 'worst at'];
   const figures = rows.map((row) => [row.model, row.nodes, row.originalMs.toFixed(3), row.canonicalMs.toFixed(3), row.ratio.toFixed(2), row.difference.absolute.toExponential(1), row.difference.relative.toExponential(1), row.traceBytes, row.worstDispute.moves.length, row.worstDispute.gasBound, row.worstDispute.name]);
   const lowered = rows.map((row) => [row.model, countsText(row.sourceOperators), countsText(row.operators), becomesText(row)]);
   return [
-    `${machine}, Node ${node}, ${date}; one thread, medians in turns; largest differences over ${samples} sample inputs, seed ${seed}`,
+    `${machine} (load ${load}), Node ${node}, ${date}; one thread, medians in turns; largest differences over ${samples} sample inputs, seed ${seed}`,
     table(head, figures),
     ...lowered.map(([model, source, canonical, became]) => `\n${model}\n  source     ${source}\n  canonical  ${canonical}\n  became     ${became}`),
     ...refusals.map(({ model, refused }) => `\n${model}: refused: ${refused}`),
