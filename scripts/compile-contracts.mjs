@@ -15,6 +15,8 @@ const ABIS = join(ROOT, 'libs/io/chain/generated/abis.ts');
 /** What is deployed. Each unit is compiled and cached by itself. */
 const UNITS = [
   ['contracts/src/TestToken.sol', 'contracts/src/Vault.sol', 'contracts/src/Batches.sol', 'contracts/src/Disputes.sol'],
+  ['contracts/src/Authority.sol'],
+  ['contracts/src/Charges.sol', 'contracts/src/Requests.sol'],
   ['contracts/src/Steps.sol'],
   ['contracts/src/families/ArithmeticSteps.sol'],
   ['contracts/src/families/ReductionSteps.sol'],

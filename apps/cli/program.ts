@@ -29,6 +29,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   restore: async () => (await import('./commands/backup.js')).addRestore,
   receipt: async () => (await import('./commands/receipt.js')).addReceipt,
   completions: async () => (await import('./commands/completions.js')).addCompletions,
+  economics: async () => (await import('./commands/economics.js')).addEconomics,
   dispute: async () => (await import('./commands/dispute.js')).addDispute,
 };
 

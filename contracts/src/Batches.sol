@@ -1,150 +1,359 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IBatches} from "./interfaces/IBatches.sol";
 import {IVault} from "./interfaces/IVault.sol";
 
 /// @title Batches. Documented in IBatches.
-contract Batches is IBatches, Ownable {
+contract Batches is IBatches, AccessManaged {
     using SafeCast for uint256;
 
-    /// A batch in two words. Block numbers and timestamps fit 32 bits until the year 2106.
-    struct Stored {
-        bytes32 root;
-        address coordinator;
-        uint32 count;
-        uint32 committedBlock;
-        uint32 committedAt;
+    /// One word; amounts in units. `before` is the epoch before `epoch`.
+    struct Executor {
+        uint16 epoch;
+        uint40 stake;
+        uint40 exposedBefore;
+        uint40 exposedNow;
+        uint40 feesFinal;
+        uint40 feesBefore;
+        uint40 feesNow;
     }
 
-    struct Due {
-        uint128 fees;
-        uint128 insuredValue;
+    /// Charges of a coordinator that can still be contested, in units.
+    struct Contestable {
+        uint16 epoch;
+        uint120 before;
+        uint120 now_;
+    }
+
+    struct State {
+        Terms terms;
+        bool paused;
+        uint40 batchCount;
     }
 
     uint256 private constant ONE = 1 << 32;
+    uint256 private constant MIN_RATE = ONE / 100;
+    uint256 private constant BASIS_POINTS = 10_000;
+    uint256 private constant MAX_SHARES = 5_000;
+    uint256 private constant MAX_BEACON_DELAY = 64;
 
     IVault public immutable VAULT;
-    uint64 public immutable override challengeWindow;
-    uint64 public immutable override beaconDelay;
-    uint64 public immutable override sampleRate;
+    address public immutable TREASURY;
+    address public immutable CHARGES;
+    address public immutable REQUESTS;
+    uint256 public immutable override unit;
+    uint64 public immutable override epoch;
+    uint64 public immutable override exitDelay;
 
-    uint256 public override batchCount;
-    mapping(address account => bool) public override isCoordinator;
-    mapping(uint256 batchId => Stored) private _batches;
-    mapping(uint256 batchId => mapping(address executor => Due)) public override due;
-    mapping(address executor => uint256) public override exposureOf;
+    State private _state;
+    mapping(uint256 batchId => bytes32) public override batchHash;
+    mapping(address account => Coordinator) private _coordinators;
+    mapping(address coordinator => Contestable) private _contestable;
+    mapping(address executor => Executor) private _executors;
 
-    constructor(address owner, IVault vault, Parameters memory parameters) Ownable(owner) {
-        require(
-            parameters.beaconDelay > 0 && parameters.sampleRate > 0 && parameters.sampleRate <= ONE
-                && parameters.challengeWindow < ONE,
-            BadParameters()
-        );
-
-        VAULT = vault;
-        challengeWindow = parameters.challengeWindow;
-        beaconDelay = parameters.beaconDelay;
-        sampleRate = parameters.sampleRate;
+    struct Setting {
+        address authority;
+        IVault vault;
+        IERC20Metadata token;
+        address treasury;
+        address charges;
+        address requests;
+        uint64 epoch;
+        uint64 exitDelay;
+        Terms terms;
     }
 
-    // Owner
-
-    /// @inheritdoc IBatches
-    function setCoordinator(address coordinator, bool registered) external onlyOwner {
-        isCoordinator[coordinator] = registered;
-
-        emit CoordinatorSet(coordinator, registered);
+    constructor(Setting memory s) AccessManaged(s.authority) {
+        VAULT = s.vault;
+        TREASURY = s.treasury;
+        CHARGES = s.charges;
+        REQUESTS = s.requests;
+        uint8 decimals = s.token.decimals();
+        unit = decimals > 6 ? 10 ** (decimals - 6) : 1;
+        epoch = s.epoch;
+        exitDelay = s.exitDelay;
+        require(s.epoch > 0 && s.exitDelay >= 2 * s.epoch, BadTerms());
+        _setTerms(s.terms);
     }
 
-    // Coordinator
+    // Admin
 
     /// @inheritdoc IBatches
-    function commit(bytes32 root, uint32 count, ExecutorTotal[] calldata totals, Charge[] calldata charges)
-        external
-        returns (uint256 batchId)
-    {
-        require(isCoordinator[msg.sender], NotCoordinator(msg.sender));
-        require(count > 0, EmptyBatch());
+    function setTerms(Terms calldata terms_) external restricted {
+        _setTerms(terms_);
+    }
 
-        batchId = ++batchCount;
-        _batches[batchId] = Stored(root, msg.sender, count, block.number.toUint32(), block.timestamp.toUint32());
-        uint256 fees = _expose(batchId, totals);
-
-        emit BatchCommitted(batchId, msg.sender, root, count, totals, charges);
-
-        uint256 charged = _charge(charges);
-        require(fees == charged, UnbalancedBatch(fees, charged));
+    /// @inheritdoc IBatches
+    function setPaused(bool paused_) external restricted {
+        _state.paused = paused_;
+        emit PausedSet(paused_);
     }
 
     // Anyone
 
     /// @inheritdoc IBatches
-    function collect(uint256 batchId, address executor) external {
-        uint64 finalAt = _batches[batchId].committedAt + challengeWindow;
-        require(block.timestamp >= finalAt, NotFinal(batchId, finalAt));
-        Due memory its = due[batchId][executor];
-        require(its.fees > 0 || its.insuredValue > 0, NothingToCollect(executor, batchId));
+    function join(address coordinator, uint40 bond, uint40 float) external {
+        Coordinator storage its = _coordinators[coordinator];
+        require(its.leavesAt == 0, StillBonded(its.leavesAt));
+        its.bond += bond;
+        its.float += float;
+        emit Joined(coordinator, bond * unit, float * unit);
+        VAULT.lockBond(msg.sender, bond * unit);
+        VAULT.charge(msg.sender, float * unit);
+    }
 
-        delete due[batchId][executor];
-        exposureOf[executor] -= its.insuredValue;
+    /// @inheritdoc IBatches
+    function collect(address[] calldata executors) external {
+        uint256[] memory payments = new uint256[](executors.length);
+        for (uint256 i = 0; i < executors.length; i++) {
+            address executor = executors[i];
+            Executor memory its = _rolled(executor);
+            require(its.feesFinal > 0, NothingToCollect(executor));
+            payments[i] = uint256(uint160(executor)) << 96 | its.feesFinal;
+            emit Collected(executor, its.feesFinal * unit);
+            its.feesFinal = 0;
+            _executors[executor] = its;
+        }
+        VAULT.payAll(payments, unit);
+    }
 
-        emit Collected(executor, batchId, its.fees);
+    /// @inheritdoc IBatches
+    function sweep(address coordinator) external {
+        Coordinator storage its = _coordinators[coordinator];
+        (uint256 pool, uint256 protocol) = (its.poolDue * unit, its.protocolDue * unit);
+        (its.poolDue, its.protocolDue) = (0, 0);
+        emit Swept(coordinator, pool, protocol);
+        VAULT.fund(pool);
+        VAULT.pay(TREASURY, protocol);
+    }
 
-        VAULT.pay(executor, its.fees);
+    // Coordinator
+
+    /// @inheritdoc IBatches
+    function commit(bytes32 root, uint32 count, uint256[] calldata totals, uint256[] calldata charges)
+        external
+        returns (uint256 batchId)
+    {
+        State memory state = _state;
+        require(!state.paused, Paused());
+        require(count > 0, EmptyBatch());
+        Coordinator memory own = _coordinators[msg.sender];
+        require(own.leavesAt == 0 && own.bond >= state.terms.coordinatorBond, NotCoordinator(msg.sender));
+        batchId = ++state.batchCount;
+        _state.batchCount = uint40(batchId);
+
+        Batch memory its = Batch(
+            root, msg.sender, count, uint64(block.number), uint64(block.timestamp), state.terms.challengeWindow,
+            state.terms.beaconDelay, state.terms.sampleRate, own.chargedUpTo, keccak256(abi.encodePacked(charges))
+        );
+        batchHash[batchId] = keccak256(abi.encode(its));
+        emit BatchCommitted(batchId, msg.sender, root, count, its, totals, charges);
+
+        _settle(own, state.terms, batchId, _credit(totals, state.terms), charges);
+    }
+
+    /// @inheritdoc IBatches
+    function takeFloat(uint40 amount) external {
+        _coordinators[msg.sender].float -= amount;
+        emit FloatTaken(msg.sender, amount * unit);
+        VAULT.pay(msg.sender, amount * unit);
+    }
+
+    /// @inheritdoc IBatches
+    function startLeaving() external {
+        Coordinator storage own = _coordinators[msg.sender];
+        require(own.bond > 0 && own.leavesAt == 0, NotCoordinator(msg.sender));
+        own.leavesAt = (block.timestamp + exitDelay).toUint40();
+        emit Leaving(msg.sender, own.leavesAt);
+    }
+
+    /// @inheritdoc IBatches
+    function withdrawBond() external {
+        Coordinator storage own = _coordinators[msg.sender];
+        require(own.leavesAt != 0 && block.timestamp >= own.leavesAt, StillBonded(own.leavesAt));
+        uint256 bond = own.bond * unit;
+        (own.bond, own.leavesAt) = (0, 0);
+        emit Left(msg.sender, bond);
+        VAULT.releaseBond(msg.sender, bond);
+    }
+
+    // Modules
+
+    /// @inheritdoc IBatches
+    function seize(address coordinator, uint256 amount) external returns (uint256 taken) {
+        require(msg.sender == CHARGES || msg.sender == REQUESTS, OnlyModule(msg.sender));
+        Coordinator storage its = _coordinators[coordinator];
+        uint256 units = Math.min(Math.ceilDiv(amount, unit), its.bond);
+        its.bond -= uint40(units);
+        taken = units * unit;
+        emit Seized(coordinator, taken);
+    }
+
+    /// @inheritdoc IBatches
+    function noteStake(address executor, uint256 amount) external {
+        require(msg.sender == address(VAULT), OnlyModule(msg.sender));
+        _executors[executor].stake = uint40(Math.min(amount / unit, type(uint40).max));
     }
 
     // Views
 
     /// @inheritdoc IBatches
-    function batch(uint256 batchId) external view returns (Batch memory) {
-        Stored memory its = _batches[batchId];
-        return Batch(its.root, its.coordinator, its.count, its.committedBlock, its.committedAt);
-    }
-
-    /// @inheritdoc IBatches
-    function exposureLimit(uint256 stake) public view returns (uint256) {
-        if (sampleRate == ONE) return type(uint256).max;
-        // Rounded down, against the executor.
-        return stake * sampleRate / (ONE - sampleRate);
-    }
-
-    /// @inheritdoc IBatches
-    function includes(uint256 batchId, bytes32 claimDigest, bytes32[] calldata proof) external view returns (bool) {
+    function includes(uint256 batchId, Batch calldata its, bytes32 claimDigest, bytes32[] calldata proof)
+        external
+        view
+        returns (bool)
+    {
         bytes32 leaf = keccak256(bytes.concat(keccak256(abi.encode(claimDigest))));
-        return batchId != 0 && batchId <= batchCount && MerkleProof.verifyCalldata(proof, _batches[batchId].root, leaf);
+        return batchHash[batchId] == keccak256(abi.encode(its)) && MerkleProof.verifyCalldata(proof, its.root, leaf);
     }
 
-    /// Notes what each executor is owed and answers for; the loop is bounded by the coordinator's own calldata.
-    function _expose(uint256 batchId, ExecutorTotal[] calldata totals) private returns (uint256 fees) {
+    /// @inheritdoc IBatches
+    function batchCount() external view returns (uint256) {
+        return _state.batchCount;
+    }
+
+    /// @inheritdoc IBatches
+    function coordinatorOf(address account) external view returns (Coordinator memory) {
+        return _coordinators[account];
+    }
+
+    /// @inheritdoc IBatches
+    function isCoordinator(address account) external view returns (bool) {
+        Coordinator memory its = _coordinators[account];
+        return its.leavesAt == 0 && its.bond >= _state.terms.coordinatorBond;
+    }
+
+    /// @inheritdoc IBatches
+    function feesOf(address executor) external view returns (uint256 final_, uint256 pending) {
+        Executor memory its = _rolled(executor);
+        return (its.feesFinal * unit, (uint256(its.feesBefore) + its.feesNow) * unit);
+    }
+
+    /// @inheritdoc IBatches
+    function exposureOf(address executor) external view returns (uint256) {
+        Executor memory its = _rolled(executor);
+        return (uint256(its.exposedBefore) + its.exposedNow) * unit;
+    }
+
+    /// @inheritdoc IBatches
+    function exposureLimit(uint256 stake) external view returns (uint256) {
+        return _limit(stake, _state.terms.sampleRate);
+    }
+
+    /// @inheritdoc IBatches
+    function terms() external view returns (Terms memory) {
+        return _state.terms;
+    }
+
+    /// @inheritdoc IBatches
+    function paused() external view returns (bool) {
+        return _state.paused;
+    }
+
+    /// @inheritdoc IBatches
+    function challengeWindow() external view returns (uint64) {
+        return _state.terms.challengeWindow;
+    }
+
+    /// @inheritdoc IBatches
+    function beaconDelay() external view returns (uint64) {
+        return _state.terms.beaconDelay;
+    }
+
+    /// @inheritdoc IBatches
+    function sampleRate() external view returns (uint64) {
+        return _state.terms.sampleRate;
+    }
+
+    function _setTerms(Terms memory t) private {
+        require(t.challengeWindow > 0 && t.challengeWindow <= epoch, BadTerms());
+        require(t.beaconDelay > 0 && t.beaconDelay <= MAX_BEACON_DELAY, BadTerms());
+        require(t.sampleRate >= MIN_RATE && t.sampleRate <= ONE, BadTerms());
+        require(uint256(t.poolBps) + t.protocolBps <= MAX_SHARES && t.coordinatorBond > 0, BadTerms());
+        _state.terms = t;
+        emit TermsSet(t);
+    }
+
+    /// Notes what each executor earns and answers for; the loop is bounded by the coordinator's own calldata.
+    function _credit(uint256[] calldata totals, Terms memory t) private returns (uint256 fees) {
+        uint256 shares = BASIS_POINTS - t.poolBps - t.protocolBps;
         for (uint256 i = 0; i < totals.length; i++) {
-            ExecutorTotal calldata its = totals[i];
-            Due storage slot = due[batchId][its.executor];
-            require(its.fees > 0 || its.insuredValue > 0, BadTotal(its.executor));
-            require(slot.fees == 0 && slot.insuredValue == 0, BadTotal(its.executor));
-
-            slot.fees = its.fees;
-            slot.insuredValue = its.insuredValue;
-            fees += its.fees;
-            if (its.insuredValue > 0) _addExposure(its.executor, its.insuredValue);
+            address executor = address(uint160(totals[i] >> 96));
+            uint256 gross = uint48(totals[i] >> 48);
+            uint256 insured = uint48(totals[i]);
+            Executor memory its = _rolled(executor);
+            its.exposedNow = (its.exposedNow + insured).toUint40();
+            if (insured > 0) {
+                uint256 exposure = uint256(its.exposedBefore) + its.exposedNow;
+                uint256 limit = _limit(its.stake, t.sampleRate);
+                require(exposure <= limit, StakeTooLow(executor, exposure, limit));
+            }
+            // Rounded down; the remainder is the pool's.
+            its.feesNow = (its.feesNow + gross * shares / BASIS_POINTS).toUint40();
+            fees += gross;
+            _executors[executor] = its;
         }
     }
 
-    function _addExposure(address executor, uint256 insuredValue) private {
-        uint256 exposure = exposureOf[executor] + insuredValue;
-        uint256 limit = exposureLimit(VAULT.stakeOf(executor).amount);
-        require(exposure <= limit, StakeTooLow(executor, exposure, limit));
-
-        exposureOf[executor] = exposure;
+    function _settle(Coordinator memory own, Terms memory t, uint256 batchId, uint256 fees, uint256[] calldata charges) private {
+        uint256 available = own.float;
+        if (charges.length > 0) {
+            uint256 charged = VAULT.chargeAll(charges, unit);
+            _cover(own.bond, charged);
+            available += charged;
+            own.chargedUpTo = uint40(batchId);
+        }
+        if (fees == 0 && charges.length == 0) return;
+        require(fees <= available, UnbalancedBatch(fees, available));
+        own.float = (available - fees).toUint40();
+        uint256 protocol = fees * t.protocolBps / BASIS_POINTS;
+        own.protocolDue = (own.protocolDue + protocol).toUint48();
+        own.poolDue = (own.poolDue + fees * t.poolBps / BASIS_POINTS).toUint48();
+        _coordinators[msg.sender] = own;
     }
 
-    function _charge(Charge[] calldata charges) private returns (uint256 charged) {
-        for (uint256 i = 0; i < charges.length; i++) {
-            charged += charges[i].amount;
-            VAULT.charge(charges[i].submitter, charges[i].amount);
+    /// What can still be contested never exceeds the bond that refunds it.
+    function _cover(uint256 bond, uint256 charged) private {
+        Contestable memory its = _contestable[msg.sender];
+        uint16 now_ = uint16(block.timestamp / epoch);
+        uint16 passed;
+        unchecked {
+            passed = now_ - its.epoch;
         }
+        if (passed > 0) its = Contestable(now_, passed == 1 ? its.now_ : 0, 0);
+        its.now_ += uint120(charged);
+        require(uint256(its.before) + its.now_ <= bond, BondTooLow(uint256(its.before) + its.now_, bond));
+        _contestable[msg.sender] = its;
+    }
+
+    /// An executor's word as of now: what lies two epochs back is final.
+    function _rolled(address executor) private view returns (Executor memory its) {
+        its = _executors[executor];
+        uint16 now_ = uint16(block.timestamp / epoch);
+        uint16 passed;
+        unchecked {
+            passed = now_ - its.epoch;
+        }
+        if (passed == 0) return its;
+        its.feesFinal += its.feesBefore;
+        if (passed == 1) {
+            (its.feesBefore, its.exposedBefore) = (its.feesNow, its.exposedNow);
+        } else {
+            its.feesFinal += its.feesNow;
+            (its.feesBefore, its.exposedBefore) = (0, 0);
+        }
+        (its.feesNow, its.exposedNow, its.epoch) = (0, 0, now_);
+    }
+
+    function _limit(uint256 stake, uint256 rate) private pure returns (uint256) {
+        if (rate == ONE) return type(uint256).max;
+        // Rounded down, against the executor.
+        return stake * rate / (ONE - rate);
     }
 }

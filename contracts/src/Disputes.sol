@@ -249,14 +249,18 @@ contract Disputes is IDisputes, EIP712 {
     }
 
     /// @inheritdoc IDisputes
-    function compensate(Claim calldata claim, Request calldata request, uint256 batchId, bytes32[] calldata proof)
-        external
-    {
+    function compensate(
+        Claim calldata claim,
+        Request calldata request,
+        uint256 batchId,
+        IBatches.Batch calldata batch,
+        bytes32[] calldata proof
+    ) external {
         _requirePayable(0);
         bytes32 digest = claimDigest(claim);
         require(overturned[digest] && !compensated[digest], NothingOwed(digest));
         require(jobId(request) == claim.jobId, WrongRequest());
-        require(BATCHES.includes(batchId, digest, proof), NotInBatch(batchId));
+        require(BATCHES.includes(batchId, batch, digest, proof), NotInBatch(batchId));
 
         compensated[digest] = true;
 

@@ -5,6 +5,8 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
+import {IBatches} from "./interfaces/IBatches.sol";
 import {IVault} from "./interfaces/IVault.sol";
 
 /// @title Vault. Documented in IVault.
@@ -21,34 +23,58 @@ contract Vault is IVault {
         uint128 stakes;
     }
 
+    uint256 private constant BASIS_POINTS = 10_000;
+
     IERC20 private immutable TOKEN;
     uint64 public immutable override unbondingDelay;
     address public immutable BATCHES;
     address public immutable DISPUTES;
-    uint256 private constant BASIS_POINTS = 10_000;
+    address public immutable CHARGES;
+    address public immutable REQUESTS;
+    address public immutable CHECKS;
 
     mapping(address account => uint256) public override balanceOf;
     mapping(address executor => Stake) private _stakes;
     mapping(address executor => Forfeited) private _forfeited;
     Totals private _totals;
 
-    /// @param batches,disputes the modules; they may not exist yet (their addresses follow from the deployer's nonce)
-    constructor(address token_, uint64 unbondingDelay_, address batches, address disputes) {
+    /// Modules may not exist yet (their addresses follow from the deployer's nonce).
+    struct Modules {
+        address batches;
+        address disputes;
+        address charges;
+        address requests;
+        address checks;
+    }
+
+    constructor(address token_, uint64 unbondingDelay_, Modules memory modules) {
         TOKEN = IERC20(token_);
         unbondingDelay = unbondingDelay_;
-        BATCHES = batches;
-        DISPUTES = disputes;
+        BATCHES = modules.batches;
+        DISPUTES = modules.disputes;
+        CHARGES = modules.charges;
+        REQUESTS = modules.requests;
+        CHECKS = modules.checks;
     }
 
     modifier onlyModule() {
-        require(msg.sender == BATCHES || msg.sender == DISPUTES, NotModule(msg.sender));
+        require(_isModule(msg.sender), NotModule(msg.sender));
         _;
     }
 
     // Anyone
 
     /// @inheritdoc IVault
-    function deposit(address account, uint256 amount) external {
+    function depositWithPermit(address account, uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external {
+        // SAFETY: whoever saw the permit may have used it already; then the allowance is there.
+        try IERC20Permit(address(TOKEN)).permit(msg.sender, address(this), amount, deadline, v, r, s) {} catch {}
+        deposit(account, amount);
+    }
+
+    /// @inheritdoc IVault
+    function deposit(address account, uint256 amount) public {
+        uint256 owed = _owed();
+        require(TOKEN.balanceOf(address(this)) >= owed, TokenRebased(owed, TOKEN.balanceOf(address(this))));
         _credit(account, amount);
         emit Deposited(account, msg.sender, amount);
 
@@ -77,6 +103,8 @@ contract Vault is IVault {
         _totals.stakes += amount;
 
         emit Staked(msg.sender, amount, own.amount);
+
+        IBatches(BATCHES).noteStake(msg.sender, own.amount);
     }
 
     /// @inheritdoc IVault
@@ -89,6 +117,8 @@ contract Vault is IVault {
         own.unbondedAt = uint64(block.timestamp) + unbondingDelay;
 
         emit UnbondingStarted(msg.sender, amount, own.unbondedAt);
+
+        IBatches(BATCHES).noteStake(msg.sender, own.amount);
     }
 
     /// @inheritdoc IVault
@@ -143,6 +173,52 @@ contract Vault is IVault {
     }
 
     /// @inheritdoc IVault
+    function chargeAll(uint256[] calldata charges, uint256 unit) external onlyModule returns (uint256 units) {
+        for (uint256 i = 0; i < charges.length; i++) {
+            address submitter = address(uint160(charges[i] >> 96));
+            uint256 part = uint96(charges[i]);
+            uint256 available = balanceOf[submitter];
+            require(part * unit <= available, InsufficientBalance(submitter, part * unit, available));
+            balanceOf[submitter] = available - part * unit;
+            units += part;
+            emit Charged(submitter, part * unit);
+        }
+        _totals.balances -= (units * unit).toUint128();
+        _totals.escrow += (units * unit).toUint128();
+    }
+
+    /// @inheritdoc IVault
+    function payAll(uint256[] calldata payments, uint256 unit) external onlyModule {
+        uint256 units;
+        for (uint256 i = 0; i < payments.length; i++) {
+            address account = address(uint160(payments[i] >> 96));
+            uint256 part = uint96(payments[i]);
+            balanceOf[account] += part * unit;
+            units += part;
+            emit Credited(account, part * unit);
+        }
+        _totals.escrow -= (units * unit).toUint128();
+        _totals.balances += (units * unit).toUint128();
+    }
+
+    /// @inheritdoc IVault
+    function reward(address account, uint256 amount) external onlyModule returns (uint256 paid) {
+        paid = Math.min(amount, _totals.pool);
+        _totals.pool -= uint128(paid);
+        _credit(account, paid);
+
+        emit Credited(account, paid);
+    }
+
+    /// @inheritdoc IVault
+    function forfeitBond(uint256 amount) external onlyModule {
+        _totals.bonds -= amount.toUint128();
+        _totals.pool += amount.toUint128();
+
+        emit Funded(amount);
+    }
+
+    /// @inheritdoc IVault
     function pay(address account, uint256 amount) external onlyModule {
         _totals.escrow -= amount.toUint128();
         _credit(account, amount);
@@ -167,6 +243,8 @@ contract Vault is IVault {
         its.sweepableAt = uint64(block.timestamp) + unbondingDelay;
 
         emit StakeForfeited(executor, amount, its.sweepableAt);
+
+        IBatches(BATCHES).noteStake(executor, 0);
         return amount;
     }
 
@@ -231,6 +309,15 @@ contract Vault is IVault {
         _credit(to, paid);
 
         emit Credited(to, paid);
+    }
+
+    function _isModule(address caller) private view returns (bool) {
+        return caller == BATCHES || caller == DISPUTES || caller == CHARGES || caller == REQUESTS || caller == CHECKS;
+    }
+
+    function _owed() private view returns (uint256) {
+        Totals memory all = _totals;
+        return uint256(all.balances) + all.bonds + all.escrow + all.pool + all.stakes;
     }
 
     function _credit(address account, uint256 amount) private {

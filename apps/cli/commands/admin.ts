@@ -5,6 +5,7 @@ import { AssayError } from '#core/protocol';
 import { AdminClient, type AdminStatus } from '#io/rpc';
 import { tlsOf } from '../place.js';
 import type { Perform } from '../program.js';
+import { addTerms } from './terms.js';
 
 interface Options {
   readonly url: string;
@@ -12,7 +13,7 @@ interface Options {
 }
 
 export function addAdmin(program: Command, perform: Perform): void {
-  const admin = program.command('admin').description('Tell one coordinator process what to do.');
+  const admin = program.command('admin').description('Tell one coordinator process what to do (status to release), or set the terms of the contracts (list to roles; ASSAY_PRIVATE_KEY signs).');
   const add = (name: string, description: string, act: (client: AdminClient, executor: string) => Promise<AdminStatus>) =>
     admin
       .command(name)
@@ -38,6 +39,7 @@ export function addAdmin(program: Command, perform: Perform): void {
   add('resume', 'Take new jobs again.', (client) => client.drain(false));
   add('quarantine <executor>', 'Give the executor no jobs.', (client, executor) => client.quarantine(addressOf(executor), true));
   add('release <executor>', 'Give the executor jobs again.', (client, executor) => client.quarantine(addressOf(executor), false));
+  addTerms(admin, perform);
 }
 
 function addressOf(text: string) {

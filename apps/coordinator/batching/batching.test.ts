@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { encodeFunctionData, type Address } from 'viem';
 import { listRoot, tensorRoot, type Root } from '#core/hashing';
 import { claimDigest, jobIdOf, type Claim } from '#core/protocol';
-import { batchesAbi, type Chain } from '#io/chain';
+import { batchesAbi, packCharge, packTotal, type Chain } from '#io/chain';
 import { openStorage, type BatchRecord, type Storage } from '#io/storage';
 import { createLogger } from '#platform';
 import { PROJECT_ROOT } from '#testing';
@@ -14,6 +14,8 @@ import { batchLedger } from './batch-ledger.js';
 import { batchTree, MAX_ACCOUNTS_PER_BATCH, planBatch, type Batchable } from './batch-plan.js';
 import { Batcher, type BatchLedger } from './batcher.js';
 
+/** A thousandth of a token: what lies below a millionth is not charged. */
+const FEE = 10n ** 15n;
 const hex = (value: number, bytes: number): `0x${string}` => `0x${value.toString(16).padStart(2 * bytes, '0')}`;
 const amount = fc.bigInt({ min: 0n, max: 2n ** 64n });
 const someClaim = fc.record({ digest: fc.nat(), executor: fc.nat(5), submitter: fc.nat(400), fee: amount, insuredValue: amount }).map(
@@ -85,11 +87,11 @@ describe('a batch whose process died', () => {
   async function answered(): Promise<Root> {
     const { request, signature, inputs } = await world.signed({ insuredValue: 0n });
     const jobId = jobIdOf(world.network, request);
-    await storage.jobs.accept({ jobId, request, signature, fee: 1_000n, inputs, now: new Date() });
+    await storage.jobs.accept({ jobId, request, signature, fee: FEE, inputs, now: new Date() });
     const executor = world.executorAddress(0).toLowerCase() as Address;
     await storage.jobs.lease(jobId, { executor, until: new Date(now() + 60_000), now: new Date() });
     const outputRoot = listRoot(inputs.map(tensorRoot));
-    const claim: Claim = { jobId, modelId: request.modelId, inputRoot: request.inputRoot, outputRoot, executor, coordinator: chain.account!, fee: 1_000n, insuredValue: 0n };
+    const claim: Claim = { jobId, modelId: request.modelId, inputRoot: request.inputRoot, outputRoot, executor, coordinator: chain.account!, fee: FEE, insuredValue: 0n };
     await storage.jobs.answer(jobId, { digest: claimDigest(world.network, claim), claim, signature, outputs: inputs, now: new Date() });
     return jobId;
   }
@@ -157,7 +159,8 @@ describe('a batch whose process died', () => {
     const { mined } = await ledger.numbers();
     await storage.batches.intend(batch.seq, mined);
     await request('evm_setAutomine', false);
-    const data = encodeFunctionData({ abi: batchesAbi, functionName: 'commit', args: [batch.root, batch.count, batch.totals, batch.charges] });
+    const unit = await chain.batches.unit();
+    const data = encodeFunctionData({ abi: batchesAbi, functionName: 'commit', args: [batch.root, batch.count, batch.totals.map((total) => packTotal(total, unit)), batch.charges.map((charge) => packCharge(charge, unit))] });
     const { baseFeePerGas } = await chain.client.getBlock();
     const cheap = { maxFeePerGas: baseFeePerGas! * 3n, maxPriorityFeePerGas: baseFeePerGas! };
     await chain.client.sendRawTransaction({ serializedTransaction: await world.coordinatorParty.account.signTransaction({ type: 'eip1559', chainId: world.network.chainId, to: chain.batches.address, data, nonce: mined, gas: 5_000_000n, ...cheap }) });

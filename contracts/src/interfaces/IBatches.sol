@@ -1,91 +1,141 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// Batches of claims: one Merkle root (OpenZeppelin StandardMerkleTree over ["bytes32"] claim digests) per transaction.
+/// Batches of claims: one Merkle root (OpenZeppelin StandardMerkleTree over ["bytes32"] claim digests) and one storage
+/// word per batch. What an executor earned and answers for is one word too, whatever the number of its batches.
 ///
-/// TRUST: a coordinator is registered by the contract's owner. What it charges a submitter is its own word, not yet
-/// checked against the submitter's signed request on chain: a registered coordinator can move a submitter's Vault
-/// balance to executors. Submitters keep on deposit what they are about to spend.
+/// Amounts in totals and charges are in `unit()`s, millionths of a token, packed with an account into one word:
+/// account << 96 | fees << 48 | insuredValue, and account << 96 | amount.
+///
+/// Time runs in epochs, each at least as long as any challenge window: what was committed in epoch e is final, and no
+/// longer counted as exposed, from epoch e + 2 on. Nobody needs to send anything for that.
 interface IBatches {
-    struct Parameters {
-        /// Seconds after commit during which claims can be challenged.
-        uint64 challengeWindow;
-        /// Blocks after the batch's block whose prevrandao is the batch's beacon; at least 1.
-        uint64 beaconDelay;
-        /// Share of jobs each challenger re-runs, in parts of 2^32; above zero, at most 2^32.
-        uint64 sampleRate;
+    /// What is set by the admin. Every bound is hard; a batch keeps the terms it was committed under.
+    struct Terms {
+        /// Seconds after commit during which claims can be challenged; at most an epoch.
+        uint32 challengeWindow;
+        /// Blocks after the batch's block whose prevrandao is the batch's beacon; 1 to 64.
+        uint16 beaconDelay;
+        /// Share of jobs each challenger re-runs, in parts of 2^32; 2^32/100 to 2^32.
+        uint40 sampleRate;
+        /// Shares of the fees in basis points, together at most 5,000; the rest is the executors'.
+        uint16 poolBps;
+        uint16 protocolBps;
+        /// Bond a coordinator needs, in units; above zero.
+        uint40 coordinatorBond;
     }
 
+    /// A batch as it is hashed into its storage word.
     struct Batch {
         bytes32 root;
         address coordinator;
         uint32 count;
         uint64 committedBlock;
         uint64 committedAt;
+        uint32 challengeWindow;
+        uint16 beaconDelay;
+        uint40 sampleRate;
+        /// The charges pay for the coordinator's batches after this one, up to and with this batch.
+        uint64 chargedFrom;
+        /// keccak256 of the packed charges, 32 bytes each.
+        bytes32 charges;
     }
 
-    /// What an executor is owed for, and answers for with its stake, in one batch.
-    struct ExecutorTotal {
-        address executor;
-        uint128 fees;
-        uint128 insuredValue;
+    struct Coordinator {
+        /// In units. Taken when a contested charge or a request for data is not answered.
+        uint40 bond;
+        /// In units: what it advances to executors before submitters are charged.
+        uint40 float;
+        /// Zero, or when the bond is free: it takes no batch any more.
+        uint40 leavesAt;
+        uint40 chargedUpTo;
+        /// In units: shares of its batches' fees not yet swept.
+        uint48 poolDue;
+        uint48 protocolDue;
     }
 
-    /// What a submitter is charged in one batch.
-    struct Charge {
-        address submitter;
-        uint128 amount;
-    }
+    event Joined(address indexed coordinator, uint256 bond, uint256 float);
+    event Leaving(address indexed coordinator, uint256 freeAt);
+    event Left(address indexed coordinator, uint256 bond);
+    event Seized(address indexed coordinator, uint256 amount);
+    event FloatTaken(address indexed coordinator, uint256 amount);
+    event TermsSet(Terms terms);
+    event PausedSet(bool paused);
+    event BatchCommitted(uint256 indexed batchId, address indexed coordinator, bytes32 root, uint32 count, Batch batch, uint256[] totals, uint256[] charges);
+    event Collected(address indexed executor, uint256 amount);
+    event Swept(address indexed coordinator, uint256 pool, uint256 protocol);
 
-    event CoordinatorSet(address indexed coordinator, bool registered);
-    event BatchCommitted(
-        uint256 indexed batchId, address indexed coordinator, bytes32 root, uint32 count, ExecutorTotal[] totals, Charge[] charges
-    );
-    event Collected(address indexed executor, uint256 indexed batchId, uint256 amount);
-
-    error BadParameters();
+    error BadTerms();
     error NotCoordinator(address caller);
+    error Paused();
     error EmptyBatch();
-    error UnbalancedBatch(uint256 fees, uint256 charges);
-    /// An executor appears twice in one batch's totals, or with neither fees nor insured value.
-    error BadTotal(address executor);
-    error NotFinal(uint256 batchId, uint64 finalAt);
-    error NothingToCollect(address executor, uint256 batchId);
+    /// Charges and float together do not pay for the fees; in units.
+    error UnbalancedBatch(uint256 fees, uint256 available);
+    error NothingToCollect(address executor);
     error StakeTooLow(address executor, uint256 exposure, uint256 limit);
+    error StillBonded(uint256 freeAt);
+    /// Charges that can still be contested would exceed the coordinator's bond; in units.
+    error BondTooLow(uint256 contestable, uint256 bond);
+    error OnlyModule(address caller);
 
-    // Owner
+    // Admin (AccessManager)
 
-    /// Registers or removes a coordinator. Removing it stops new batches; those committed stay valid.
-    function setCoordinator(address coordinator, bool registered) external;
-
-    // Coordinator
-
-    /// Posts a batch, charges submitters into escrow. Batch ids count from 1. Fees and charges must balance.
-    /// Exposure rule: an executor's insured value in batches not yet collected is at most stake · p / (1 − p), stake
-    /// that is unbonding not counted, p the sample rate: then no false claim has a positive expected gain.
-    function commit(bytes32 root, uint32 count, ExecutorTotal[] calldata totals, Charge[] calldata charges)
-        external
-        returns (uint256 batchId);
+    /// Applies to batches committed from now on.
+    function setTerms(Terms calldata terms) external;
+    /// While paused no batch is taken; everything else goes on: disputes, contests, payouts, withdrawals.
+    function setPaused(bool paused) external;
 
     // Anyone
 
-    /// Pays an executor its share of a final batch and ends its exposure in it; callable by anyone, pays the executor.
-    function collect(uint256 batchId, address executor) external;
+    /// Makes an account a coordinator, or adds to its bond and float, out of the caller's Vault balance. Amounts in units.
+    function join(address coordinator, uint40 bond, uint40 float) external;
+    /// Pays executors everything that is final, over all batches; pays them, whoever calls.
+    function collect(address[] calldata executors) external;
+    /// Moves the shares of a coordinator's fees to the verification pool and the treasury.
+    function sweep(address coordinator) external;
+
+    // Coordinator
+
+    /// Posts a batch. Exposure rule: an executor's insured value not yet final is at most stake · p/(1 − p), stake that
+    /// is unbonding not counted, p the sample rate: then no false claim has a positive expected gain.
+    /// Charges may be left out and made up for by a later batch: until then the float pays.
+    function commit(bytes32 root, uint32 count, uint256[] calldata totals, uint256[] calldata charges) external returns (uint256 batchId);
+    /// Takes float back into the Vault balance; in units.
+    function takeFloat(uint40 amount) external;
+    /// No batch any more; after the exit delay `withdrawBond` returns the bond.
+    function startLeaving() external;
+    function withdrawBond() external;
+
+    // Modules
+
+    /// Takes up to `amount` (not in units) off a coordinator's bond and returns what there was; the Vault still holds it
+    /// as a bond, for the module to pass on.
+    function seize(address coordinator, uint256 amount) external returns (uint256 taken);
+    /// What the Vault holds as an executor's stake now.
+    function noteStake(address executor, uint256 amount) external;
 
     // Views
 
-    function batch(uint256 batchId) external view returns (Batch memory);
+    /// keccak256(abi.encode(Batch)); zero for a batch that is none.
+    function batchHash(uint256 batchId) external view returns (bytes32);
+    /// True if this is the batch and the claim digest a leaf of it.
+    function includes(uint256 batchId, Batch calldata batch, bytes32 claimDigest, bytes32[] calldata proof) external view returns (bool);
     function batchCount() external view returns (uint256);
-    /// What an executor has still to collect from a batch, and answers for.
-    function due(uint256 batchId, address executor) external view returns (uint128 fees, uint128 insuredValue);
-    /// Insured value of an executor's batches not yet collected.
+    function coordinatorOf(address account) external view returns (Coordinator memory);
+    /// True if it has posted a sufficient bond and is not leaving.
+    function isCoordinator(address account) external view returns (bool);
+    /// Fees an executor can collect now, and those not final.
+    function feesOf(address executor) external view returns (uint256 final_, uint256 pending);
+    /// Insured value of an executor's claims that are not final.
     function exposureOf(address executor) external view returns (uint256);
     /// Most that exposureOf may reach with this stake.
     function exposureLimit(uint256 stake) external view returns (uint256);
-    /// True if the claim digest is a leaf of the batch.
-    function includes(uint256 batchId, bytes32 claimDigest, bytes32[] calldata proof) external view returns (bool);
-    function isCoordinator(address account) external view returns (bool);
+    function terms() external view returns (Terms memory);
+    function paused() external view returns (bool);
     function challengeWindow() external view returns (uint64);
     function beaconDelay() external view returns (uint64);
     function sampleRate() external view returns (uint64);
+    function unit() external view returns (uint256);
+    function epoch() external view returns (uint64);
+    function exitDelay() external view returns (uint64);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IBatches} from "./IBatches.sol";
 import {Choice, Claim, Model, Proof, Request} from "../types/Types.sol";
 
 /// The dispute game: one game is one claim and one challenger. See docs/protocol.md section 4.
@@ -131,8 +132,14 @@ interface IDisputes {
     /// Carries a verdict out: bonds, the whole stake of an executor that lost, the winner's bounty.
     function settle(bytes32[8] calldata game) external;
     /// Pays the submitter of an overturned claim its fee and the insured value out of the executor's forfeited stake.
-    /// @param batchId,proof the batch the claim was committed in: what nobody paid for is not insured
-    function compensate(Claim calldata claim, Request calldata request, uint256 batchId, bytes32[] calldata proof) external;
+    /// @param batchId,batch,proof the batch the claim was committed in: what nobody paid for is not insured
+    function compensate(
+        Claim calldata claim,
+        Request calldata request,
+        uint256 batchId,
+        IBatches.Batch calldata batch,
+        bytes32[] calldata proof
+    ) external;
 
     // Guardian
 

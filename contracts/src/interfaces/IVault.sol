@@ -36,12 +36,16 @@ interface IVault {
     error StillUnbonding(uint64 unbondedAt);
     error NotModule(address caller);
     error TokenTookAFee(uint256 expected, uint256 received);
+    /// The token took back what it had delivered (a rebasing token): nothing more is taken in.
+    error TokenRebased(uint256 owed, uint256 held);
 
     // Anyone
 
     /// Takes the caller's tokens (approved before) into `account`'s balance. A token that delivers less than it took
     /// is refused.
     function deposit(address account, uint256 amount) external;
+    /// The same with an EIP-2612 permit by the caller instead of an approval.
+    function depositWithPermit(address account, uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external;
     /// From the caller's balance to the caller.
     function withdraw(uint256 amount) external;
     /// From the caller's balance to its stake.
@@ -62,6 +66,14 @@ interface IVault {
     function releaseBond(address to, uint256 amount) external;
     /// From a submitter's balance to escrow.
     function charge(address submitter, uint256 amount) external;
+    /// The same for many; each word is account << 96 | amount in units of `unit`. Returns their sum in those units.
+    function chargeAll(uint256[] calldata charges, uint256 unit) external returns (uint256 units);
+    /// As `pay`, for many; words as in `chargeAll`.
+    function payAll(uint256[] calldata payments, uint256 unit) external;
+    /// From the verification pool to an account's balance, as far as the pool reaches; returns what that was.
+    function reward(address account, uint256 amount) external returns (uint256 paid);
+    /// From the bonds to the verification pool.
+    function forfeitBond(uint256 amount) external;
     /// From escrow to an account's balance.
     function pay(address account, uint256 amount) external;
     /// Takes all of an executor's stake, bonded and unbonding, for ever; returns what was there.

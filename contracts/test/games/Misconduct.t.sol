@@ -167,7 +167,7 @@ contract MisconductTest is Table {
             claim = message;
             settle();
             vm.expectRevert(abi.encodeWithSelector(IDisputes.NotInBatch.selector, 1));
-            disputes.compensate(claim, request, 1, new bytes32[](0));
+            disputes.compensate(claim, request, 1, batch, new bytes32[](0));
         }
         disputes.settle(words(played));
         assertEq(vault.balanceOf(stranger), 10 ether, "one bounty");

@@ -89,7 +89,7 @@ contract RulesTest is Table {
         open(honest(small()), challenger);
         assertEq(vault.balanceOf(challenger), WEALTH - 5 ether, "out of the balance");
         (,, uint256 bonds,,) = vault.totals();
-        assertEq(bonds, 5 ether, "into the bonds");
+        assertEq(bonds, 1_005 ether, "into the bonds, beside the coordinator's");
         assertConserved();
 
         bytes memory signature = signed(claim);

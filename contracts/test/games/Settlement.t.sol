@@ -126,7 +126,7 @@ contract SettlementTest is Table {
         vm.prank(guardian);
         disputes.pausePayouts(10);
         vm.expectRevert(abi.encodeWithSelector(IDisputes.PayoutPending.selector, block.timestamp + 10));
-        disputes.compensate(claim, request, 1, new bytes32[](0));
+        disputes.compensate(claim, request, 1, batch, new bytes32[](0));
     }
 
     /// A claim in a batch is insured: its submitter gets fee and insured value, once, whoever sends it.
@@ -136,17 +136,17 @@ contract SettlementTest is Table {
         uint256 before = vault.balanceOf(submitter);
         bytes32 digest = disputes.claimDigest(claim);
         vm.expectRevert(abi.encodeWithSelector(IDisputes.NothingOwed.selector, digest));
-        disputes.compensate(claim, request, batchId, new bytes32[](0));
+        disputes.compensate(claim, request, batchId, batch, new bytes32[](0));
         settle();
         Request memory other = request;
         other.submitter = stranger;
         vm.expectRevert(IDisputes.WrongRequest.selector);
-        disputes.compensate(claim, other, batchId, new bytes32[](0));
+        disputes.compensate(claim, other, batchId, batch, new bytes32[](0));
         compensate(batchId);
         assertEq(vault.balanceOf(submitter), before + 31 ether, "fee and insured value");
         assertTrue(disputes.compensated(digest), "noted");
         vm.expectRevert(abi.encodeWithSelector(IDisputes.NothingOwed.selector, digest));
-        disputes.compensate(claim, request, batchId, new bytes32[](0));
+        disputes.compensate(claim, request, batchId, batch, new bytes32[](0));
         assertConserved();
     }
 
@@ -155,17 +155,17 @@ contract SettlementTest is Table {
         _convict(challenger);
         settle();
         vm.expectRevert(abi.encodeWithSelector(IDisputes.NotInBatch.selector, 1));
-        disputes.compensate(claim, request, 1, new bytes32[](0));
+        disputes.compensate(claim, request, 1, batch, new bytes32[](0));
         claim.fee += 1;
         vm.prank(executor);
         vault.stake(100 ether);
         uint256 batchId = commitClaim();
         claim.fee -= 1;
         vm.expectRevert(abi.encodeWithSelector(IDisputes.NotInBatch.selector, batchId));
-        disputes.compensate(claim, request, batchId, new bytes32[](0));
+        disputes.compensate(claim, request, batchId, batch, new bytes32[](0));
         bytes32[] memory sibling = new bytes32[](1);
         vm.expectRevert(abi.encodeWithSelector(IDisputes.NotInBatch.selector, batchId));
-        disputes.compensate(claim, request, batchId, sibling);
+        disputes.compensate(claim, request, batchId, batch, sibling);
     }
 
     /// Whatever the stake: bounties take at most half of it, submitters the rest as far as it reaches, then the pool.

@@ -113,7 +113,7 @@ contract Hall is Table {
             disputes.settle(words(game));
         }
         (,, uint256 bonds,,) = vault.totals();
-        assertEq(bonds, 0, "no bond left");
+        assertEq(bonds, 1_000 ether, "no bond left but the coordinator's");
         assertConserved();
     }
 

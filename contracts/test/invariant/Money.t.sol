@@ -17,6 +17,9 @@ contract Crowd is Table {
     }
 
     Played[] private played;
+    bool public overexposed;
+    bool public adminTook;
+    bool public escaped;
 
     constructor() {
         found();
@@ -27,6 +30,14 @@ contract Crowd is Table {
 
     function people() public view returns (address[5] memory) {
         return [executor, challenger, rival, submitter, stranger];
+    }
+
+    function office() external view returns (address) {
+        return coordinator;
+    }
+
+    function bank() external view returns (address) {
+        return treasury;
     }
 
     function vaultOf() external view returns (address, address) {
@@ -66,23 +77,53 @@ contract Crowd is Table {
     }
 
     function withdrawStake(uint256 who) external {
+        address account = people()[who % 5];
+        if (block.timestamp < vault.stakeOf(account).unbondedAt) {
+            uint256 before = vault.balanceOf(account);
+            vm.prank(account);
+            try vault.withdrawStake() {} catch {}
+            if (vault.balanceOf(account) != before) escaped = true;
+            return;
+        }
         vm.prank(people()[who % 5]);
         vault.withdrawStake();
     }
 
     function commit(uint256 fee, uint256 insured) external {
-        IBatches.ExecutorTotal[] memory totals = new IBatches.ExecutorTotal[](1);
-        IBatches.Charge[] memory charges = new IBatches.Charge[](1);
-        uint128 amount = uint128(bound(fee, 0, vault.balanceOf(submitter)));
-        totals[0] = IBatches.ExecutorTotal(executor, amount, uint128(bound(insured, 0, 10 ether)));
-        charges[0] = IBatches.Charge(submitter, amount);
+        uint256[] memory totals = new uint256[](1);
+        uint256[] memory charged = new uint256[](1);
+        uint256 amount = bound(fee, 0, vault.balanceOf(submitter) / 1e12);
+        uint256 before = batches.exposureOf(executor);
+        uint256 part = bound(insured, 0, 200e6);
+        totals[0] = uint256(uint160(executor)) << 96 | amount << 48 | part;
+        charged[0] = uint256(uint160(submitter)) << 96 | amount;
         vm.prank(coordinator);
-        batches.commit(keccak256("batch"), 1, totals, charges);
+        batches.commit(keccak256("batch"), 1, totals, charged);
+        uint256 limit = batches.exposureLimit(vault.stakeOf(executor).amount);
+        if (part > 0 && before + part * 1e12 > limit) overexposed = true;
     }
 
-    function collect(uint256 batchId) external {
-        vm.warp(block.timestamp + 20);
-        batches.collect(bound(batchId, 1, batches.batchCount() + 1), executor);
+    function collect() external {
+        address[] memory list = new address[](1);
+        list[0] = executor;
+        batches.collect(list);
+    }
+
+    function sweep() external {
+        batches.sweep(coordinator);
+    }
+
+    /// The admin does all it can: no balance changes by it.
+    function administer(uint256 rate, bool paused) external {
+        uint256 before = _everybodysMoney();
+        batches.setTerms(IBatches.Terms(20, 1, uint40(bound(rate, 42_949_672, 1 << 32)), 5_000, 0, 1));
+        batches.setPaused(paused);
+        if (_everybodysMoney() != before) adminTook = true;
+    }
+
+    function _everybodysMoney() private view returns (uint256 sum) {
+        for (uint256 i = 0; i < 5; i++) sum += vault.balanceOf(people()[i]) + vault.stakeOf(people()[i]).amount;
+        sum += batches.coordinatorOf(coordinator).bond + batches.coordinatorOf(coordinator).float;
     }
 
     /// A new claim (its request's deadline and its output make it so) or an old one again, by anybody.
@@ -150,6 +191,18 @@ contract MoneyTest is Test {
         targets[0] = address(crowd);
     }
 
+    function invariant_exposureIsNeverExceeded() external view {
+        assertTrue(!crowd.overexposed(), "exposure");
+    }
+
+    function invariant_noAdminReachesUserMoney() external view {
+        assertTrue(!crowd.adminTook(), "admin");
+    }
+
+    function invariant_stakeStaysUntilUnbonded() external view {
+        assertTrue(!crowd.escaped(), "stake");
+    }
+
     /// balances + stakes + bonds + escrow + pool = tokens held, and the sums are the sums of the accounts.
     function invariant_moneyIsConserved() external view {
         (address vault_, address token_) = crowd.vaultOf();
@@ -164,6 +217,7 @@ contract MoneyTest is Test {
             (uint128 amount, uint128 unbonding,) = VaultLike(vault_).stakeOf(who);
             staked += uint256(amount) + unbonding;
         }
+        sum += VaultLike(vault_).balanceOf(crowd.office()) + VaultLike(vault_).balanceOf(crowd.bank()) + VaultLike(vault_).balanceOf(address(crowd));
         assertEq(sum, balances, "balances");
         assertEq(staked, stakes, "stakes");
         (uint128 forfeited, uint128 forBounties,) = VaultLike(vault_).forfeitedOf(crowd.people()[0]);

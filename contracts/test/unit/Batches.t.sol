@@ -1,169 +1,222 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
-import {Batches} from "../../src/Batches.sol";
+import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {IBatches} from "../../src/interfaces/IBatches.sol";
+import {Batches} from "../../src/Batches.sol";
 import {World} from "../world/World.sol";
 
+/// Amounts in units: millionths of the token.
 contract BatchesTest is World {
     bytes32 private constant ROOT = keccak256("root");
+    uint256 private constant TOKEN = 1e6;
+    uint256 private constant UNIT = 1e12;
 
-    function test_commit_thenCollect() public {
-        uint256 id = _commit(3 ether, 10 ether);
+    function test_commit_thenCollect_splitsTheFees() public {
+        uint256 id = _commit(10 * TOKEN, 7 * TOKEN);
         assertEq(id, 1, "ids count from 1");
-        IBatches.Batch memory stored = batches.batch(id);
-        assertEq(stored.root, ROOT, "root");
-        assertEq(stored.coordinator, coordinator, "coordinator");
-        assertEq(stored.count, 5, "count");
-        assertEq(stored.committedBlock, block.number, "block");
-        assertEq(stored.committedAt, block.timestamp, "time");
-        assertEq(vault.balanceOf(submitter), WEALTH - 3 ether, "charged");
-        assertEq(batches.exposureOf(executor), 10 ether, "exposed");
-
-        vm.warp(block.timestamp + 20);
+        assertEq(vault.balanceOf(submitter), WEALTH - 10 ether, "charged");
+        assertEq(batches.exposureOf(executor), 7 ether, "exposed");
+        vm.warp(block.timestamp + 40);
+        assertEq(batches.exposureOf(executor), 0, "final: no longer exposed");
         vm.prank(stranger);
-        batches.collect(id, executor);
-        assertEq(vault.balanceOf(executor), WEALTH - STAKE + 3 ether, "paid to the executor");
-        assertEq(batches.exposureOf(executor), 0, "no longer exposed");
+        batches.collect(_one(executor));
+        assertEq(vault.balanceOf(executor), WEALTH - STAKE + 8.8 ether, "88 % of it");
+        batches.sweep(coordinator);
+        (,,,, uint256 pool) = vault.totals();
+        assertEq(pool, 1 ether, "10 %");
+        assertEq(vault.balanceOf(treasury), 0.2 ether, "2 %");
         assertConserved();
     }
 
-    function test_collect_onlyOnceAndOnlyWhenFinal() public {
-        uint256 id = _commit(3 ether, 0);
-        uint64 finalAt = uint64(block.timestamp) + 20;
-        vm.warp(finalAt - 1);
-        vm.expectRevert(abi.encodeWithSelector(IBatches.NotFinal.selector, id, finalAt));
-        batches.collect(id, executor);
-        vm.warp(finalAt);
-        batches.collect(id, executor);
-        vm.expectRevert(abi.encodeWithSelector(IBatches.NothingToCollect.selector, executor, id));
-        batches.collect(id, executor);
+    function test_collect_cumulative_onceAndOnlyWhatIsFinal() public {
+        // WHY counted: via IR the block's timestamp is read once for the whole loop.
+        uint256 start = block.timestamp / 20 * 20 + 20;
+        for (uint256 i = 0; i < 5; i++) {
+            vm.warp(start + 20 * i);
+            _commit(TOKEN, 0);
+        }
+        (uint256 final_, uint256 pending) = batches.feesOf(executor);
+        assertEq(final_, 3 * 0.88 ether, "all but the last two epochs'");
+        assertEq(pending, 2 * 0.88 ether, "those are not final");
+        batches.collect(_one(executor));
+        assertEq(vault.balanceOf(executor), WEALTH - STAKE + final_, "one transaction for three batches");
+        vm.expectRevert(abi.encodeWithSelector(IBatches.NothingToCollect.selector, executor));
+        batches.collect(_one(executor));
+        assertConserved();
     }
 
-    function test_collect_nothingFromABatchThatIsNot() public {
-        vm.expectRevert(abi.encodeWithSelector(IBatches.NothingToCollect.selector, executor, 9));
-        batches.collect(9, executor);
+    /// Not before the challenge window has passed, wherever in an epoch the batch landed.
+    function testFuzz_nothingIsFinalWithinTheWindow(uint256 start, uint256 later) public {
+        vm.warp(block.timestamp + bound(start, 0, 100));
+        _commit(TOKEN, TOKEN);
+        vm.warp(block.timestamp + bound(later, 0, 20));
+        (uint256 final_,) = batches.feesOf(executor);
+        assertEq(final_, 0, "not final");
+        assertEq(batches.exposureOf(executor), 1 ether, "exposed");
     }
 
-    function test_commit_onlyByCoordinators() public {
+    function test_commit_onlyByWhoPostedTheBond() public {
         vm.prank(stranger);
         vm.expectRevert(abi.encodeWithSelector(IBatches.NotCoordinator.selector, stranger));
-        batches.commit(ROOT, 1, new IBatches.ExecutorTotal[](0), new IBatches.Charge[](0));
+        batches.commit(ROOT, 1, new uint256[](0), new uint256[](0));
+        vm.prank(submitter);
+        batches.join(stranger, uint40(1_000 * TOKEN), 0);
+        vm.prank(stranger);
+        batches.commit(ROOT, 1, new uint256[](0), new uint256[](0));
+        assertConserved();
+    }
 
-        batches.setCoordinator(coordinator, false);
+    function test_bond_leavesOnlyAfterTheDelay() public {
+        vm.prank(coordinator);
+        batches.startLeaving();
         vm.prank(coordinator);
         vm.expectRevert(abi.encodeWithSelector(IBatches.NotCoordinator.selector, coordinator));
-        batches.commit(ROOT, 1, new IBatches.ExecutorTotal[](0), new IBatches.Charge[](0));
-    }
-
-    function test_setCoordinator_onlyByTheOwner() public {
-        vm.prank(stranger);
-        vm.expectRevert(abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, stranger));
-        batches.setCoordinator(stranger, true);
-    }
-
-    function test_commit_refusesAnEmptyBatch() public {
+        batches.commit(ROOT, 1, new uint256[](0), new uint256[](0));
+        uint256 free = block.timestamp + 40;
+        vm.warp(free - 1);
         vm.prank(coordinator);
-        vm.expectRevert(IBatches.EmptyBatch.selector);
-        batches.commit(ROOT, 0, new IBatches.ExecutorTotal[](0), new IBatches.Charge[](0));
+        vm.expectRevert(abi.encodeWithSelector(IBatches.StillBonded.selector, free));
+        batches.withdrawBond();
+        vm.warp(free);
+        vm.prank(coordinator);
+        batches.withdrawBond();
+        assertEq(vault.balanceOf(coordinator), 1_000 ether, "back");
+        assertConserved();
     }
 
-    function test_commit_refusesFeesThatNobodyPays() public {
-        (IBatches.ExecutorTotal[] memory totals, IBatches.Charge[] memory charges) = _lists(3 ether, 0);
-        charges[0].amount = 2 ether;
+    function test_float_paysUntilSubmittersAreCharged() public {
+        uint256[] memory totals = _one(executor, 600 * TOKEN, 0);
         vm.prank(coordinator);
-        vm.expectRevert(abi.encodeWithSelector(IBatches.UnbalancedBatch.selector, 3 ether, 2 ether));
+        batches.commit(ROOT, 5, totals, new uint256[](0));
+        vm.prank(coordinator);
+        vm.expectRevert(abi.encodeWithSelector(IBatches.UnbalancedBatch.selector, 600 * TOKEN, 400 * TOKEN));
+        batches.commit(ROOT, 5, totals, new uint256[](0));
+        vm.prank(coordinator);
+        batches.commit(ROOT, 5, totals, _one(submitter, 0, 900 * TOKEN));
+        assertEq(batches.coordinatorOf(coordinator).float, 700 * TOKEN, "refilled");
+        vm.prank(coordinator);
+        batches.takeFloat(uint40(700 * TOKEN));
+        assertEq(vault.balanceOf(coordinator), 700 ether, "its own again");
+        assertConserved();
+    }
+
+    function test_commit_chargesNoMoreThanTheBondRefunds() public {
+        vault.deposit(submitter, 0);
+        token.mint(address(this), WEALTH);
+        token.approve(address(vault), WEALTH);
+        vault.deposit(submitter, WEALTH);
+        _commit(600 * TOKEN, 0);
+        uint256[] memory totals = _one(executor, 500 * TOKEN, 0);
+        uint256[] memory charges = _one(submitter, 0, 500 * TOKEN);
+        vm.prank(coordinator);
+        vm.expectRevert(abi.encodeWithSelector(IBatches.BondTooLow.selector, 1_100 * TOKEN, 1_000 * TOKEN));
+        batches.commit(ROOT, 5, totals, charges);
+        vm.warp(block.timestamp + 40);
+        vm.prank(coordinator);
         batches.commit(ROOT, 5, totals, charges);
     }
 
-    function test_commit_refusesAnExecutorTwice() public {
-        (IBatches.ExecutorTotal[] memory once, IBatches.Charge[] memory charges) = _lists(1 ether, 0);
-        IBatches.ExecutorTotal[] memory twice = new IBatches.ExecutorTotal[](2);
-        (twice[0], twice[1]) = (once[0], once[0]);
-        vm.prank(coordinator);
-        vm.expectRevert(abi.encodeWithSelector(IBatches.BadTotal.selector, executor));
-        batches.commit(ROOT, 5, twice, charges);
-    }
-
-    /// p = 1/2: exposure up to the stake, over all batches not yet collected.
+    /// p = 1/2: exposure up to the stake, over all claims that are not final.
     function test_commit_keepsTheExposureRule() public {
-        uint256 first = _commit(0, STAKE - 1);
-        (IBatches.ExecutorTotal[] memory totals, IBatches.Charge[] memory charges) = _lists(0, 2);
+        _commit(0, 499 * TOKEN);
+        uint256[] memory totals = _one(executor, 0, 2 * TOKEN);
         vm.prank(coordinator);
-        vm.expectRevert(abi.encodeWithSelector(IBatches.StakeTooLow.selector, executor, uint256(STAKE) + 1, STAKE));
-        batches.commit(ROOT, 5, totals, charges);
-
-        vm.warp(block.timestamp + 20);
-        batches.collect(first, executor);
-        _commit(0, 2);
+        vm.expectRevert(abi.encodeWithSelector(IBatches.StakeTooLow.selector, executor, 501 * TOKEN, 500 * TOKEN));
+        batches.commit(ROOT, 5, totals, new uint256[](0));
+        vm.warp(block.timestamp + 40);
+        _commit(0, 2 * TOKEN);
     }
 
-    function test_exposure_doesNotCountUnbondingStake() public {
+    function test_exposure_followsTheStake() public {
         vm.prank(executor);
         vault.startUnbonding(STAKE);
-        (IBatches.ExecutorTotal[] memory totals, IBatches.Charge[] memory charges) = _lists(0, 1);
+        uint256[] memory totals = _one(executor, 0, 1);
         vm.prank(coordinator);
         vm.expectRevert(abi.encodeWithSelector(IBatches.StakeTooLow.selector, executor, 1, 0));
-        batches.commit(ROOT, 5, totals, charges);
+        batches.commit(ROOT, 5, totals, new uint256[](0));
     }
 
     function testFuzz_exposureLimit_isStakeTimesOdds(uint128 stake, uint32 rate) public {
-        vm.assume(rate > 0);
-        Batches other = newBatches(IBatches.Parameters(20, 1, rate));
-        uint256 limit = other.exposureLimit(stake);
+        rate = uint32(bound(rate, 42_949_672, type(uint32).max));
+        batches.setTerms(IBatches.Terms(20, 1, rate, 0, 0, 1));
+        uint256 limit = batches.exposureLimit(stake);
         uint256 rest = (1 << 32) - uint256(rate);
         assertTrue(limit * rest <= uint256(stake) * rate, "not above");
         assertTrue((limit + 1) * rest > uint256(stake) * rate, "and not a unit below");
     }
 
-    function test_exposureLimit_noneIfEverythingIsChecked() public {
-        Batches other = newBatches(IBatches.Parameters(20, 1, 1 << 32));
-        assertEq(other.exposureLimit(1), type(uint256).max, "no cheating pays");
-    }
-
-    function test_parameters_withinBounds() public {
-        IBatches.Parameters[4] memory bad = [
-            IBatches.Parameters(20, 0, 1),
-            IBatches.Parameters(20, 1, 0),
-            IBatches.Parameters(20, 1, (1 << 32) + 1),
-            IBatches.Parameters(1 << 32, 1, 1)
+    function test_terms_withinHardBounds() public {
+        IBatches.Terms[9] memory bad = [
+            IBatches.Terms(0, 1, 1 << 31, 0, 0, 1),
+            IBatches.Terms(21, 1, 1 << 31, 0, 0, 1),
+            IBatches.Terms(20, 0, 1 << 31, 0, 0, 1),
+            IBatches.Terms(20, 65, 1 << 31, 0, 0, 1),
+            IBatches.Terms(20, 1, 42_949_671, 0, 0, 1),
+            IBatches.Terms(20, 1, (1 << 32) + 1, 0, 0, 1),
+            IBatches.Terms(20, 1, 1 << 31, 5_000, 1, 1),
+            IBatches.Terms(20, 1, 1 << 31, 1, 5_000, 1),
+            IBatches.Terms(20, 1, 1 << 31, 0, 0, 0)
         ];
         for (uint256 i = 0; i < bad.length; i++) {
-            vm.expectRevert(IBatches.BadParameters.selector);
-            newBatches(bad[i]);
+            vm.expectRevert(IBatches.BadTerms.selector);
+            batches.setTerms(bad[i]);
         }
     }
 
-    function test_includes_itsLeavesOnly() public {
-        bytes32 digest = keccak256("claim");
-        bytes32 leaf = keccak256(bytes.concat(keccak256(abi.encode(digest))));
-        bytes32 other = keccak256("other leaf");
-        bytes32 root = leaf < other ? keccak256(abi.encode(leaf, other)) : keccak256(abi.encode(other, leaf));
-        vm.prank(coordinator);
-        uint256 id = batches.commit(root, 2, new IBatches.ExecutorTotal[](0), new IBatches.Charge[](0));
-        bytes32[] memory proof = new bytes32[](1);
-        proof[0] = other;
-        assertTrue(batches.includes(id, digest, proof), "its leaf");
-        assertTrue(!batches.includes(id, keccak256("another"), proof), "not another");
-        assertTrue(!batches.includes(id + 1, digest, proof), "not of another batch");
-        assertTrue(!batches.includes(0, digest, proof), "nor of none");
+    function test_terms_doNotReachBatchesCommittedBefore() public {
+        uint256 id = _commit(TOKEN, 0);
+        bytes32 before = batches.batchHash(id);
+        batches.setTerms(IBatches.Terms(10, 9, 1 << 30, 5_000, 0, 1));
+        assertEq(batches.batchHash(id), before, "same batch, same terms");
+        (, uint256 pending) = batches.feesOf(executor);
+        assertEq(pending, 0.88 ether, "same share");
     }
 
-    function _commit(uint128 fees, uint128 insured) private returns (uint256) {
-        (IBatches.ExecutorTotal[] memory totals, IBatches.Charge[] memory charges) = _lists(fees, insured);
-        vm.prank(coordinator);
-        return batches.commit(ROOT, 5, totals, charges);
+    function test_admin_onlyThroughTheAuthority() public {
+        vm.prank(stranger);
+        vm.expectRevert(abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, stranger));
+        batches.setPaused(true);
+        vm.prank(stranger);
+        vm.expectRevert(abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, stranger));
+        batches.setTerms(IBatches.Terms(20, 1, 1 << 31, 0, 0, 1));
     }
 
-    function _lists(uint128 fees, uint128 insured)
-        private
-        view
-        returns (IBatches.ExecutorTotal[] memory totals, IBatches.Charge[] memory charges)
-    {
-        totals = new IBatches.ExecutorTotal[](1);
-        totals[0] = IBatches.ExecutorTotal(executor, fees, insured);
-        charges = new IBatches.Charge[](1);
-        charges[0] = IBatches.Charge(submitter, fees);
+    function test_pause_stopsNewBatchesOnly() public {
+        _commit(TOKEN, 0);
+        batches.setPaused(true);
+        vm.prank(coordinator);
+        vm.expectRevert(IBatches.Paused.selector);
+        batches.commit(ROOT, 1, new uint256[](0), new uint256[](0));
+        vm.warp(block.timestamp + 40);
+        batches.collect(_one(executor));
+        batches.sweep(coordinator);
+        vm.prank(submitter);
+        vault.withdraw(1 ether);
+        assertConserved();
+    }
+
+    function test_seize_onlyByModules() public {
+        vm.prank(stranger);
+        vm.expectRevert(abi.encodeWithSelector(IBatches.OnlyModule.selector, stranger));
+        batches.seize(coordinator, 1);
+        vm.prank(stranger);
+        vm.expectRevert(abi.encodeWithSelector(IBatches.OnlyModule.selector, stranger));
+        batches.noteStake(stranger, 1);
+    }
+
+    function _commit(uint256 fees, uint256 insured) private returns (uint256) {
+        vm.prank(coordinator);
+        return batches.commit(ROOT, 5, _one(executor, fees, insured), fees > 0 ? _one(submitter, 0, fees) : new uint256[](0));
+    }
+
+    function _one(address account, uint256 high, uint256 low) private pure returns (uint256[] memory words) {
+        words = new uint256[](1);
+        words[0] = uint256(uint160(account)) << 96 | high << 48 | low;
+    }
+
+    function _one(address account) private pure returns (address[] memory list) {
+        list = new address[](1);
+        list[0] = account;
     }
 }

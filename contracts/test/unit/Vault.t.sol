@@ -32,6 +32,34 @@ contract VaultTest is World {
         other.deposit(address(this), 100);
     }
 
+    function test_depositWithPermit() public {
+        uint256 key = 0xBEEF;
+        address owner = vm.addr(key);
+        token.mint(owner, 9);
+        bytes32 permit = keccak256(
+            abi.encode(
+                keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"),
+                owner, address(vault), 9, 0, block.timestamp
+            )
+        );
+        (uint8 v, bytes32 r, bytes32 s) =
+            vm.sign(key, keccak256(abi.encodePacked("\x19\x01", token.DOMAIN_SEPARATOR(), permit)));
+        vm.prank(owner);
+        vault.depositWithPermit(owner, 9, block.timestamp, v, r, s);
+        assertEq(vault.balanceOf(owner), 9, "deposited");
+        assertConserved();
+    }
+
+    function test_deposit_refusesATokenThatShrank() public {
+        token.mint(address(this), 5);
+        token.approve(address(vault), 5);
+        uint256 held = token.balanceOf(address(vault));
+        vm.prank(address(vault));
+        token.transfer(stranger, 1);
+        vm.expectRevert(abi.encodeWithSelector(IVault.TokenRebased.selector, held, held - 1));
+        vault.deposit(stranger, 5);
+    }
+
     function test_withdraw_paysTheOwner() public {
         vm.prank(submitter);
         vault.withdraw(400 ether);
@@ -118,7 +146,7 @@ contract VaultTest is World {
         vault.sweepForfeited(executor);
         (,,, uint256 escrow, uint256 pool) = vault.totals();
         assertEq(pool, STAKE, "to the pool");
-        assertEq(escrow, 0, "all of it");
+        assertEq(escrow, 1_000 ether, "all of it but the coordinator's float");
         assertConserved();
     }
 
@@ -135,6 +163,8 @@ contract VaultTest is World {
         vm.prank(module);
         vault.releaseBond(rival, 4);
         (, uint256 stakes, uint256 bonds, uint256 escrow, uint256 pool) = vault.totals();
+        bonds -= 1_000 ether;
+        escrow -= 1_000 ether;
         assertEq(stakes, STAKE, "stakes");
         assertEq(bonds, 6, "bonds");
         assertEq(escrow, 10, "escrow");
@@ -143,20 +173,21 @@ contract VaultTest is World {
         assertConserved();
     }
 
+    /// The coordinator's bond and float, 1,000 each, are there.
     function test_modules_cannotSpendWhatIsNotThere() public {
         vm.prank(address(disputes));
         vm.expectRevert();
-        vault.pay(executor, 1);
+        vault.pay(executor, 1_000 ether + 1);
         vm.prank(address(disputes));
         vm.expectRevert();
-        vault.releaseBond(executor, 1);
+        vault.releaseBond(executor, 1_000 ether + 1);
         vm.prank(address(disputes));
         vm.expectRevert();
-        vault.fund(1);
+        vault.fund(1_000 ether + 1);
     }
 
     function test_onlyModules_moveOtherPeoplesMoney() public {
-        bytes[8] memory calls = [
+        bytes[12] memory calls = [
             abi.encodeCall(IVault.lockBond, (submitter, 1)),
             abi.encodeCall(IVault.releaseBond, (stranger, 1)),
             abi.encodeCall(IVault.charge, (submitter, 1)),
@@ -164,7 +195,11 @@ contract VaultTest is World {
             abi.encodeCall(IVault.forfeit, (executor, 1)),
             abi.encodeCall(IVault.payBounty, (executor, stranger, 1)),
             abi.encodeCall(IVault.payCompensation, (executor, stranger, 1)),
-            abi.encodeCall(IVault.fund, (1))
+            abi.encodeCall(IVault.fund, (1)),
+            abi.encodeCall(IVault.chargeAll, (new uint256[](0), 1)),
+            abi.encodeCall(IVault.payAll, (new uint256[](0), 1)),
+            abi.encodeCall(IVault.reward, (stranger, 1)),
+            abi.encodeCall(IVault.forfeitBond, (1))
         ];
         for (uint256 i = 0; i < calls.length; i++) {
             vm.prank(stranger);

@@ -24,6 +24,8 @@ abstract contract Table is World {
     /// Nodes of the last reveal, and the state every move answers.
     bytes32[] internal revealed;
     Game internal game;
+    /// Header of the batch committed last.
+    IBatches.Batch internal batch;
 
     function small() internal pure returns (ToyTrace.Shape memory) {
         return ToyTrace.Shape({valueCount: 13, opened: 4, elements: 21, steps: 5});
@@ -181,18 +183,23 @@ abstract contract Table is World {
 
     /// Puts the claim into a batch of its own; a batch of one needs no siblings.
     function commitClaim() internal returns (uint256 batchId) {
-        IBatches.ExecutorTotal[] memory totals = new IBatches.ExecutorTotal[](1);
-        IBatches.Charge[] memory charges = new IBatches.Charge[](1);
-        totals[0] = IBatches.ExecutorTotal(executor, claim.fee, claim.insuredValue);
-        charges[0] = IBatches.Charge(submitter, claim.fee);
+        uint256[] memory totals = new uint256[](1);
+        uint256[] memory charged = new uint256[](1);
+        totals[0] = uint256(uint160(executor)) << 96 | uint256(claim.fee) / 1e12 << 48 | claim.insuredValue / 1e12;
+        charged[0] = uint256(uint160(submitter)) << 96 | claim.fee / 1e12;
         bytes32 root = keccak256(bytes.concat(keccak256(abi.encode(disputes.claimDigest(claim)))));
+        uint64 before = batches.coordinatorOf(coordinator).chargedUpTo;
+        batch = IBatches.Batch(
+            root, coordinator, 1, uint64(block.number), uint64(block.timestamp), batches.terms().challengeWindow,
+            batches.terms().beaconDelay, batches.terms().sampleRate, before, keccak256(abi.encodePacked(charged))
+        );
         vm.prank(coordinator);
-        return batches.commit(root, 1, totals, charges);
+        return batches.commit(root, 1, totals, charged);
     }
 
     function compensate(uint256 batchId) internal {
         vm.prank(stranger);
-        disputes.compensate(claim, request, batchId, new bytes32[](0));
+        disputes.compensate(claim, request, batchId, batch, new bytes32[](0));
     }
 
     function honest(ToyTrace.Shape memory s) internal pure returns (ToyTrace.Run memory) {

@@ -2,6 +2,8 @@
 pragma solidity 0.8.37;
 
 import {Batches} from "../../src/Batches.sol";
+import {Charges} from "../../src/Charges.sol";
+import {Requests} from "../../src/Requests.sol";
 import {Disputes} from "../../src/Disputes.sol";
 import {TestToken} from "../../src/TestToken.sol";
 import {Vault} from "../../src/Vault.sol";
@@ -21,6 +23,12 @@ abstract contract World is Test {
     Vault internal vault;
     Batches internal batches;
     Disputes internal disputes;
+    Charges internal charges;
+    Requests internal requests;
+    address internal authority;
+    address internal chargesAt;
+    address internal requestsAt;
+    address internal treasury = address(0x7EA5);
     IStepVerifier internal steps;
 
     address internal executor = vm.addr(EXECUTOR_KEY);
@@ -39,34 +47,45 @@ abstract contract World is Test {
         vm.warp(1_700_000_000);
         vm.roll(100);
         deploy();
-        batches.setCoordinator(coordinator, true);
         endow(executor);
         endow(challenger);
         endow(rival);
         endow(submitter);
         vm.prank(executor);
         vault.stake(STAKE);
+        token.mint(address(this), 2 * WEALTH);
+        token.approve(address(vault), 2 * WEALTH);
+        vault.deposit(address(this), 2 * WEALTH);
+        batches.join(coordinator, 1_000e6, 1_000e6);
     }
 
     function deploy() internal {
         token = TestToken(create("TestToken.sol:TestToken", ""));
         steps = IStepVerifier(create("ToyStep.sol:ToyStep", ""));
         uint64 nonce = vm.getNonce(address(this));
-        address batchesAt = vm.computeCreateAddress(address(this), nonce + 1);
-        address disputesAt = vm.computeCreateAddress(address(this), nonce + 2);
+        authority = create("Authority.sol:Authority", abi.encode(address(this)));
+        address batchesAt = vm.computeCreateAddress(address(this), nonce + 2);
+        address disputesAt = vm.computeCreateAddress(address(this), nonce + 3);
+        chargesAt = vm.computeCreateAddress(address(this), nonce + 4);
+        requestsAt = vm.computeCreateAddress(address(this), nonce + 5);
         vault = newVault(address(token), batchesAt, disputesAt);
-        batches = newBatches(IBatches.Parameters(20, 1, 1 << 31));
+        batches = newBatches(IBatches.Terms(20, 1, 1 << 31, 1_000, 200, 1_000e6));
         disputes = newDisputes(parameters());
+        charges = Charges(create("Charges.sol:Charges", abi.encode(vault, batches, disputes, 5 ether, 10, 10)));
+        requests = Requests(create("Requests.sol:Requests", abi.encode(vault, batches, disputes, 5 ether, 10)));
+        assertEq(address(charges), chargesAt, "charges where the vault expects them");
         assertEq(address(batches), batchesAt, "batches where the vault expects them");
         assertEq(address(disputes), disputesAt, "disputes where the vault expects them");
     }
 
     function newVault(address token_, address batches_, address disputes_) internal returns (Vault) {
-        return Vault(create("Vault.sol:Vault", abi.encode(token_, UNBONDING, batches_, disputes_)));
+        return Vault(create("Vault.sol:Vault", abi.encode(token_, UNBONDING, Vault.Modules(batches_, disputes_, chargesAt, requestsAt, address(0)))));
     }
 
-    function newBatches(IBatches.Parameters memory p) internal returns (Batches) {
-        return Batches(create("Batches.sol:Batches", abi.encode(address(this), vault, p)));
+    function newBatches(IBatches.Terms memory terms) internal returns (Batches) {
+        Batches.Setting memory s =
+            Batches.Setting(authority, vault, token, treasury, chargesAt, requestsAt, 20, 40, terms);
+        return Batches(create("Batches.sol:Batches", abi.encode(s)));
     }
 
     function newDisputes(IDisputes.Parameters memory p) internal returns (Disputes) {

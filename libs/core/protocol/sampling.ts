@@ -13,8 +13,12 @@ export const SAMPLE_RATE_ONE = 2n ** 32n;
  * @param rate 0n (nobody) … 2^32 (everybody)
  */
 export function isDrawn(beacon: Root, challenger: Address, draw: { index: bigint; rate: bigint }): boolean {
-  const digest = keccak256(encodeAbiParameters([{ type: 'bytes32' }, { type: 'address' }, { type: 'uint256' }], [beacon, challenger, draw.index]));
-  return BigInt(digest) >> 224n < draw.rate;
+  return BigInt(drawHash(beacon, challenger, draw.index)) >> 224n < draw.rate;
+}
+
+/** keccak256(abi.encode(beacon, challenger, index)): what decides a draw. */
+export function drawHash(beacon: Root, challenger: Address, index: bigint): Root {
+  return keccak256(encodeAbiParameters([{ type: 'bytes32' }, { type: 'address' }, { type: 'uint256' }], [beacon, challenger, index]));
 }
 
 /**

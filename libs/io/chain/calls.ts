@@ -1,7 +1,7 @@
-import { encodeFunctionData, type Abi, type AbiStateMutability, type Address, type ContractFunctionArgs, type ContractFunctionName, type ContractFunctionReturnType, type Hex, type PublicClient } from 'viem';
-import type { Root } from '#core/hashing';
+import { encodeFunctionData, zeroAddress, type Abi, type AbiStateMutability, type Address, type ContractFunctionArgs, type ContractFunctionName, type ContractFunctionReturnType, type Hex, type PublicClient } from 'viem';
+import { ZERO_ROOT, type Root } from '#core/hashing';
 import { AssayError, type Claim, type Request } from '#core/protocol';
-import { batchesAbi, disputesAbi, vaultAbi } from './generated/abis.js';
+import { batchesAbi, chargesAbi, disputesAbi, requestsAbi, vaultAbi } from './generated/abis.js';
 import { chainError } from './revert.js';
 import type { Sent, TransactionSender } from './sender.js';
 import { tokenAbi } from './token.js';
@@ -51,6 +51,8 @@ export function vaultCalls(vault: Contract<typeof vaultAbi>, token: Contract<typ
       await token.write('approve', [vault.address, amount]);
       return vault.write('deposit', [account, amount]);
     },
+    /** Deposits out of an approval given before. */
+    credit: (account: Address, amount: bigint) => vault.write('deposit', [account, amount]),
     withdraw: (amount: bigint) => vault.write('withdraw', [amount]),
     stake: (amount: bigint) => vault.write('stake', [amount]),
     startUnbonding: (amount: bigint) => vault.write('startUnbonding', [amount]),
@@ -78,23 +80,94 @@ export function tokenCalls(token: Contract<typeof tokenAbi>) {
   };
 }
 
-type CommitArgs = ContractFunctionArgs<typeof batchesAbi, Writes, 'commit'>;
-export type ExecutorTotal = CommitArgs[2][number];
-export type Charge = CommitArgs[3][number];
+export interface ExecutorTotal {
+  readonly executor: Address;
+  readonly fees: bigint;
+  readonly insuredValue: bigint;
+}
+export interface Charge {
+  readonly submitter: Address;
+  readonly amount: bigint;
+}
+export type BatchWord = ContractFunctionArgs<typeof requestsAbi, Writes, 'request'>[1];
 
-export function batchesCalls(batches: Contract<typeof batchesAbi>) {
+const NO_BATCH: BatchWord = { root: ZERO_ROOT, coordinator: zeroAddress, count: 0, committedBlock: 0n, committedAt: 0n, challengeWindow: 0, beaconDelay: 0, sampleRate: 0, chargedFrom: 0n, charges: ZERO_ROOT };
+
+/** account << 96 | fees << 48 | insured value, in units: fees rounded down, insured value up, both against who gains by it. */
+export function packTotal({ executor, fees, insuredValue }: ExecutorTotal, unit: bigint): bigint {
+  return (BigInt(executor) << 96n) | ((fees / unit) << 48n) | ((insuredValue + unit - 1n) / unit);
+}
+
+/** account << 96 | amount in units, rounded down: a charge is never above what was signed. */
+export function packCharge({ submitter, amount }: Charge, unit: bigint): bigint {
+  return (BigInt(submitter) << 96n) | (amount / unit);
+}
+
+export function batchesCalls(batches: Contract<typeof batchesAbi>, { client, fromBlock }: { client: PublicClient; fromBlock: bigint }) {
+  let known: Promise<bigint> | undefined;
+  const unit = () => (known ??= batches.read('unit', []).catch((error: unknown) => ((known = undefined), Promise.reject(error))));
+  const committed = async (batchId: bigint) => {
+    try {
+      const [log] = await client.getContractEvents({ address: batches.address, abi: batchesAbi, eventName: 'BatchCommitted', args: { batchId }, fromBlock, toBlock: 'latest', strict: true });
+      return log?.args;
+    } catch (error) {
+      throw chainError(error, 'Batches.batch');
+    }
+  };
+  /** As it was committed, from the log; all zero for one that is none. */
+  const batch = async (batchId: bigint): Promise<BatchWord> => (await committed(batchId))?.batch ?? NO_BATCH;
   return {
     address: batches.address,
-    commit: (batch: { root: Root; count: number; totals: readonly ExecutorTotal[]; charges: readonly Charge[] }, options?: { readonly nonce?: number | undefined }) =>
-      batches.write('commit', [batch.root, batch.count, batch.totals, batch.charges], options),
-    collect: (batchId: bigint, executor: Address) => batches.write('collect', [batchId, executor]),
-    batch: (batchId: bigint) => batches.read('batch', [batchId]),
+    commit: async (given: { root: Root; count: number; totals: readonly ExecutorTotal[]; charges: readonly Charge[] }, options?: { readonly nonce?: number | undefined }) => {
+      const size = await unit();
+      return batches.write('commit', [given.root, given.count, given.totals.map((total) => packTotal(total, size)), given.charges.map((charge) => packCharge(charge, size))], options);
+    },
+    /** Everything final of these executors. */
+    collect: (executors: readonly Address[]) => batches.write('collect', [executors]),
+    sweep: (coordinator: Address) => batches.write('sweep', [coordinator]),
+    /** Amounts in units. */
+    join: (coordinator: Address, bond: bigint, float: bigint) => batches.write('join', [coordinator, Number(bond), Number(float)]),
+    takeFloat: (amount: bigint) => batches.write('takeFloat', [Number(amount)]),
+    startLeaving: () => batches.write('startLeaving', []),
+    withdrawBond: () => batches.write('withdrawBond', []),
+    batch,
+    /** The packed charges of a batch, as contests and refunds want them. */
+    chargesOf: async (batchId: bigint): Promise<readonly bigint[]> => (await committed(batchId))?.charges ?? [],
     batchCount: () => batches.read('batchCount', []),
-    includes: (batchId: bigint, claim: Root, proof: readonly Root[]) => batches.read('includes', [batchId, claim, proof]),
+    includes: async (batchId: bigint, claim: Root, proof: readonly Root[]): Promise<boolean> => batches.read('includes', [batchId, await batch(batchId), claim, proof]),
+    coordinatorOf: (account: Address) => batches.read('coordinatorOf', [account]),
+    feesOf: (executor: Address) => batches.read('feesOf', [executor]),
     exposureOf: (executor: Address) => batches.read('exposureOf', [executor]),
+    terms: () => batches.read('terms', []),
+    paused: () => batches.read('paused', []),
     challengeWindow: () => batches.read('challengeWindow', []),
     beaconDelay: () => batches.read('beaconDelay', []),
     sampleRate: () => batches.read('sampleRate', []),
+    unit,
+    epoch: () => batches.read('epoch', []),
+  };
+}
+
+export type ShownJob = ContractFunctionArgs<typeof chargesAbi, Writes, 'answer'>[1][number];
+
+export function chargesCalls(charges: Contract<typeof chargesAbi>) {
+  return {
+    address: charges.address,
+    contest: (batchId: bigint, batch: BatchWord, contested: { charges: readonly bigint[]; index: number }) => charges.write('contest', [batchId, batch, contested.charges, BigInt(contested.index)]),
+    answer: (contestId: Root, jobs: readonly ShownJob[]) => charges.write('answer', [contestId, jobs]),
+    resolve: (contestId: Root) => charges.write('resolve', [contestId]),
+    contestOf: (contestId: Root) => charges.read('contestOf', [contestId]),
+  };
+}
+
+export function requestsCalls(requests: Contract<typeof requestsAbi>) {
+  return {
+    address: requests.address,
+    request: (batchId: bigint, batch: BatchWord) => requests.write('request', [batchId, batch]),
+    publish: (batchId: bigint, batch: BatchWord, claims: readonly Claim[]) => requests.write('publish', [batchId, batch, claims]),
+    resolve: (batchId: bigint, batch: BatchWord, charges: readonly bigint[]) => requests.write('resolve', [batchId, batch, charges]),
+    refund: (batchId: bigint, batch: BatchWord, refunded: { charges: readonly bigint[]; index: number }) => requests.write('refund', [batchId, batch, refunded.charges, BigInt(refunded.index)]),
+    demandOf: (batchId: bigint) => requests.read('demandOf', [batchId]),
   };
 }
 
@@ -130,7 +203,7 @@ export interface RelayedMove {
 export type MoveCall = { [N in MoveName]: { readonly functionName: N; readonly args: DisputeArgs<N> } }[MoveName];
 type MoveName = 'revealTrace' | 'revealTensor' | 'revealSteps' | 'choose' | 'chooseSegment' | 'prove' | 'expire';
 
-export function disputesCalls(disputes: Contract<typeof disputesAbi>) {
+export function disputesCalls(disputes: Contract<typeof disputesAbi>, batchOf: (batchId: bigint) => Promise<BatchWord>) {
   return {
     address: disputes.address,
     open: (claim: Claim, signature: Hex, model: ModelArgs) => disputes.write('open', [claim, signature, model]),
@@ -146,7 +219,7 @@ export function disputesCalls(disputes: Contract<typeof disputesAbi>) {
     pausedUntil: () => disputes.read('pausedUntil', []),
     settle: (game: GameWord) => disputes.write('settle', [game]),
     /** Pays the submitter of an overturned claim, which must be in a batch. */
-    compensate: (claim: Claim, { request, batchId, proof }: Inclusion) => disputes.write('compensate', [claim, request, batchId, proof]),
+    compensate: async (claim: Claim, { request, batchId, proof }: Inclusion) => disputes.write('compensate', [claim, request, batchId, await batchOf(batchId), proof]),
     stateOf: (gameId: Root) => disputes.read('stateOf', [gameId]),
     overturned: (claim: Root) => disputes.read('overturned', [claim]),
     compensated: (claim: Root) => disputes.read('compensated', [claim]),

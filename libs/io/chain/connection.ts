@@ -2,11 +2,11 @@ import { createPublicClient, defineChain, type Address, type Hex, type PublicCli
 import { privateKeyToAccount } from 'viem/accounts';
 import type { Root } from '#core/hashing';
 import { AssayError, type NetworkId } from '#core/protocol';
-import { batchesCalls, contractAt, disputesCalls, tokenCalls, vaultCalls } from './calls.js';
+import { batchesCalls, chargesCalls, contractAt, disputesCalls, requestsCalls, tokenCalls, vaultCalls } from './calls.js';
 import type { Deployment } from './deployment.js';
 import { endpoints, endpointUrls, switchesOf } from './endpoints.js';
 import { eventPages, type EventPage } from './events.js';
-import { batchesAbi, disputesAbi, vaultAbi } from './generated/abis.js';
+import { batchesAbi, chargesAbi, disputesAbi, requestsAbi, vaultAbi } from './generated/abis.js';
 import { chainError } from './revert.js';
 import { TransactionSender, type Outgoing } from './sender.js';
 import { tokenAbi } from './token.js';
@@ -53,7 +53,7 @@ export async function connectChain(options: ChainOptions) {
   const at = { client, sender };
   const token = contractAt({ ...at, name: 'Token', abi: tokenAbi, address: deployment.token });
   const vault = contractAt({ ...at, name: 'Vault', abi: vaultAbi, address: deployment.vault });
-  const batches = batchesCalls(contractAt({ ...at, name: 'Batches', abi: batchesAbi, address: deployment.batches }));
+  const batches = batchesCalls(contractAt({ ...at, name: 'Batches', abi: batchesAbi, address: deployment.batches }), { client, fromBlock: BigInt(deployment.deployedBlock) });
   return {
     deployment,
     network: { chainId: deployment.chainId, disputes: deployment.disputes } satisfies NetworkId,
@@ -63,7 +63,9 @@ export async function connectChain(options: ChainOptions) {
     token: tokenCalls(token),
     vault: vaultCalls(vault, token),
     batches,
-    disputes: disputesCalls(contractAt({ ...at, name: 'Disputes', abi: disputesAbi, address: deployment.disputes })),
+    charges: chargesCalls(contractAt({ ...at, name: 'Charges', abi: chargesAbi, address: deployment.charges })),
+    requests: requestsCalls(contractAt({ ...at, name: 'Requests', abi: requestsAbi, address: deployment.requests })),
+    disputes: disputesCalls(contractAt({ ...at, name: 'Disputes', abi: disputesAbi, address: deployment.disputes }), batches.batch),
     /** Any transaction of the account. */
     send: (outgoing: Outgoing) => {
       if (!sender) throw new AssayError({ code: 'INVARIANT_BROKEN', message: `${outgoing.call} needs an account to send from.` });
@@ -77,13 +79,13 @@ export async function connectChain(options: ChainOptions) {
     /** Seconds since 1970 that the next block would carry. */
     now: () => chainTime(client),
     beacon: (batchId: bigint) => beaconOf(client, batches, batchId),
-    /** Events of Vault, Batches and Disputes; see eventPages. */
+    /** Events of Vault, Batches, Disputes, Charges and Requests; see eventPages. */
     events: (stream: StreamOptions): AsyncGenerator<EventPage, void, void> =>
       eventPages({
         ...stream,
         client,
         pollMs,
-        addresses: [deployment.vault, deployment.batches, deployment.disputes],
+        addresses: [deployment.vault, deployment.batches, deployment.disputes, deployment.charges, deployment.requests],
         ...(options.finalityDepth === undefined ? {} : { finalityDepth: options.finalityDepth }),
         onRewind: () => sender?.reorganised(),
       }),
@@ -123,8 +125,8 @@ async function chainTime(client: PublicClient): Promise<bigint> {
 
 /** The batch's beacon: prevrandao of the block beaconDelay after the batch's; undefined while that block isn't mined. */
 async function beaconOf(client: PublicClient, batches: ReturnType<typeof batchesCalls>, batchId: bigint): Promise<Root | undefined> {
-  const [batch, delay] = await Promise.all([batches.batch(batchId), batches.beaconDelay()]);
-  const blockNumber = batch.committedBlock + delay;
+  const batch = await batches.batch(batchId);
+  const blockNumber = batch.committedBlock + BigInt(batch.beaconDelay);
   if (batch.committedBlock === 0n || blockNumber > (await client.getBlockNumber({ cacheTime: 0 }))) return undefined;
   return (await client.getBlock({ blockNumber })).mixHash;
 }

@@ -1,11 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createPublicClient, createWalletClient, defineChain, getContractAddress, http, type Abi, type Address, type Hex } from 'viem';
+import { createPublicClient, createWalletClient, defineChain, getContractAddress, http, zeroAddress, type Abi, type Address, type Hex } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { AssayError } from '#core/protocol';
 import type { Deployment } from './deployment.js';
-import { batchesAbi } from './generated/abis.js';
+import { batchesAbi, vaultAbi } from './generated/abis.js';
+import { tokenAbi } from './token.js';
 import { chainError } from './revert.js';
 
 /** Everything the contracts are constructed with. Amounts in the token's smallest unit, times in seconds. */
@@ -18,6 +19,11 @@ export interface NetworkParameters {
     readonly beaconDelay: bigint;
     /** Share of jobs each challenger re-runs, in parts of 2^32. */
     readonly sampleRate: bigint;
+    /** Shares of the fees in basis points; the rest is the executors'. */
+    readonly poolBps: number;
+    readonly protocolBps: number;
+    /** Bond of a coordinator, in millionths of a token. */
+    readonly coordinatorBond: bigint;
   };
   readonly disputes: {
     readonly bond: bigint;
@@ -33,11 +39,15 @@ export interface NetworkParameters {
 }
 
 const UNIT = 10n ** 18n;
+const MICRO = 10n ** 6n;
+const SHARES = { poolBps: 1_000, protocolBps: 200 } as const;
+/** What a coordinator registered at deployment advances, in millionths of a token. */
+const STARTING_FLOAT = 100n * MICRO;
 
 /** Short enough to watch; the test token has 18 decimals. */
 export const LOCAL_PARAMETERS: NetworkParameters = {
   unbondingDelay: 1_800n,
-  batches: { challengeWindow: 20n, beaconDelay: 1n, sampleRate: 2n ** 31n },
+  batches: { challengeWindow: 20n, beaconDelay: 1n, sampleRate: 2n ** 31n, ...SHARES, coordinatorBond: 10_000n * MICRO },
   disputes: { bond: 5n * UNIT, penalty: 20n * UNIT, bountyBps: 5_000, clock: 120, extension: 60, payoutDelay: 2, pauseLimit: 120 },
 };
 
@@ -48,22 +58,22 @@ export const LOCAL_PARAMETERS: NetworkParameters = {
  */
 export const LIVE_PARAMETERS: NetworkParameters = {
   unbondingDelay: 14n * 86_400n,
-  batches: { challengeWindow: 86_400n, beaconDelay: 4n, sampleRate: 2n ** 32n / 10n },
+  batches: { challengeWindow: 86_400n, beaconDelay: 4n, sampleRate: 2n ** 32n / 10n, ...SHARES, coordinatorBond: 100_000n * MICRO },
   disputes: { bond: 100n * UNIT, penalty: 400n * UNIT, bountyBps: 5_000, clock: 6 * 3_600, extension: 3_600, payoutDelay: 86_400, pauseLimit: 7 * 86_400 },
 };
 
 /** Contracts that hold the operators, in the order in which Steps wants to know them. */
 export const STEP_FAMILIES = ['ArithmeticSteps', 'ReductionSteps', 'MovementSteps'] as const;
 /** Contracts in the order they are deployed; an address follows from the deployer's nonce, so each can know the others. */
-const ORDER = ['TestToken', ...STEP_FAMILIES, 'Steps', 'Vault', 'Batches', 'Disputes'] as const;
+const ORDER = ['TestToken', ...STEP_FAMILIES, 'Steps', 'Authority', 'Vault', 'Batches', 'Disputes', 'Charges', 'Requests'] as const;
 type ContractName = (typeof ORDER)[number];
 
 export interface DeployOptions {
   readonly rpcUrl: string;
-  /** Pays, and owns Batches (registers coordinators). */
+  /** Pays, and is the admin of Authority until it hands that over. */
   readonly privateKey: Hex;
   readonly parameters: NetworkParameters;
-  /** Registered at once. */
+  /** Registered at once, with bond and float of test tokens; with another token they join by themselves. */
   readonly coordinators?: readonly Address[];
   /** May hold settlements up for a while; by default who deploys. */
   readonly guardian?: Address;
@@ -81,7 +91,7 @@ interface Artifact {
 }
 
 /**
- * Deploys a network. Everything is immutable afterwards except the list of coordinators.
+ * Deploys a network. Afterwards only the terms of Batches and its pause can be set, through Authority.
  * @throws AssayError FILE_UNREADABLE if the contracts have not been compiled, TRANSACTION_FAILED if the chain refused one.
  */
 export async function deployContracts(options: DeployOptions): Promise<Deployment> {
@@ -98,19 +108,35 @@ async function deployAll(options: DeployOptions): Promise<Deployment> {
   const { parameters } = options;
   if (!options.token) await deployer.deploy('TestToken', []);
   if (!options.stepVerifier) await deploySteps(deployer);
-  await deployer.deploy('Vault', [addresses.TestToken, parameters.unbondingDelay, addresses.Batches, addresses.Disputes]);
-  await deployer.deploy('Batches', [owner, addresses.Vault, parameters.batches]);
-  await deployer.deploy('Disputes', [addresses.Vault, addresses.Batches, addresses.Steps, options.guardian ?? owner, parameters.disputes]);
-  for (const coordinator of options.coordinators ?? []) await deployer.register(coordinator);
+  await deployer.deploy('Authority', [owner]);
+  const { Batches: batches, Disputes: disputes, Charges: charges, Requests: requests } = addresses;
+  await deployer.deploy('Vault', [addresses.TestToken, parameters.unbondingDelay, { batches, disputes, charges, requests, checks: zeroAddress }]);
+  await deployer.deploy('Batches', [settingOf(addresses, owner, parameters)]);
+  await deployer.deploy('Disputes', [addresses.Vault, batches, addresses.Steps, options.guardian ?? owner, parameters.disputes]);
+  const half = parameters.batches.challengeWindow / 2n;
+  await deployer.deploy('Charges', [addresses.Vault, batches, disputes, parameters.disputes.bond, half, half]);
+  await deployer.deploy('Requests', [addresses.Vault, batches, disputes, parameters.disputes.bond, half]);
+  if (!options.token) for (const coordinator of options.coordinators ?? []) await deployer.register(coordinator);
   return {
     chainId: deployer.chainId,
     token: addresses.TestToken,
     vault: addresses.Vault,
     batches: addresses.Batches,
     disputes: addresses.Disputes,
+    charges: addresses.Charges,
+    requests: addresses.Requests,
+    authority: addresses.Authority,
     stepVerifier: addresses.Steps,
     deployedBlock: deployer.fromBlock,
   };
+}
+
+/** An epoch is as long as the challenge window; a bond leaves after two of them, when nothing it answers for is left. */
+function settingOf(addresses: Record<ContractName, Address>, treasury: Address, { batches }: NetworkParameters) {
+  const { challengeWindow, beaconDelay, sampleRate, poolBps, protocolBps, coordinatorBond } = batches;
+  const { Authority: authority, Vault: vault, TestToken: token, Charges: charges, Requests: requests } = addresses;
+  const terms = { challengeWindow, beaconDelay, sampleRate, poolBps, protocolBps, coordinatorBond };
+  return { authority, vault, token, treasury, charges, requests, epoch: challengeWindow, exitDelay: 2n * challengeWindow, terms };
 }
 
 async function deploySteps({ addresses, deploy }: Pick<Awaited<ReturnType<typeof openDeployer>>, 'addresses' | 'deploy'>): Promise<void> {
@@ -145,8 +171,14 @@ async function openDeployer(options: DeployOptions) {
         throw new AssayError({ code: 'TRANSACTION_FAILED', message: `${name} is at another address than expected: the deployer sent something else meanwhile`, facts: { expected: addresses[name], found: receipt.contractAddress } });
       }
     },
-    register: async (coordinator: Address) =>
-      mined('setCoordinator', await wallet.writeContract({ abi: batchesAbi, address: addresses.Batches, functionName: 'setCoordinator', args: [coordinator, true] })),
+    async register(coordinator: Address) {
+      const bond = options.parameters.batches.coordinatorBond;
+      const amount = ((bond + STARTING_FLOAT) * UNIT) / MICRO;
+      await mined('mint', await wallet.writeContract({ abi: tokenAbi, address: addresses.TestToken, functionName: 'mint', args: [account.address, amount] }));
+      await mined('approve', await wallet.writeContract({ abi: tokenAbi, address: addresses.TestToken, functionName: 'approve', args: [addresses.Vault, amount] }));
+      await mined('deposit', await wallet.writeContract({ abi: vaultAbi, address: addresses.Vault, functionName: 'deposit', args: [account.address, amount] }));
+      await mined('join', await wallet.writeContract({ abi: batchesAbi, address: addresses.Batches, functionName: 'join', args: [coordinator, Number(bond), Number(STARTING_FLOAT)] }));
+    },
   };
 }
 

@@ -12,6 +12,9 @@ export const deploymentSchema = z.object({
   vault: address,
   batches: address,
   disputes: address,
+  charges: address,
+  requests: address,
+  authority: address,
   stepVerifier: address,
   /** Block of the first contract: nothing before it concerns this network. */
   deployedBlock: z.int().min(0),

@@ -1,0 +1,68 @@
+import { InvalidArgumentError, type Command } from 'commander';
+import { parseUnits } from 'viem';
+import { detection, exposureLimit, penaltyFor, safeValue, SAMPLE_RATE_ONE, splitFee, stakeFor } from '#core/protocol';
+import { LIVE_PARAMETERS } from '#io/chain';
+import { DECIMALS, tokens } from '../amounts.js';
+import type { Perform } from '../program.js';
+import { table } from '../terminal.js';
+
+interface EconomicsOptions {
+  readonly value: bigint;
+  readonly p: bigint;
+  readonly fee: bigint;
+  readonly challengers: number;
+}
+
+export function addEconomics(program: Command, perform: Perform): void {
+  program
+    .command('economics')
+    .description('What stake, penalty and sample rate a value at risk asks for (docs/economics.md).')
+    .requiredOption('--value <tokens>', 'insured value of a job', amount)
+    .option('--p <share>', 'share of jobs each challenger re-runs, above 0 to 1', share, LIVE_PARAMETERS.batches.sampleRate)
+    .option('--fee <tokens>', 'fee of a job', amount, 10n ** 17n)
+    .option('--challengers <n>', 'honest ones', Number, 1)
+    .addHelpText('after', '\nExample:\n  assay economics --value 40 --p 0.1')
+    .action((options: EconomicsOptions, command: Command) => perform(command, async (terminal) => void terminal.result(...report(options))));
+}
+
+function report({ value, p, fee, challengers }: EconomicsOptions): [object, string] {
+  const { batches, disputes } = LIVE_PARAMETERS;
+  const stake = stakeFor(value, p);
+  const safe = safeValue({ sampleRate: p, penalty: disputes.penalty }, fee);
+  const split = splitFee(fee, batches);
+  const document = {
+    value: tokens(value),
+    p: Number(p) / Number(SAMPLE_RATE_ONE),
+    detection: detection(p, challengers),
+    stake: tokens(stake),
+    exposureLimit: tokens(exposureLimit(stake, p) > 2n ** 200n ? value : exposureLimit(stake, p)),
+    penalty: tokens(penaltyFor(value, p, fee)),
+    safeValueAtDefaultPenalty: safe === undefined ? 'any' : tokens(safe),
+    fee: { executor: tokens(split.executor), pool: tokens(split.pool), protocol: tokens(split.protocol) },
+    challengeWindowSeconds: Number(batches.challengeWindow),
+    unbondingSeconds: Number(LIVE_PARAMETERS.unbondingDelay),
+  };
+  const rows = [
+    ['insured value', document.value],
+    ['sample rate p', document.p],
+    [`found by ${challengers} honest challenger(s)`, document.detection.toFixed(4)],
+    ['stake for one such job open: v(1−p)/p', document.stake],
+    ['penalty for no gain: v(1−2p)/p − fee', document.penalty],
+    ['value safe at the default penalty', document.safeValueAtDefaultPenalty],
+    ['fee to executor / pool / protocol', `${document.fee.executor} / ${document.fee.pool} / ${document.fee.protocol}`],
+    ['challenge window, seconds', document.challengeWindowSeconds],
+    ['unbonding delay, seconds', document.unbondingSeconds],
+  ];
+  return [document, table(['what', 'tokens or as named'], rows as string[][])];
+}
+
+function amount(text: string): bigint {
+  if (!/^\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError('not an amount of tokens');
+  return parseUnits(text, DECIMALS);
+}
+
+function share(text: string): bigint {
+  const part = Number(text);
+  if (!(part > 0 && part <= 1)) throw new InvalidArgumentError('not a share above 0 and at most 1');
+  return BigInt(Math.max(1, Math.round(part * Number(SAMPLE_RATE_ONE))));
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {Claim, Request} from "../types/Types.sol";
+import {IBatches} from "./IBatches.sol";
+
+/// Contests of charges: a submitter who did not sign pays nothing. The coordinator shows signed requests and claims, in
+/// the batches the charge is for, that add up to the charge, or its bond refunds it.
+interface ICharges {
+    struct Contest {
+        address coordinator;
+        uint64 deadline;
+        bool over;
+        address submitter;
+        uint96 bond;
+        /// What was charged and what has been shown to be owed, in the token's smallest unit.
+        uint128 amount;
+        uint128 shown;
+        /// The charge is for the coordinator's batches after `from`, up to `to`.
+        uint64 from;
+        uint64 to;
+        /// Job shown last: jobs are shown in ascending order, so none counts twice.
+        bytes32 lastJob;
+    }
+
+    struct Shown {
+        Request request;
+        bytes signature;
+        Claim claim;
+        uint256 batchId;
+        IBatches.Batch batch;
+        bytes32[] proof;
+    }
+
+    event Contested(bytes32 indexed contestId, address indexed coordinator, address indexed submitter, uint256 batchId, uint256 amount, uint64 deadline);
+    event Answered(bytes32 indexed contestId, uint256 shown);
+    event Resolved(bytes32 indexed contestId, bool owed, uint256 refund);
+
+    error TooLate(uint256 deadline);
+    error TooEarly(uint256 deadline);
+    error NoSuchCharge();
+    error AlreadyContested(bytes32 contestId);
+    error NotOpen(bytes32 contestId);
+    error NotOwed(bytes32 jobId);
+
+    /// Contests what a batch charged an account; callable by anyone, who locks the contest bond. Once per charge.
+    function contest(uint256 batchId, IBatches.Batch calldata batch, uint256[] calldata charges, uint256 index) external returns (bytes32 contestId);
+    /// Shows jobs that are owed, in ascending order of their ids, in one call or several. Once they add up to the charge
+    /// the contest is over and its bond is the coordinator's. A job counts towards one contest only.
+    function answer(bytes32 contestId, Shown[] calldata jobs) external;
+    /// After the deadline: the charge is refunded out of the coordinator's bond, and as much again goes to the pool.
+    function resolve(bytes32 contestId) external;
+    function contestOf(bytes32 contestId) external view returns (Contest memory);
+    function contestBond() external view returns (uint96);
+    function contestWindow() external view returns (uint64);
+    function answerWindow() external view returns (uint64);
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IBatches} from "../../src/interfaces/IBatches.sol";
+import {ICharges} from "../../src/interfaces/ICharges.sol";
+import {IRequests} from "../../src/interfaces/IRequests.sol";
+import {Claim, Request} from "../../src/types/Types.sol";
+import {Vm} from "../world/Vm.sol";
+import {World} from "../world/World.sol";
+
+/// A wallet that is a contract: it has signed what it was told it has.
+contract Wallet {
+    bytes32 private signed;
+
+    function sign(bytes32 digest) external {
+        signed = digest;
+    }
+
+    function isValidSignature(bytes32 digest, bytes calldata) external view returns (bytes4) {
+        return digest == signed ? bytes4(0x1626ba7e) : bytes4(0xffffffff);
+    }
+}
+
+/// One job of one token in one batch: contested charges and requests for its data.
+contract ChargesTest is World {
+    uint256 private constant SUBMITTER_KEY = 0x5B;
+    uint256 private constant TOKEN = 1e6;
+
+    Request private request;
+    Claim private claim;
+    IBatches.Batch private batch;
+    uint256[] private charged;
+    uint256 private id;
+
+    function setUp() public override {
+        submitter = vm.addr(SUBMITTER_KEY);
+        super.setUp();
+    }
+
+    function test_unsignedCharge_isRefunded() public {
+        _batch(1 ether);
+        bytes32 contestId = _contest();
+        vm.warp(block.timestamp + 11);
+        uint256 bond = batches.coordinatorOf(coordinator).bond;
+        charges.resolve(contestId);
+        assertEq(vault.balanceOf(submitter), WEALTH, "pays nothing, bond back");
+        assertEq(batches.coordinatorOf(coordinator).bond, bond - 2 * TOKEN, "the coordinator's bond says so");
+        vm.expectRevert(abi.encodeWithSelector(ICharges.NotOpen.selector, contestId));
+        charges.resolve(contestId);
+        assertConserved();
+    }
+
+    function test_signedCharge_standsAndCostsTheContestersBond() public {
+        _batch(1 ether);
+        bytes32 contestId = _contest();
+        charges.answer(contestId, _shown(_signature()));
+        assertEq(vault.balanceOf(submitter), WEALTH - 6 ether, "charge and bond");
+        assertEq(vault.balanceOf(coordinator), 5 ether, "the bond is the coordinator's");
+        assertConserved();
+    }
+
+    function test_signature_ofAContract() public {
+        Wallet wallet = new Wallet();
+        submitter = address(wallet);
+        endow(submitter);
+        _batch(1 ether);
+        bytes32 contestId = _contest();
+        ICharges.Shown[] memory jobs = _shown("");
+        vm.expectRevert(abi.encodeWithSelector(ICharges.NotOwed.selector, claim.jobId));
+        charges.answer(contestId, jobs);
+        wallet.sign(claim.jobId);
+        charges.answer(contestId, jobs);
+        assertTrue(charges.contestOf(contestId).over, "shown");
+    }
+
+    function test_answer_refusesWhatIsNotOwed() public {
+        _batch(1 ether);
+        bytes32 contestId = _contest();
+        ICharges.Shown[] memory jobs = _shown(new bytes(65));
+        vm.expectRevert(abi.encodeWithSelector(ICharges.NotOwed.selector, claim.jobId));
+        charges.answer(contestId, jobs);
+
+        ICharges.Shown[] memory twice = new ICharges.Shown[](2);
+        (twice[0], twice[1]) = (_shown(_signature())[0], _shown(_signature())[0]);
+        charged[0] = charged[0];
+        vm.expectRevert(abi.encodeWithSelector(ICharges.NotOwed.selector, claim.jobId));
+        charges.answer(contestId, twice);
+    }
+
+    function test_overcharge_isNotMetByTheJobThere() public {
+        _batch(3 ether);
+        bytes32 contestId = _contest();
+        charges.answer(contestId, _shown(_signature()));
+        assertTrue(!charges.contestOf(contestId).over, "one of three");
+        vm.warp(block.timestamp + 11);
+        charges.resolve(contestId);
+        assertEq(vault.balanceOf(submitter), WEALTH, "the whole charge is refunded");
+        assertConserved();
+    }
+
+    function test_contest_onceAndInTime() public {
+        _batch(1 ether);
+        bytes32 contestId = _contest();
+        vm.prank(submitter);
+        vm.expectRevert(abi.encodeWithSelector(ICharges.AlreadyContested.selector, contestId));
+        charges.contest(id, batch, charged, 0);
+        vm.warp(block.timestamp + 11);
+        vm.prank(submitter);
+        vm.expectRevert(abi.encodeWithSelector(ICharges.TooLate.selector, block.timestamp - 1));
+        charges.contest(id, batch, charged, 0);
+    }
+
+    function test_publishedData_costsTheRequesterItsBond() public {
+        _batch(1 ether);
+        vm.prank(challenger);
+        requests.request(id, batch);
+        Claim[] memory claims = new Claim[](1);
+        claims[0] = claim;
+        requests.publish(id, batch, claims);
+        assertEq(vault.balanceOf(challenger), WEALTH - 5 ether, "bond");
+        assertEq(vault.balanceOf(coordinator), 5 ether, "to the coordinator");
+        assertConserved();
+    }
+
+    function test_publish_refusesOtherClaims() public {
+        _batch(1 ether);
+        vm.prank(challenger);
+        requests.request(id, batch);
+        Claim[] memory claims = new Claim[](1);
+        claims[0] = claim;
+        claims[0].outputRoot = keccak256("other");
+        vm.expectRevert(IRequests.NotTheClaims.selector);
+        requests.publish(id, batch, claims);
+    }
+
+    function test_withheldData_refundsTheBatch() public {
+        _batch(1 ether);
+        vm.prank(challenger);
+        requests.request(id, batch);
+        vm.warp(block.timestamp + 11);
+        requests.resolve(id, batch, charged);
+        requests.refund(id, batch, charged, 0);
+        assertEq(vault.balanceOf(submitter), WEALTH, "refunded");
+        assertEq(vault.balanceOf(challenger), WEALTH, "bond back");
+        vm.expectRevert(IRequests.NothingToRefund.selector);
+        requests.refund(id, batch, charged, 0);
+        assertConserved();
+    }
+
+    function _batch(uint256 charge) private {
+        request = Request(submitter, keccak256("model"), keccak256("input"), 2 ether, 0, 0, 1, 0, 1);
+        bytes32 jobId = disputes.jobId(request);
+        claim = Claim(jobId, request.modelId, request.inputRoot, keccak256("output"), executor, coordinator, 1 ether, 0);
+        bytes32 root = keccak256(bytes.concat(keccak256(abi.encode(disputes.claimDigest(claim)))));
+        charged.push(uint256(uint160(submitter)) << 96 | charge / 1e12);
+        uint256[] memory totals = new uint256[](1);
+        totals[0] = uint256(uint160(executor)) << 96 | (charge / 1e12) << 48;
+        vm.recordLogs();
+        vm.prank(coordinator);
+        id = batches.commit(root, 1, totals, charged);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i = 0; i < logs.length; i++) {
+            if (logs[i].topics[0] != IBatches.BatchCommitted.selector) continue;
+            (,, batch,,) = abi.decode(logs[i].data, (bytes32, uint32, IBatches.Batch, uint256[], uint256[]));
+        }
+    }
+
+    function _contest() private returns (bytes32) {
+        vm.prank(submitter);
+        return charges.contest(id, batch, charged, 0);
+    }
+
+    function _signature() private view returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(SUBMITTER_KEY, claim.jobId);
+        return abi.encodePacked(r, s, v);
+    }
+
+    function _shown(bytes memory signature) private view returns (ICharges.Shown[] memory jobs) {
+        jobs = new ICharges.Shown[](1);
+        jobs[0] = ICharges.Shown(request, signature, claim, id, batch, new bytes32[](0));
+    }
+}
