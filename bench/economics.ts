@@ -5,10 +5,11 @@
  *   npm run sim:economics [-- --json] [-- --seed 42] [-- --jobs 100000]
  *
  * Profits are per job in tokens, with one honest challenger on the other side. A false answer is taken to gain its whole
- * insured value if nobody checks it; computing a job costs COST of its fee. Nine jobs of ten insure SMALL, one LARGE.
+ * insured value if nobody checks it, and to cost the whole stake if somebody does; computing a job costs COST of its fee.
+ * Nine jobs of ten insure SMALL, one LARGE.
  */
 import { parseArgs } from 'node:util';
-import { SAMPLE_RATE_ONE, slashFor, splitFee, type Economy } from '#core/protocol';
+import { SAMPLE_RATE_ONE, forfeitFor, splitFee, stakeFor, type Economy } from '#core/protocol';
 import { LIVE_PARAMETERS } from '#io/chain';
 import { seededRandom, type Random } from '#testing';
 
@@ -44,14 +45,15 @@ function average(play: Play, one: (insuredValue: bigint) => number): number {
   return sum / play.jobs;
 }
 
-/** A stake that covers the whole punishment; who has less is limited by the exposure rule. */
-const punishment = ({ economy }: Play, insuredValue: bigint) => slashFor(2n ** 120n, { fee: FEE, insuredValue }, economy);
+/** The least stake that the contract takes the dearest claim for: nobody who cheats has more. */
+const stakeOf = ({ economy }: Play) => stakeFor(LARGE, economy.sampleRate);
+const loss = (play: Play, insuredValue: bigint) => forfeitFor(stakeOf(play), { fee: FEE, insuredValue }, play.economy);
 
-/** What a false claim yields beyond an honest one; a bounty shared with the challenger comes back. */
-function falseClaim(play: Play, insuredValue: bigint, bountyBack = false): number {
+/** What a false claim yields beyond an honest one; a liar that plays against itself has the bounties' share of its stake back. */
+function falseClaim(play: Play, insuredValue: bigint, bountiesBack = false): number {
   if (!isDrawn(play)) return tokens(insuredValue) + WORK;
-  const { slashed, bounty } = punishment(play, insuredValue);
-  return WORK - tokens(slashed) + (bountyBack ? tokens(bounty) : 0);
+  const { forfeited, forBounties } = loss(play, insuredValue);
+  return WORK - tokens(forfeited) + (bountiesBack ? tokens(forBounties) : 0);
 }
 
 type Player = (play: Play) => Omit<Strategy, 'name'>;
@@ -66,7 +68,7 @@ const PLAYERS: Readonly<Record<string, Player>> = {
   }),
   'honest challenger, one job in a thousand false': (play) => ({
     honest: true,
-    expectedProfit: average(play, (value) => (isDrawn(play) ? (play.random.next() < 0.001 ? tokens(punishment(play, value).bounty) : 0) - WORK : 0)),
+    expectedProfit: average(play, (value) => (isDrawn(play) ? (play.random.next() < 0.001 ? tokens(loss(play, value).bounty) : 0) - WORK : 0)),
     detail: 'bounties less the cost of computing',
   }),
   'random cheater': dishonest((play) => average(play, (value) => (play.random.next() < 0.5 ? falseClaim(play, value) : 0)), 'half of its claims false'),
@@ -75,7 +77,7 @@ const PLAYERS: Readonly<Record<string, Player>> = {
   copier: dishonest(() => 0, 'copies verdicts; nothing pays for a verdict'),
   'colluding executor and challenger': dishonest(
     (play) => average(play, (value) => (value === LARGE ? falseClaim(play, value, true) : 0)),
-    'its own challenger settles first and takes the bounty back',
+    'its own challenger plays until the bounties’ share of the stake is back; the games cost nothing here',
   ),
   griefer: dishonest(({ economy, jobs }) => (-tokens(economy.bond) * 10) / jobs, 'ten games against honest claims lose ten bonds'),
   'coordinator that withholds': dishonest(({ jobs }) => -(2 * tokens(FEE) * 1_024) / jobs, 'a batch of 1,024 requested and not published: its charges from the bond, twice'),

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { parseUnits } from 'viem';
-import { detection, exposureLimit, penaltyFor, safeValue, SAMPLE_RATE_ONE, splitFee, stakeFor } from '#core/protocol';
+import { detection, exposureLimit, forfeitFor, SAMPLE_RATE_ONE, splitFee, stakeAgainstCollusion, stakeFor } from '#core/protocol';
 import { LIVE_PARAMETERS } from '#io/chain';
 import { DECIMALS, tokens } from '../amounts.js';
 import type { Perform } from '../program.js';
@@ -16,7 +16,7 @@ interface EconomicsOptions {
 export function addEconomics(program: Command, perform: Perform): void {
   program
     .command('economics')
-    .description('What stake, penalty and sample rate a value at risk asks for (docs/economics.md).')
+    .description('What stake a value at risk asks for at a sample rate, and who gets what.')
     .requiredOption('--value <tokens>', 'insured value of a job', amount)
     .option('--p <share>', 'share of jobs each challenger re-runs, above 0 to 1', share, LIVE_PARAMETERS.batches.sampleRate)
     .option('--fee <tokens>', 'fee of a job', amount, 10n ** 17n)
@@ -28,7 +28,7 @@ export function addEconomics(program: Command, perform: Perform): void {
 function report({ value, p, fee, challengers }: EconomicsOptions): [object, string] {
   const { batches, disputes } = LIVE_PARAMETERS;
   const stake = stakeFor(value, p);
-  const safe = safeValue({ sampleRate: p, penalty: disputes.penalty }, fee);
+  const lost = forfeitFor(stake, { fee, insuredValue: value }, disputes);
   const split = splitFee(fee, batches);
   const document = {
     value: tokens(value),
@@ -36,8 +36,8 @@ function report({ value, p, fee, challengers }: EconomicsOptions): [object, stri
     detection: detection(p, challengers),
     stake: tokens(stake),
     exposureLimit: tokens(exposureLimit(stake, p) > 2n ** 200n ? value : exposureLimit(stake, p)),
-    penalty: tokens(penaltyFor(value, p, fee)),
-    safeValueAtDefaultPenalty: safe === undefined ? 'any' : tokens(safe),
+    stakeAgainstCollusion: tokens(stakeAgainstCollusion(value, p, disputes.bountyBps)),
+    overturned: { forfeited: tokens(lost.forfeited), bounty: tokens(lost.bounty), compensation: tokens(lost.compensation), pool: tokens(lost.pool) },
     fee: { executor: tokens(split.executor), pool: tokens(split.pool), protocol: tokens(split.protocol) },
     challengeWindowSeconds: Number(batches.challengeWindow),
     unbondingSeconds: Number(LIVE_PARAMETERS.unbondingDelay),
@@ -47,8 +47,8 @@ function report({ value, p, fee, challengers }: EconomicsOptions): [object, stri
     ['sample rate p', document.p],
     [`found by ${challengers} honest challenger(s)`, document.detection.toFixed(4)],
     ['stake for one such job open: v(1−p)/p', document.stake],
-    ['penalty for no gain: v(1−2p)/p − fee', document.penalty],
-    ['value safe at the default penalty', document.safeValueAtDefaultPenalty],
+    ['stake if a liar may challenge itself', document.stakeAgainstCollusion],
+    ['overturned: bounty / submitter / pool', `${document.overturned.bounty} / ${document.overturned.compensation} / ${document.overturned.pool}`],
     ['fee to executor / pool / protocol', `${document.fee.executor} / ${document.fee.pool} / ${document.fee.protocol}`],
     ['challenge window, seconds', document.challengeWindowSeconds],
     ['unbonding delay, seconds', document.unbondingSeconds],

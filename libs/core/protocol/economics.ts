@@ -6,9 +6,9 @@ export interface Economy {
   readonly sampleRate: bigint;
   readonly poolBps: number;
   readonly protocolBps: number;
-  /** Taken from a convicted executor beside insured value and fee. */
+  /** What the bounty is a share of. */
   readonly penalty: bigint;
-  /** The challenger's share of the penalty. */
+  /** The bounty's share of the penalty, and all bounties' of a forfeited stake. */
   readonly bountyBps: number;
   /** What a challenger, and whoever contests or asks for data, locks. */
   readonly bond: bigint;
@@ -33,13 +33,15 @@ export function splitFee(fee: bigint, { poolBps, protocolBps }: Pick<Economy, 'p
   return { executor: (fee * (BASIS_POINTS - BigInt(poolBps) - BigInt(protocolBps))) / BASIS_POINTS, pool, protocol };
 }
 
-/** What a settlement takes and pays, with a stake that may fall short: Disputes.settle. */
-export function slashFor(stake: bigint, claim: { fee: bigint; insuredValue: bigint }, { penalty, bountyBps }: Pick<Economy, 'penalty' | 'bountyBps'>) {
-  const insured = claim.fee + claim.insuredValue;
-  const slashed = least(stake, penalty + insured);
-  const bounty = least(slashed, (penalty * BigInt(bountyBps)) / BASIS_POINTS);
-  const compensation = least(slashed - bounty, insured);
-  return { slashed, bounty, compensation, pool: slashed - bounty - compensation };
+/**
+ * What an executor's first lost game takes and pays, with one claim overturned: Vault.forfeit, Disputes.settle and compensate.
+ * The whole stake goes, whatever the claim was worth; all bounties together reach at most their share of it.
+ */
+export function forfeitFor(stake: bigint, claim: { fee: bigint; insuredValue: bigint }, { penalty, bountyBps }: Pick<Economy, 'penalty' | 'bountyBps'>) {
+  const share = (amount: bigint) => (amount * BigInt(bountyBps)) / BASIS_POINTS;
+  const bounty = least(share(stake), share(penalty));
+  const compensation = least(stake - bounty, claim.fee + claim.insuredValue);
+  return { forfeited: stake, forBounties: share(stake), bounty, compensation, pool: stake - bounty - compensation };
 }
 
 /** Probability in [0, 1] that at least one of `challengers` honest ones re-runs a job. */
@@ -50,16 +52,10 @@ export function detection(rate: bigint, challengers: number): number {
 const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
 /**
- * The largest insured value at which a false claim has no expected gain: gain (1 − p) · v against punishment
- * p · (penalty + v + fee) gives v ≤ p · (penalty + fee) / (1 − 2p), rounded down; undefined from p = 1/2 on: any value.
+ * The least stake with which a false claim has no expected gain even for a liar that plays against itself until the bounties' share of its
+ * stake has come back: value · (1 − p) / (p · (1 − share)), rounded up. Batches demands only stakeFor.
  */
-export function safeValue(economy: Pick<Economy, 'sampleRate' | 'penalty'>, fee: bigint): bigint | undefined {
-  const { sampleRate: p, penalty } = economy;
-  return 2n * p >= SAMPLE_RATE_ONE ? undefined : (p * (penalty + fee)) / (SAMPLE_RATE_ONE - 2n * p);
-}
-
-/** The least penalty that makes `value` safe: v · (1 − 2p) / p − fee, rounded up. */
-export function penaltyFor(value: bigint, rate: bigint, fee: bigint): bigint {
-  const needed = 2n * rate >= SAMPLE_RATE_ONE ? 0n : (value * (SAMPLE_RATE_ONE - 2n * rate) + rate - 1n) / rate;
-  return needed > fee ? needed - fee : 0n;
+export function stakeAgainstCollusion(value: bigint, rate: bigint, bountyBps: number): bigint {
+  const left = BASIS_POINTS - BigInt(bountyBps);
+  return (stakeFor(value, rate) * BASIS_POINTS + left - 1n) / left;
 }
