@@ -23,9 +23,13 @@ export async function runHere(onnx: Uint8Array, options: InferenceSession.Sessio
   const session = await InferenceSession.create(onnx, options);
   return {
     async run(feeds, names) {
-      const tensors = Object.fromEntries(Object.entries(feeds).map(([name, { dtype, data, dims }]) => [name, new OrtTensor(dtype, data, dims)]));
-      const results = await session.run(tensors, [...names]);
-      return Object.fromEntries(names.map((name) => [name, results[name]!.data as ArrayBufferView]));
+      // WHY loops: a small model computes for 20 microseconds, and lists of pairs cost a tenth of that.
+      const tensors: Record<string, OrtTensor> = {};
+      for (const name in feeds) tensors[name] = new OrtTensor(feeds[name]!.dtype, feeds[name]!.data, feeds[name]!.dims);
+      const results = await session.run(tensors, names);
+      const fetched: Record<string, ArrayBufferView> = {};
+      for (const name of names) fetched[name] = results[name]!.data as ArrayBufferView;
+      return fetched;
     },
     close: () => session.release(),
   };

@@ -5,7 +5,7 @@ import { asAssayError, AssayError } from '#core/protocol';
 import { runApart, type Apart } from './apart.js';
 import { blockWidth } from './kernels.js';
 import { runHere, sessionOptions, type Runner } from './runner.js';
-import { checkTensors, fromRuntime, toRuntime } from './tensors.js';
+import { checkTensors, fromRuntime, toRuntime, type RuntimeTensor } from './tensors.js';
 import { runOnThread } from './thread.js';
 
 /** Above this many micro-steps a model gets a thread of its own: about ten milliseconds of computing. */
@@ -110,10 +110,11 @@ interface Execution {
 
 async function execute(runner: Runner, { inputs, signature, outputs }: Execution): Promise<Tensor[]> {
   checkTensors(inputs, signature);
-  const feeds = Object.fromEntries(inputs.map((tensor, i) => [signature[i]!.name, toRuntime(tensor)]));
+  const feeds: Record<string, RuntimeTensor> = {};
+  inputs.forEach((tensor, i) => (feeds[signature[i]!.name] = toRuntime(tensor)));
   try {
     const results = await runner.run(feeds, outputs.map(({ name }) => name));
-    return outputs.map(({ name, dtype, dims }) => fromRuntime({ dtype, dims }, results[name]!));
+    return outputs.map((header) => fromRuntime(header, results[header.name]!));
   } catch (cause) {
     throw asAssayError(cause, 'EXECUTION_FAILED');
   }
