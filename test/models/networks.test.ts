@@ -33,7 +33,7 @@ const NETWORKS = [
   {
     name: 'MNIST',
     file: MNIST_FILE,
-    modelId: '0xd223af5c0c90fc41d97cd2c82f26840f91431b199f17d79b76779e08d7348d2f',
+    modelId: '0x2ca317698e5da58ecfad5f23a4e88534d53cdbcd3849562d39018b4049a4ff8b',
     operators: { Add: 1, Conv: 2, MatMul: 1, MaxPool: 2, Relu: 2, Reshape: 1 },
     input: async () => readDigits(1)[0]!.tensor,
   },

@@ -77,7 +77,7 @@ function blockOf(parts: ConvParts, positions: number): number {
   if (isDepthwise(parts)) return taps;
   const fast = groups === 1 && filters % 4 === 0 && isFiniteConstant(weights) && (!bias || bias.kind === 'constant');
   if (fast && taps === 1 && channels % 16 === 0 && pads.every((pad) => pad === 0)) return POINTWISE_BLOCK;
-  const few = channels < 8 || (taps >= 25 && channels <= 16);
+  const few = channels < 8;
   return fast && few && taps > 1 && taps <= 128 && filters >= 8 ? taps : blockSize(positions, channels * taps);
 }
 
