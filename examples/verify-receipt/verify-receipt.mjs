@@ -3,12 +3,12 @@
 //   verify-receipt.mjs RECEIPT.json --rpc URL --deployment DEPLOYMENT.json
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { concat, createPublicClient, getAddress, hashTypedData, http, keccak256, parseAbi, recoverAddress } from 'viem';
+import { concat, createPublicClient, encodeAbiParameters, getAddress, getAbiItem, hashTypedData, http, keccak256, parseAbi, recoverAddress } from 'viem';
 
 const ABI = parseAbi([
-  'struct Batch { bytes32 root; address coordinator; uint32 count; uint64 committedBlock; uint64 committedAt; }',
-  'function batch(uint256) view returns (Batch)',
-  'function challengeWindow() view returns (uint64)',
+  'struct Batch { bytes32 root; address coordinator; uint32 count; uint64 committedBlock; uint64 committedAt; uint32 challengeWindow; uint16 beaconDelay; uint40 sampleRate; uint64 chargedFrom; bytes32 charges; }',
+  'event BatchCommitted(uint256 indexed batchId, address indexed coordinator, bytes32 root, uint32 count, Batch batch, uint256[] totals, uint256[] charges)',
+  'function batchHash(uint256) view returns (bytes32)',
   'function overturned(bytes32) view returns (bool)',
   'function isValidSignature(bytes32, bytes) view returns (bytes4)',
 ]);
@@ -87,22 +87,30 @@ function rootFrom(digest, proof) {
   return proof.reduce((node, sibling) => keccak256(concat(node < sibling ? [node, sibling] : [sibling, node])), keccak256(keccak256(digest)));
 }
 
+const BATCH = getAbiItem({ abi: ABI, name: 'BatchCommitted' }).inputs.filter(({ name }) => name === 'batch');
+
+/** A batch as its event tells it and its word in storage, the hash of it, confirms; undefined if there is none. */
+async function committed(client, deployment, batchId) {
+  const hash = await client.readContract({ address: deployment.batches, abi: ABI, functionName: 'batchHash', args: [batchId] });
+  const logs = await client.getContractEvents({ address: deployment.batches, abi: ABI, eventName: 'BatchCommitted', args: { batchId }, fromBlock: BigInt(deployment.deployedBlock), strict: true });
+  return logs.map(({ args }) => args.batch).find((batch) => keccak256(encodeAbiParameters(BATCH, [batch])) === hash);
+}
+
 /** Everything the chain is asked. */
 async function ask({ rpc, deployment }, receipt, { jobId, claimDigest }) {
   const client = createPublicClient({ transport: http(rpc, { retryCount: 1, timeout: 10_000 }) });
   const read = (address, functionName, args = []) => client.readContract({ address, abi: ABI, functionName, args });
   const { message, signature } = receipt.request;
   try {
-    const [chainId, latest, window, overturned, batch, code] = await Promise.all([
+    const [chainId, latest, overturned, batch, code] = await Promise.all([
       client.getChainId(),
       client.getBlock(),
-      read(deployment.batches, 'challengeWindow'),
       read(deployment.disputes, 'overturned', [claimDigest]),
-      receipt.batch && read(deployment.batches, 'batch', [receipt.batch.id]),
+      receipt.batch && committed(client, deployment, receipt.batch.id),
       client.getCode({ address: message.submitter }),
     ]);
     const byContract = code && (await read(message.submitter, 'isValidSignature', [jobId, signature]).then((answer) => answer === '0x1626ba7e', () => false));
-    return { chainId, now: latest.timestamp, window, overturned, batch: batch?.committedAt > 0n ? batch : undefined, byContract };
+    return { chainId, now: latest.timestamp, overturned, batch, byContract };
   } catch (error) {
     throw new Unreachable(`${rpc}: ${error.shortMessage ?? error.message}`);
   }
@@ -128,10 +136,10 @@ async function verify(receipt, { rpc, deployment }) {
   return { ok: Object.values(checks).every(Boolean) && !chain.overturned, finality: finalityOf(chain), jobId, executor: c.executor, outputRoot: c.outputRoot, checks };
 }
 
-function finalityOf({ overturned, batch, now, window }) {
+function finalityOf({ overturned, batch, now }) {
   if (overturned) return 'overturned';
   if (!batch) return 'pending';
-  return now >= batch.committedAt + window ? 'final' : 'challengeable';
+  return now >= batch.committedAt + BigInt(batch.challengeWindow) ? 'final' : 'challengeable';
 }
 
 function readJson(file) {
