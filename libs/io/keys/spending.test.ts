@@ -19,19 +19,23 @@ const job = (n: number, price = 10n, idempotencyKey: string | null = null): Rese
 
 describe('an account of spending', () => {
   it('never lets spent and reserved pass the cap, also at once', async () => {
-    const account = await new SpendingBook(dir).of('a');
+    const book = new SpendingBook(dir);
+    const account = await book.of('a');
     const outcomes = await Promise.allSettled([1, 2, 3, 4].map((n) => account.reserve(job(n), 25n)));
     expect(outcomes.map((o) => o.status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'rejected']);
     await account.settle(root(1), 4n);
     await account.reserve(job(5), 25n);
     expect([account.spent, account.reserved]).toEqual([4n, 20n]);
+    await book.close();
   });
 
   it('counts a job once, however often it is reserved and settled', async () => {
-    const account = await new SpendingBook(dir).of('b');
+    const book = new SpendingBook(dir);
+    const account = await book.of('b');
     for (let i = 0; i < 2; i++) await account.reserve(job(1), 100n);
     for (let i = 0; i < 2; i++) await account.settle(root(1), 7n);
     expect([account.spent, account.reserved]).toEqual([7n, 0n]);
+    await book.close();
   });
 
   it('outlives its process, and a line cut short', async () => {
