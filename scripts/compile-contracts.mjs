@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Compiles the contracts with solc from npm: contracts/out/<Name>.json (abi, bytecode; not committed) and
 // libs/io/chain/generated/abis.ts (committed). Skips what has not changed. --check: fail if abis.ts is stale, write nothing.
+// --only Disputes: that contract by itself, and nothing else written.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -119,9 +120,14 @@ function interfaceErrors() {
   return { name: 'StepVerifier', abi: compile(closure([file]), [file], ['abi'])[file].IStepVerifier.abi };
 }
 
+function buildAll() {
+  const artifacts = UNITS.filter((files) => files.length > 0).flatMap(build);
+  return { artifacts, rendered: renderAbis([...artifacts, interfaceErrors()]) };
+}
+
 const check = process.argv.includes('--check');
-const artifacts = UNITS.filter((files) => files.length > 0).flatMap(build);
-const rendered = renderAbis([...artifacts, interfaceErrors()]);
+const only = process.argv.includes('--only') && process.argv[process.argv.indexOf('--only') + 1];
+const { artifacts, rendered } = only ? { artifacts: build([`contracts/src/${only}.sol`]) } : buildAll();
 
 if (check) {
   if (!existsSync(ABIS) || readFileSync(ABIS, 'utf8') !== rendered) {
@@ -131,5 +137,5 @@ if (check) {
 } else {
   for (const directory of [OUT, dirname(ABIS)]) mkdirSync(directory, { recursive: true });
   for (const artifact of artifacts) writeFileSync(join(OUT, `${artifact.name}.json`), `${JSON.stringify(artifact)}\n`);
-  if (!existsSync(ABIS) || readFileSync(ABIS, 'utf8') !== rendered) writeFileSync(ABIS, rendered);
+  if (!only && (!existsSync(ABIS) || readFileSync(ABIS, 'utf8') !== rendered)) writeFileSync(ABIS, rendered);
 }
