@@ -26,6 +26,10 @@ interface Network {
   /** Kinds of nodes in the form, with this block width and without blocks. */
   readonly blocked: readonly string[];
   readonly unblocked: readonly string[];
+  /** Kinds that have been joined with others. */
+  readonly without?: readonly string[];
+  readonly most?: Readonly<Record<string, number>>;
+  readonly opset?: number;
 }
 
 const convolution = (output: string, inputs: readonly string[], attributes: Attributes = {}): SourceNode => ({ op: 'Conv', inputs, output, attributes });
@@ -73,11 +77,31 @@ const NETWORKS: readonly Network[] = [
     nodes: [{ op: 'MatMul', inputs: ['x', 'w'], output: 'p' }, { op: 'Add', inputs: ['p', 'b'], output: 's' }, relu('s', 'y')],
     blocked: ['com.microsoft.FusedGemm'], unblocked: ['com.microsoft.FusedGemm'],
   },
+  {
+    name: 'a product of one column and its number', x: [3, 200], y: [3, 1], weights: { w: [200, 1], b: [1] },
+    nodes: [{ op: 'Gemm', inputs: ['x', 'w', 'b'], output: 'g' }, { op: 'Tanh', inputs: ['g'], output: 'y' }],
+    blocked: ['com.microsoft.FusedGemm'], unblocked: ['com.microsoft.FusedGemm'],
+  },
+  {
+    name: 'some columns of a product, then Tanh', x: [2, 300], y: [2, 5], weights: { w: [24, 300], b: [24] },
+    nodes: [{ op: 'Gemm', inputs: ['x', 'w', 'b'], output: 'g', attributes: { transB: 1 } }, { op: 'Split', inputs: ['g'], output: 'a', furtherOutputs: ['s', 'c'], attributes: { axis: 1, split: [7, 5, 12] } }, { op: 'Tanh', inputs: ['s'], output: 'y' }],
+    opset: 12, blocked: ['com.microsoft.FusedGemm'], unblocked: ['com.microsoft.FusedGemm'], without: ['Slice', 'Split', 'Tanh'],
+  },
+  {
+    name: 'a scaled product of two computed sides', x: [2, 3, 9, 8], y: [2, 3, 9, 9], weights: { scale: [1], half: [1, 1, 1, 8] },
+    nodes: [{ op: 'Mul', inputs: ['x', 'half'], output: 'q' }, { op: 'Transpose', inputs: ['x'], output: 't', attributes: { perm: [0, 1, 3, 2] } }, { op: 'MatMul', inputs: ['q', 't'], output: 'p' }, { op: 'Abs', inputs: ['scale'], output: 'factor' }, { op: 'Mul', inputs: ['p', 'factor'], output: 'y' }],
+    blocked: ['Mul', 'com.microsoft.FusedMatMul'], unblocked: ['com.microsoft.FusedMatMul'], most: { Mul: 1 },
+  },
+  {
+    name: 'constants that would be broadcast in short runs', x: [1, 6, 5, 4, 1], y: [1, 6, 5, 4, 1], weights: { c: [1, 6, 1, 4, 1], d: [5, 1, 1] },
+    nodes: [{ op: 'Mul', inputs: ['x', 'c'], output: 'm' }, { op: 'Sub', inputs: ['d', 'm'], output: 'y' }],
+    blocked: ['Mul', 'Sub'], unblocked: ['Mul', 'Sub'],
+  },
 ];
 
-describe.each(NETWORKS)('$name', ({ x, y, nodes, weights, blocked, unblocked }) => {
+describe.each(NETWORKS)('$name', ({ x, y, nodes, weights, blocked, unblocked, without = [], most = {}, opset = 17 }) => {
   const constants = Object.fromEntries(Object.entries(weights).map(([name, dims], i) => [name, noise(dims, i + 1)]));
-  const model = compileModel(sourceModel({ inputs: { x }, constants, nodes, outputs: { y } }));
+  const model = compileModel(sourceModel({ opset, inputs: { x }, constants, nodes, outputs: { y } }));
 
   // Without blocks a depthwise window goes by the ordinary Conv, which holds its chain on ARM only: `npm run test:isa` runs it there.
   const depthwise = nodes.some(({ attributes }) => attributes?.['group'] !== undefined);
@@ -99,6 +123,8 @@ describe.each(NETWORKS)('$name', ({ x, y, nodes, weights, blocked, unblocked }) 
   it.each([0, 8, 16] as const)('is made of the kernels that hold its chain in blocks of %i', (width) => {
     const kinds = kindsIn(executionModel(model, width));
     for (const kind of width === 0 ? unblocked : blocked) expect(kinds).toContain(kind);
+    for (const kind of without) expect(kinds).not.toContain(kind);
+    for (const [kind, count] of Object.entries(most)) expect(kinds.filter((other) => other === kind)).toHaveLength(count);
     if (width === 0) expect(kinds.filter((kind) => kind.startsWith(BLOCKED))).toEqual([]);
   });
 
@@ -110,6 +136,17 @@ describe.each(NETWORKS)('$name', ({ x, y, nodes, weights, blocked, unblocked }) 
       }
     }
   });
+});
+
+it('brings integers between two constants at once', async () => {
+  const nodes: SourceNode[] = [{ op: 'Gather', inputs: ['table', 'x'], output: 'y' }];
+  const model = compileModel(sourceModel({ inputs: { x: [40] }, dtypes: { x: 'int64' }, constants: { table: noise([8, 3], 1) }, nodes, outputs: { y: [40, 3] } }));
+  expect(model.graph.nodes.map(({ operator }) => operator)).toEqual(['Max', 'Min', 'Gather']);
+  expect(kindsIn(executionModel(model, HERE))).toEqual(['Clip', 'Gather']);
+  const inputs = [{ dtype: 'int64' as const, dims: [40], data: new Uint8Array(BigInt64Array.from({ length: 40 }, (_, i) => [-(2n ** 63n), 2n ** 63n - 1n, BigInt(i - 20)][i % 3]!).buffer) }];
+  const values = await computed(model, tracingModel(model, HERE), inputs);
+  const [output] = await computed(model, { onnx: executionModel(model, HERE), outputs: [{ name: 'y', value: 2 }] }, inputs);
+  expect(output).toEqual(values[2]);
 });
 
 function kindsIn(onnx: Uint8Array): string[] {

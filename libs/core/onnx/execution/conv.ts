@@ -165,6 +165,6 @@ function attributesOf(node: NumberedNode, rectified: boolean): readonly WrittenA
   return rectified ? withActivation(node) : node.onnx.attributes;
 }
 
-export function withActivation(node: NumberedNode): WrittenAttribute[] {
-  return [{ name: 'activation', value: 'Relu' }, ...node.onnx.attributes];
+export function withActivation(node: NumberedNode, activation = 'Relu'): WrittenAttribute[] {
+  return [{ name: 'activation', value: activation }, ...node.onnx.attributes];
 }

@@ -3,6 +3,7 @@ import type { OperandRef } from '#core/numerics';
 import { shapeName, writeFile, type EmissionParts } from '../emission.js';
 import type { CanonicalGraph, NumberedNode } from '../numbering.js';
 import { withActivation, writeConv } from './conv.js';
+import { expanded } from './expansion.js';
 import { joinNodes } from './joining.js';
 import { int64List, Layout, NCHWC } from './layout.js';
 import { staysLast, writeLast, writeQuantizedConv } from './quantized.js';
@@ -27,7 +28,7 @@ export function executionForm(graph: CanonicalGraph, parts: FormParts): Uint8Arr
   const readers = readersOf(whole, values);
   for (const value of values) if (!form.isWritten(value)) writeNode(form, { value, readers, given });
   for (const value of given) form.plain({ kind: 'value', index: value, ...graph.nodes[value]!.output });
-  return writeFile(graph, parts, { nodes: form.nodes, read: form.read, constants: form.constants });
+  return writeFile(whole, { ...parts, initializers: whole.initializers }, { nodes: form.nodes, read: form.read, constants: form.constants });
 }
 
 interface Place {
@@ -41,7 +42,7 @@ interface Place {
 function writeNode(form: Layout, place: Place): void {
   const node = form.graph.nodes[place.value]!;
   if (node.operator === 'Conv') {
-    const rectifier = rectifierOf(form.graph, place);
+    const rectifier = activationOf(form.graph, place, ['Rectify']);
     const value = rectifier ?? place.value;
     const wantsBlocks = place.readers[value]!.some((reader) => isDepthwise(form.graph.nodes[reader]!));
     return writeConv(form, { node, value, rectified: rectifier !== undefined }, wantsBlocks);
@@ -50,19 +51,20 @@ function writeNode(form: Layout, place: Place): void {
   if (staysLast(form, node)) return writeLast(form, node, place.value);
   const parts = node.operator === 'Slice' ? splitParts(form.graph, place) : undefined;
   if (parts) return writeSplit(form, node, parts);
-  const rectifier = node.operator === 'Gemm' && node.output.dims[1]! > 1 ? rectifierOf(form.graph, place) : undefined;
-  if (rectifier !== undefined) {
+  const activation = node.operator === 'Gemm' ? activationOf(form.graph, place, ['Rectify', 'Tanh']) : undefined;
+  if (activation !== undefined) {
     const inputs = node.operands.map((operand) => form.plain(operand));
-    form.add({ opType: 'FusedGemm', domain: 'com.microsoft', inputs, output: form.written(rectifier, 'plain'), attributes: withActivation(node) });
+    const attributes = withActivation(node, form.graph.nodes[activation]!.onnx.opType);
+    form.add({ opType: 'FusedGemm', domain: 'com.microsoft', inputs, output: form.written(activation, 'plain'), attributes });
   } else if (form.width > 0 && staysBlocked(form, node)) writeBlocked(form, node, place.value);
   else writePlain(form, node, place.value);
 }
 
-/** The only reader of a value that nobody else sees, if it rectifies it. */
-function rectifierOf(graph: CanonicalGraph, { value, readers, given }: Place): number | undefined {
+/** The only reader of a value that nobody else sees, if it is one of these operators. */
+function activationOf(graph: CanonicalGraph, { value, readers, given }: Place, operators: readonly string[]): number | undefined {
   const [reader, ...others] = readers[value]!;
   if (reader === undefined || others.length > 0 || given.has(value)) return undefined;
-  return graph.nodes[reader]!.operator === 'Rectify' ? reader : undefined;
+  return operators.includes(graph.nodes[reader]!.operator) ? reader : undefined;
 }
 
 function isDepthwise({ operator, operands, attributes }: NumberedNode): boolean {
@@ -91,7 +93,7 @@ function writeBlocked(form: Layout, node: NumberedNode, value: number): void {
 function writePlain(form: Layout, node: NumberedNode, value: number): void {
   const { opType, domain, attributes, shapeInputs } = node.onnx;
   const shapes = shapeInputs.map((tensor, i) => form.constant(shapeName(value, i), () => tensor));
-  const inputs = [...node.operands.map((operand) => form.plain(operand)), ...shapes];
+  const inputs = [...node.operands.map((operand) => expanded(form, node, operand) ?? form.plain(operand)), ...shapes];
   form.add({ opType, ...(domain && { domain }), inputs, output: form.written(value, 'plain'), attributes });
 }
 
