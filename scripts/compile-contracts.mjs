@@ -18,6 +18,7 @@ const UNITS = [
   ['contracts/src/TestToken.sol', 'contracts/src/Vault.sol', 'contracts/src/Batches.sol', 'contracts/src/Disputes.sol'],
   ['contracts/src/Authority.sol'],
   ['contracts/src/Charges.sol', 'contracts/src/Requests.sol'],
+  ['contracts/src/interfaces/IConsumer.sol', 'contracts/src/consumers/ProofVerifier.sol', 'examples/solidity/DigitReader.sol'],
   ['contracts/src/Steps.sol'],
   ['contracts/src/families/ArithmeticSteps.sol'],
   ['contracts/src/families/ReductionSteps.sol'],
@@ -27,7 +28,7 @@ const UNITS = [
   ['contracts/test/StepMeter.sol'],
 ].map((files) => files.filter((file) => existsSync(join(ROOT, file))));
 /** No program calls these: Steps does, or tests that read contracts/out. */
-const UNCALLED = new Set(['ArithmeticSteps', 'ReductionSteps', 'MovementSteps', 'ToyStep', 'Float32Harness', 'StepMeter']);
+const UNCALLED = new Set(['ArithmeticSteps', 'ReductionSteps', 'MovementSteps', 'ToyStep', 'Float32Harness', 'StepMeter', 'ProofVerifier', 'DigitReader']);
 const INTERFACES = 'contracts/src/interfaces';
 
 /** Kept equal to foundry.toml, so that forge measures what is deployed. */

@@ -40,6 +40,14 @@ contract Disputes is IDisputes, EIP712 {
         uint64 used;
     }
 
+    /// What became of a claim; one word.
+    struct Standing {
+        /// Games about it that are not settled.
+        uint32 openGames;
+        bool overturned;
+        bool compensated;
+    }
+
     IVault public immutable VAULT;
     IBatches public immutable BATCHES;
     IStepVerifier public immutable STEP_VERIFIER;
@@ -56,8 +64,7 @@ contract Disputes is IDisputes, EIP712 {
     address private transient _relayed;
     Pause private _pause;
     mapping(bytes32 gameId => bytes32) public override stateOf;
-    mapping(bytes32 claimDigest => bool) public override overturned;
-    mapping(bytes32 claimDigest => bool) public override compensated;
+    mapping(bytes32 claimDigest => Standing) private _standing;
 
     constructor(IVault vault, IBatches batches, IStepVerifier stepVerifier, address guardian, Parameters memory p)
         EIP712("Assay", "1")
@@ -102,6 +109,7 @@ contract Disputes is IDisputes, EIP712 {
         game.valueCount = model.valueCount;
         game.depth = uint8(FanOut.depthFor(model.valueCount));
 
+        _standing[digest].openGames++;
         emit Opened(gameId, digest, claim.executor, game.challenger, claim, _store(gameId, game));
 
         VAULT.lockBond(game.challenger, BOND);
@@ -242,6 +250,7 @@ contract Disputes is IDisputes, EIP712 {
         _requirePayable(game.movedAt + PAYOUT_DELAY);
 
         stateOf[id] = SETTLED;
+        _standing[game.claim].openGames--;
 
         if (game.phase == Games.EXECUTOR_LOST) return _settleLost(game, id);
         emit Settled(id, game.claim, 0, 0);
@@ -258,11 +267,12 @@ contract Disputes is IDisputes, EIP712 {
     ) external {
         _requirePayable(0);
         bytes32 digest = claimDigest(claim);
-        require(overturned[digest] && !compensated[digest], NothingOwed(digest));
+        Standing storage its = _standing[digest];
+        require(its.overturned && !its.compensated, NothingOwed(digest));
         require(jobId(request) == claim.jobId, WrongRequest());
         require(BATCHES.includes(batchId, batch, digest, proof), NotInBatch(batchId));
 
-        compensated[digest] = true;
+        its.compensated = true;
 
         uint256 paid =
             VAULT.payCompensation(claim.executor, request.submitter, uint256(claim.fee) + claim.insuredValue);
@@ -298,6 +308,21 @@ contract Disputes is IDisputes, EIP712 {
     }
 
     // Views
+
+    /// @inheritdoc IDisputes
+    function overturned(bytes32 digest) external view returns (bool) {
+        return _standing[digest].overturned;
+    }
+
+    /// @inheritdoc IDisputes
+    function compensated(bytes32 digest) external view returns (bool) {
+        return _standing[digest].compensated;
+    }
+
+    /// @inheritdoc IDisputes
+    function openGames(bytes32 digest) external view returns (uint32) {
+        return _standing[digest].openGames;
+    }
 
     /// @inheritdoc IDisputes
     function pausedUntil() external view returns (uint64) {
@@ -350,11 +375,12 @@ contract Disputes is IDisputes, EIP712 {
     function _convict(Claim calldata claim, bytes calldata signature, Fault fault) private returns (bytes32 gameId) {
         bytes32 digest;
         (gameId, digest) = _newId(claim, msg.sender);
-        require(!overturned[digest], AlreadyOverturned(digest));
+        require(!_standing[digest].overturned, AlreadyOverturned(digest));
         _requireSigned(claim.executor, digest, signature);
 
         Game memory game = _newGame(claim, digest, msg.sender);
         game.phase = Games.EXECUTOR_LOST;
+        _standing[digest].openGames++;
         bytes32[8] memory words = _store(gameId, game);
 
         emit Opened(gameId, digest, claim.executor, msg.sender, claim, words);
@@ -414,8 +440,9 @@ contract Disputes is IDisputes, EIP712 {
     function _settleLost(Game memory game, bytes32 id) private {
         // A game that evidence alone decided has no model and had no bond.
         bool played = game.valueCount > 0;
-        bool first = !overturned[game.claim];
-        overturned[game.claim] = true;
+        Standing storage its = _standing[game.claim];
+        bool first = !its.overturned;
+        its.overturned = true;
 
         uint256 forfeited = VAULT.forfeit(game.executor, BOUNTY_BPS);
         uint256 due = first && (played || forfeited > 0) ? _bounty(PENALTY, BOUNTY_BPS) : played ? BOND : 0;

@@ -11,11 +11,11 @@ import { runQuietly } from './progress.mjs';
 export function buildSteps() {
   return [
     { name: 'generate', title: 'generating the database client', sources: ['prisma', 'prisma.config.ts'], endings: ['.prisma', '.ts'], makes: 'libs/io/storage/generated' },
-    { name: 'contracts', title: 'compiling the contracts', sources: ['contracts/src', 'scripts/compile-contracts.mjs'], endings: ['.sol', '.mjs'], makes: 'contracts/out' },
+    { name: 'contracts', title: 'compiling the contracts', sources: ['contracts/src', 'examples/solidity', 'scripts/compile-contracts.mjs'], endings: ['.sol', '.mjs'], makes: 'contracts/out' },
     {
       name: 'build',
       title: 'compiling TypeScript',
-      sources: ['apps', 'libs', 'test', 'bench', 'prisma', 'tsconfig.json', 'tsconfig.build.json', 'package.json'],
+      sources: ['apps', 'libs', 'test', 'bench', 'examples', 'prisma', 'tsconfig.json', 'tsconfig.build.json', 'package.json'],
       endings: ['.ts', '.tsx', '.json', '.prisma'],
       makes: 'dist/apps/cli/main.js',
     },

@@ -156,6 +156,8 @@ interface IDisputes {
     function overturned(bytes32 claimDigest) external view returns (bool);
     /// True once the submitter of an overturned claim has been paid.
     function compensated(bytes32 claimDigest) external view returns (bool);
+    /// Games about this claim that are not settled yet: while there is one, the claim is not final.
+    function openGames(bytes32 claimDigest) external view returns (uint32);
     /// Nothing is settled before this time (seconds), nor before a game's own payout delay.
     function pausedUntil() external view returns (uint64);
     function parameters() external view returns (Parameters memory);
