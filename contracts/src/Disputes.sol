@@ -15,7 +15,7 @@ import {FanOut} from "./libraries/FanOut.sol";
 import {Games} from "./libraries/Games.sol";
 import {Messages} from "./libraries/Messages.sol";
 import {Moves} from "./libraries/Moves.sol";
-import {Choice, Claim, Game, Model, Proof, Request} from "./types/Types.sol";
+import {Choice, Claim, Game, Model, Proof, Request, Standing} from "./types/Types.sol";
 
 /// @title Disputes. Documented in IDisputes.
 contract Disputes is IDisputes, EIP712 {
@@ -38,14 +38,6 @@ contract Disputes is IDisputes, EIP712 {
     struct Pause {
         uint64 until;
         uint64 used;
-    }
-
-    /// What became of a claim; one word.
-    struct Standing {
-        /// Games about it that are not settled.
-        uint32 openGames;
-        bool overturned;
-        bool compensated;
     }
 
     IVault public immutable VAULT;
@@ -111,7 +103,6 @@ contract Disputes is IDisputes, EIP712 {
 
         _standing[digest].openGames++;
         emit Opened(gameId, digest, claim.executor, game.challenger, claim, _store(gameId, game));
-
         VAULT.lockBond(game.challenger, BOND);
     }
 
@@ -273,11 +264,9 @@ contract Disputes is IDisputes, EIP712 {
         require(BATCHES.includes(batchId, batch, digest, proof), NotInBatch(batchId));
 
         its.compensated = true;
-
         uint256 paid =
             VAULT.payCompensation(claim.executor, request.submitter, uint256(claim.fee) + claim.insuredValue);
         require(paid > 0, NothingOwed(digest));
-
         emit Compensated(digest, request.submitter, paid);
     }
 

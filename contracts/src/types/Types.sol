@@ -36,6 +36,14 @@ struct Model {
     bytes32 profile;
 }
 
+/// What became of a claim; one word.
+struct Standing {
+    /// Games about it that are not settled.
+    uint32 openGames;
+    bool overturned;
+    bool compensated;
+}
+
 /// A dispute, whole, as the rules work on it. Calldata and events have it in eight words, the chain stores their hash:
 /// Games.pack and docs/protocol.md section 4.
 struct Game {
