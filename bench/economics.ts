@@ -9,7 +9,7 @@
  * Nine jobs of ten insure SMALL, one LARGE.
  */
 import { parseArgs } from 'node:util';
-import { SAMPLE_RATE_ONE, forfeitFor, splitFee, stakeFor, type Economy } from '#core/protocol';
+import { exposureOf, SAMPLE_RATE_ONE, forfeitFor, splitFee, stakeFor, type Economy } from '#core/protocol';
 import { LIVE_PARAMETERS } from '#io/chain';
 import { seededRandom, type Random } from '#testing';
 
@@ -46,7 +46,7 @@ function average(play: Play, one: (insuredValue: bigint) => number): number {
 }
 
 /** The least stake that the contract takes the dearest claim for: nobody who cheats has more. */
-const stakeOf = ({ economy }: Play) => stakeFor(LARGE, economy.sampleRate);
+const stakeOf = ({ economy }: Play) => stakeFor(exposureOf({ fee: splitFee(FEE, economy).executor, insuredValue: LARGE }, economy.sampleRate), economy.sampleRate, economy.bountyBps);
 const loss = (play: Play, insuredValue: bigint) => forfeitFor(stakeOf(play), { fee: FEE, insuredValue }, play.economy);
 
 /** What a false claim yields beyond an honest one; a liar that plays against itself has the bounties' share of its stake back. */

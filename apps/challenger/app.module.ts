@@ -114,6 +114,7 @@ function watchOf({ chain, messaging, models, cases, cursor }: Rooms, { config, l
       fetchInputs: (jobId) => fetchInputs(messaging, jobId),
       fetchClaims: (batchId, count) => fetchClaims(messaging, batchId, count),
       sampleAll: config.ASSAY_SAMPLE_ALL,
+      demands: !config.ASSAY_WATCH_ONLY,
       maxChainLagS: config.ASSAY_MAX_CHAIN_LAG_S,
       gate,
       onFinding: async (finding) => {

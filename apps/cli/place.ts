@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { isHex, type Hex } from 'viem';
+import { isHex, type Address, type Hex } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { AssayError } from '#core/protocol';
 import { connectChain, readDeployment, type Chain, type Deployment } from '#io/chain';
@@ -47,6 +47,14 @@ export async function findPlace(options: PlaceOptions): Promise<Place> {
 export async function chainOf(options: PlaceOptions): Promise<Chain> {
   const { rpcUrl, deployment } = await findPlace(options);
   return connectChain({ rpcUrl, deployment });
+}
+
+/** A chain to send to. @throws AssayError USAGE if there is no key */
+export async function payingChain(options: PlaceOptions): Promise<Chain & { readonly account: Address }> {
+  const { rpcUrl, deployment, privateKey } = await findPlace(options);
+  if (!privateKey) throw new AssayError({ code: 'USAGE', message: 'no key to pay with', remedy: 'Set ASSAY_PRIVATE_KEY.' });
+  const chain = await connectChain({ rpcUrl, deployment, privateKey });
+  return { ...chain, account: chain.account! };
 }
 
 /** Connects to the coordinator for the length of `work`. */

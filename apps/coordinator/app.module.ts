@@ -14,13 +14,14 @@ import { NetworkStatusService } from './admin/network-status.js';
 import { Assigner } from './assignment/assigner.js';
 import { PresenceBoard } from './assignment/presence-board.js';
 import { Stakes } from './assignment/stakes.js';
-import { batchLedger } from './batching/batch-ledger.js';
+import { batchLedger, overcharging } from './batching/batch-ledger.js';
 import { BatchProofs } from './batching/batch-proofs.js';
 import { Batcher } from './batching/batcher.js';
 import { modelCache, momentary, type ModelById } from './caches.js';
 import { DataServer } from './data/data-server.js';
 import { modelFile } from './data/model-files.js';
 import { ModelPublisher } from './data/model-publisher.js';
+import { Defender } from './defence/defender.js';
 import { ModelsController } from './registration/models.controller.js';
 import { PartialUploads } from './registration/partial-uploads.js';
 import { ModelsService } from './registration/models.service.js';
@@ -58,8 +59,8 @@ export class CoordinatorModule {
         provide(ModelsService, [], () => makeModelsService(world, publisher)),
         provide(NetworkStatusService, [], () => makeNetworkStatus(world, board)),
         provide(NetworkLists, [], () => new NetworkLists({ chain: world.chain, config: world.config, storage: world.storage, board })),
-        { provide: ROLES, useValue: roleKeepers(world, { board, modelById }) },
-        provide(DataServer, [], () => new DataServer({ storage: world.storage, messaging: world.messaging, publisher })),
+        { provide: ROLES, useValue: roleKeepers(world, { board, modelById, proofs }) },
+        provide(DataServer, [], () => new DataServer({ storage: world.storage, messaging: world.messaging, publisher, withhold: world.config.ASSAY_FAULT === 'withhold' })),
       ],
     };
   }
@@ -88,6 +89,7 @@ function makeJobsService(world: World, { feed, proofs, modelById, board, gate }:
       modelById,
       balanceOf: (submitter) => chain.vault.balanceOf(submitter),
       highestCover: momentary(() => highestCover(board, stakes), clock.now),
+      coverFor: (job) => stakes.costOf(job),
       contractSigned: (address, hash, signature) => chain.contractSigned(address, hash, signature),
       rate: new RateLimit({ perSecond: config.ASSAY_SUBMITTER_RATE, millis }),
       gate,
@@ -129,19 +131,23 @@ function makeNetworkStatus({ chain, config, storage, stopping }: World, board: P
   return new NetworkStatusService({ deployment: chain.deployment, coordinator: chain.account!, price: config.ASSAY_JOB_PRICE, storage, board, stopping });
 }
 
+const DEFENCE_POLL_MS = 1_000;
+
 /** What only one process of this coordinator does at a time. */
-function roleKeepers(world: World, rooms: { board: PresenceBoard; modelById: ModelById }): RoleKeeper[] {
-  const { storage, chain, clock, log } = world;
+function roleKeepers(world: World, rooms: { board: PresenceBoard; modelById: ModelById; proofs: BatchProofs }): RoleKeeper[] {
+  const { storage, chain, clock, config, log } = world;
   const keeper = (role: string, begin: (fence: Fence) => Duty) => new RoleKeeper({ role, roles: storage.roles, holder: world.self, begin, millis: () => performance.now(), log });
   return [
     keeper('assignment', (fence) => makeAssigner(world, { ...rooms, fence })),
     keeper('batching', (fence) => makeBatcher(world, fence)),
     keeper('settlement', (fence) => new ChainFollower({ chain, storage, now: clock.now, log, fence, onProblem: (text) => world.chainProblem.set(text) })),
+    ...(config.ASSAY_FAULT === 'withhold' ? [] : [keeper('defence', (fence) => new Defender({ chain, batches: storage.batches, cursors: storage.cursors, proofIn: rooms.proofs.proofIn, pollMs: DEFENCE_POLL_MS, log, fence }))]),
   ];
 }
 
 function makeBatcher({ chain, storage, config, clock, log }: World, fence: Fence): Batcher {
-  const ledger = batchLedger(chain, () => readUpTo({ storage, chain }));
+  const honest = batchLedger(chain, () => readUpTo({ storage, chain }));
+  const ledger = config.ASSAY_FAULT === 'overcharge' ? overcharging(honest) : honest;
   return new Batcher({ batches: storage.batches, ledger, intervalMs: config.ASSAY_BATCH_INTERVAL_MS, maxClaims: config.ASSAY_BATCH_MAX, now: clock.now, log, fence });
 }
 
@@ -170,6 +176,7 @@ function makeStakes({ chain, storage, clock }: World): Stakes {
     exposureOf: (executor) => chain.batches.exposureOf(executor),
     promisedBy: (executor) => storage.batches.promisedBy(executor),
     sampleRate: () => chain.batches.sampleRate(),
+    bountyBps: async () => (await chain.disputes.parameters()).bountyBps,
     now: clock.now,
   });
 }

@@ -4,6 +4,9 @@ import { commonVariables, hostPort, readConfig, variable, wholeNumber, type Envi
 /** WHY not zero: a fee of nothing marks a job that is run again because its answer was overturned. */
 const price = z.string().regex(/^[1-9]\d{0,37}$/, 'is not a positive whole number of the token’s smallest unit').transform(BigInt);
 
+/** Tests and demonstrations: serves no claims and answers no request for them; charges submitters twice. */
+export const COORDINATOR_FAULTS = ['none', 'withhold', 'overcharge'] as const;
+
 const schema = z.object({
   ...commonVariables,
   ASSAY_GRPC_LISTEN: variable(hostPort, '127.0.0.1:50051'),
@@ -29,6 +32,7 @@ const schema = z.object({
   ASSAY_CALLER_RATE: variable(wholeNumber(1, 1_000_000).default(5_000), '5000'),
   /** Jobs without an answer at once; further ones are refused, and of one submitter's those beyond half of it. */
   ASSAY_MAX_OPEN_JOBS: variable(wholeNumber(1, 1_000_000).default(10_000), '10000'),
+  ASSAY_FAULT: variable(z.enum(COORDINATOR_FAULTS).default('none'), 'withhold'),
 });
 
 export type CoordinatorConfig = z.infer<typeof schema>;

@@ -50,6 +50,8 @@ contract Batches is IBatches, AccessManaged {
     uint256 public immutable override unit;
     uint64 public immutable override epoch;
     uint64 public immutable override exitDelay;
+    /// Share of a forfeited stake that stays lost when its owner plays against itself, in basis points.
+    uint256 private immutable LOST_BPS;
 
     State private _state;
     mapping(uint256 batchId => bytes32) public override batchHash;
@@ -66,6 +68,8 @@ contract Batches is IBatches, AccessManaged {
         address requests;
         uint64 epoch;
         uint64 exitDelay;
+        /// Disputes' share of a forfeited stake for bounties, in basis points.
+        uint16 bountyBps;
         Terms terms;
     }
 
@@ -78,6 +82,7 @@ contract Batches is IBatches, AccessManaged {
         unit = decimals > 6 ? 10 ** (decimals - 6) : 1;
         epoch = s.epoch;
         exitDelay = s.exitDelay;
+        LOST_BPS = BASIS_POINTS - s.bountyBps;
         require(s.epoch > 0 && s.exitDelay >= 2 * s.epoch, BadTerms());
         _setTerms(s.terms);
     }
@@ -237,8 +242,7 @@ contract Batches is IBatches, AccessManaged {
 
     /// @inheritdoc IBatches
     function exposureOf(address executor) external view returns (uint256) {
-        Executor memory its = _rolled(executor);
-        return (uint256(its.exposedBefore) + its.exposedNow) * unit;
+        return _exposure(_rolled(executor), _state.terms.sampleRate) * unit;
     }
 
     /// @inheritdoc IBatches
@@ -289,14 +293,12 @@ contract Batches is IBatches, AccessManaged {
             uint256 insured = uint48(totals[i]);
             Executor memory its = _rolled(executor);
             its.exposedNow = (its.exposedNow + insured).toUint40();
-            if (insured > 0) {
-                uint256 exposure = uint256(its.exposedBefore) + its.exposedNow;
-                uint256 limit = _limit(its.stake, t.sampleRate);
-                require(exposure <= limit, StakeTooLow(executor, exposure, limit));
-            }
             // Rounded down; the remainder is the pool's.
             its.feesNow = (its.feesNow + gross * shares / BASIS_POINTS).toUint40();
             fees += gross;
+            uint256 exposure = _exposure(its, t.sampleRate);
+            uint256 limit = _limit(its.stake, t.sampleRate);
+            require(exposure <= limit, StakeTooLow(executor, exposure, limit));
             _executors[executor] = its;
         }
     }
@@ -351,9 +353,19 @@ contract Batches is IBatches, AccessManaged {
         (its.feesNow, its.exposedNow, its.epoch) = (0, 0, now_);
     }
 
-    function _limit(uint256 stake, uint256 rate) private pure returns (uint256) {
-        if (rate == ONE) return type(uint256).max;
+    /// Insured value not final, and fees not final as the work a liar saves; rounded up, against the executor.
+    function _exposure(Executor memory its, uint256 rate) private pure returns (uint256) {
+        uint256 fees = uint256(its.feesBefore) + its.feesNow;
+        return uint256(its.exposedBefore) + its.exposedNow + Math.ceilDiv(fees * ONE, _weight(rate));
+    }
+
+    function _limit(uint256 stake, uint256 rate) private view returns (uint256) {
         // Rounded down, against the executor.
-        return stake * rate / (ONE - rate);
+        return stake * LOST_BPS * rate / (BASIS_POINTS * _weight(rate));
+    }
+
+    /// max(p, 1 − p). WHY not 1 − p alone: above one half a liar that insures for itself would have its stake back.
+    function _weight(uint256 rate) private pure returns (uint256) {
+        return Math.max(rate, ONE - rate);
     }
 }

@@ -1,4 +1,5 @@
 export * from './assay.js';
+export * from './charges.js';
 export * from './disputes.js';
 export type { FinalOperand, FinalStep } from './final-step.js';
 export { executionGas } from './gas.js';

@@ -1,5 +1,6 @@
 // What `npm install @assay/sdk` gives: scripts/build-sdk.mjs makes the package from this file.
 export { connect, type Answered, type Assay, type ConnectOptions, type Outcome, type StreamedAnswer, type SubmitOptions, type WaitOptions } from './assay.js';
+export { contestCharge, contestId, listCharges, resolveContest, type ChargeView } from './charges.js';
 export { replayReceipt, verifyOnChain, type Replay } from './receipts.js';
 export { inputRootOf, type RequestOptions } from './requests.js';
 export { tensorOf, valuesOf, type TypedArray } from './tensors.js';

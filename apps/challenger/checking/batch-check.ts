@@ -6,6 +6,7 @@ import { failureOf, type BatchedClaim } from '#io/messaging';
 import type { Clock, Logger } from '#platform';
 import type { SeenBatch } from '../watching/batch-watch.js';
 import { claimsOfBatch, type PlacedClaim } from './batch-claims.js';
+import { demandClaims, demandTime } from './demand.js';
 import { checkClaim, type Checked, type ClaimCheckParts } from './claim-check.js';
 import type { ChallengerMetrics } from './metrics.js';
 import type { Gate } from './gate.js';
@@ -22,9 +23,11 @@ export interface Finding extends Checked {
 export interface BatchCheckParts extends ClaimCheckParts {
   readonly address: Address;
   readonly network: NetworkId;
-  readonly chain: Pick<Chain, 'batches' | 'beacon' | 'now'> & { readonly headTime: () => Promise<bigint> };
+  readonly chain: Pick<Chain, 'batches' | 'beacon' | 'now' | 'requests'> & { readonly headTime: () => Promise<bigint> };
   readonly fetchClaims: (batchId: bigint, count: number) => Promise<BatchedClaim[]>;
   readonly sampleAll: boolean;
+  /** Whether claims that are not served are demanded on chain. */
+  readonly demands: boolean;
   readonly maxChainLagS: number;
   readonly gate: Gate;
   /** What follows from a finding. */
@@ -51,7 +54,7 @@ export async function checkBatch(batch: SeenBatch, parts: BatchCheckParts): Prom
     const until = await persistently(() => windowEnd(batch, parts), NEVER, parts);
     const drawn = await drawShare(batch, until, parts);
     if (drawn.length === 0) return;
-    const claims = await persistently(() => servedClaims(batch, parts), until, parts);
+    const claims = await claimsOf(batch, until, parts);
     for (const evidence of parts.misconduct.evidenceIn(batch.batchId, claims)) await parts.onEvidence(evidence);
     await Promise.all(drawn.map((index) => parts.gate.run(() => checkOne({ batch, index, batched: claims[index]! }, until, parts))));
   } catch (err) {
@@ -65,6 +68,19 @@ export async function checkBatch(batch: SeenBatch, parts: BatchCheckParts): Prom
 async function windowEnd({ batchId }: SeenBatch, { chain }: BatchCheckParts): Promise<bigint> {
   const [{ committedAt }, window] = await Promise.all([chain.batches.batch(batchId), chain.batches.challengeWindow()]);
   return committedAt + window;
+}
+
+/** As the coordinator serves them, or else as it must publish them. */
+async function claimsOf(batch: SeenBatch, until: bigint, parts: BatchCheckParts): Promise<PlacedClaim[]> {
+  const patience = parts.demands ? await persistently(() => demandTime(parts, batch), until, parts) : until;
+  try {
+    return await persistently(() => servedClaims(batch, parts), patience, parts);
+  } catch (error) {
+    if (!parts.demands || parts.signal.aborted) throw error;
+    const published = await demandClaims(batch, parts);
+    if (!published) throw error;
+    return claimsOfBatch(batch, published, parts.network);
+  }
 }
 
 async function servedClaims(batch: SeenBatch, { fetchClaims, network }: BatchCheckParts): Promise<PlacedClaim[]> {

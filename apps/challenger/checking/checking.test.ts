@@ -109,11 +109,13 @@ describe('a batch', () => {
       address: submitter.address,
       chain: {
         batches: { batch: async () => ({ committedAt: 0n }), challengeWindow: async () => 20n, sampleRate: async () => 2n ** 32n } as never,
+        requests: undefined as never,
         beacon: async () => (time >= 11_000 ? wrongRoot : undefined),
         now: async () => BigInt(Math.floor(time / 1000)),
         headTime: async () => BigInt(Math.floor(time / 1000)),
       },
       fetchClaims: async () => claims,
+      demands: false,
       sampleAll: false,
       maxChainLagS: 30,
       gate: new Gate(2),

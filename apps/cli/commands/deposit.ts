@@ -1,9 +1,9 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { isAddress, type Address } from 'viem';
 import { AssayError } from '#core/protocol';
-import { connectChain, LOCAL_CHAIN_ID, type Chain } from '#io/chain';
+import { LOCAL_CHAIN_ID } from '#io/chain';
 import { amount, tokens } from '../amounts.js';
-import { findPlace, withPlace, type PlaceOptions } from '../place.js';
+import { payingChain, withPlace, type PlaceOptions } from '../place.js';
 import type { Perform } from '../program.js';
 
 interface DepositOptions extends PlaceOptions {
@@ -43,13 +43,6 @@ export function addFaucet(program: Command, perform: Perform): void {
         terminal.result({ account: to, minted: made, balance, transaction: hash }, `${tokens(made)} test tokens for ${to}, which holds ${tokens(balance)} now`);
       }),
     );
-}
-
-async function payingChain(options: PlaceOptions): Promise<Chain & { readonly account: Address }> {
-  const { rpcUrl, deployment, privateKey } = await findPlace(options);
-  if (!privateKey) throw new AssayError({ code: 'USAGE', message: 'no key to pay with', remedy: 'Set ASSAY_PRIVATE_KEY.' });
-  const chain = await connectChain({ rpcUrl, deployment, privateKey });
-  return { ...chain, account: chain.account! };
 }
 
 function address(text: string): Address {

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { parseUnits } from 'viem';
-import { detection, exposureLimit, forfeitFor, SAMPLE_RATE_ONE, splitFee, stakeAgainstCollusion, stakeFor } from '#core/protocol';
+import { detection, exposureLimit, exposureOf, forfeitFor, SAMPLE_RATE_ONE, splitFee, stakeFor } from '#core/protocol';
 import { LIVE_PARAMETERS } from '#io/chain';
 import { DECIMALS, tokens } from '../amounts.js';
 import type { Perform } from '../program.js';
@@ -27,16 +27,17 @@ export function addEconomics(program: Command, perform: Perform): void {
 
 function report({ value, p, fee, challengers }: EconomicsOptions): [object, string] {
   const { batches, disputes } = LIVE_PARAMETERS;
-  const stake = stakeFor(value, p);
-  const lost = forfeitFor(stake, { fee, insuredValue: value }, disputes);
   const split = splitFee(fee, batches);
+  const exposure = exposureOf({ fee: split.executor, insuredValue: value }, p);
+  const stake = stakeFor(exposure, p, disputes.bountyBps);
+  const lost = forfeitFor(stake, { fee, insuredValue: value }, disputes);
   const document = {
     value: tokens(value),
     p: Number(p) / Number(SAMPLE_RATE_ONE),
     detection: detection(p, challengers),
+    exposure: tokens(exposure),
     stake: tokens(stake),
-    exposureLimit: tokens(exposureLimit(stake, p) > 2n ** 200n ? value : exposureLimit(stake, p)),
-    stakeAgainstCollusion: tokens(stakeAgainstCollusion(value, p, disputes.bountyBps)),
+    exposureLimit: tokens(exposureLimit(stake, p, disputes.bountyBps)),
     overturned: { forfeited: tokens(lost.forfeited), bounty: tokens(lost.bounty), compensation: tokens(lost.compensation), pool: tokens(lost.pool) },
     fee: { executor: tokens(split.executor), pool: tokens(split.pool), protocol: tokens(split.protocol) },
     challengeWindowSeconds: Number(batches.challengeWindow),
@@ -46,8 +47,8 @@ function report({ value, p, fee, challengers }: EconomicsOptions): [object, stri
     ['insured value', document.value],
     ['sample rate p', document.p],
     [`found by ${challengers} honest challenger(s)`, document.detection.toFixed(4)],
-    ['stake for one such job open: v(1−p)/p', document.stake],
-    ['stake if a liar may challenge itself', document.stakeAgainstCollusion],
+    ['exposure of one such job: value + fee share / q', document.exposure],
+    ['stake for one such job open', document.stake],
     ['overturned: bounty / submitter / pool', `${document.overturned.bounty} / ${document.overturned.compensation} / ${document.overturned.pool}`],
     ['fee to executor / pool / protocol', `${document.fee.executor} / ${document.fee.pool} / ${document.fee.protocol}`],
     ['challenge window, seconds', document.challengeWindowSeconds],

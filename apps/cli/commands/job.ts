@@ -8,11 +8,12 @@ import { tensorText } from '../answers.js';
 import { withAssay, withPlace, type PlaceOptions } from '../place.js';
 import type { Perform } from '../program.js';
 import { table } from '../terminal.js';
+import { addCharges } from './charges.js';
 
 type RemoteJob = Awaited<ReturnType<Assay['job']>>;
 
 export function addJob(program: Command, perform: Perform): void {
-  const job = program.command('job').description('Look at jobs, list and cancel your own.');
+  const job = program.command('job').description('Look at jobs, list and cancel your own, contest what they were charged.');
   withPlace(job.command('get <id>'))
     .description('A job with its state, outputs and claim.')
     .addHelpText('after', '\nExample:\n  assay job get 0x1c… --json')
@@ -26,6 +27,7 @@ export function addJob(program: Command, perform: Perform): void {
     );
   addList(job, perform);
   addCancel(job, perform);
+  addCharges(job, perform);
 }
 
 interface ListOptions extends PlaceOptions {

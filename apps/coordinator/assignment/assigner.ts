@@ -15,7 +15,7 @@ export interface AssignerParts {
   readonly jobs: Pick<JobStore, 'waiting' | 'overdue' | 'leasesExpired' | 'lease' | 'release' | 'reclaim' | 'answer' | 'fail' | 'expire'>;
   readonly modelById: (modelId: Root) => Promise<ModelRecord | undefined>;
   readonly inputsOf: (job: JobRecord) => Promise<Tensor[]>;
-  readonly stakes: Pick<Stakes, 'coverOf' | 'spend'>;
+  readonly stakes: Pick<Stakes, 'costOf' | 'coverOf' | 'spend'>;
   /** Gives the job to the executor and brings back what it answered, its outputs in hand. Throws what went wrong. */
   readonly ask: (executor: Address, job: Omit<Job, 'inputs'>, inputs: readonly Tensor[]) => Promise<Answered>;
   readonly board: PresenceBoard;
@@ -54,7 +54,7 @@ const MAY_ASK_AGAIN = new Set(['CAPACITY_EXHAUSTED', 'SHUTTING_DOWN', 'JOB_CANCE
  * Everything it knows it can read again from the store; leases that an earlier assigner left are taken back at the start.
  */
 export class Assigner {
-  private readonly out = new Map<Root, { executor: string; insured: bigint; done: Promise<void> }>();
+  private readonly out = new Map<Root, { executor: string; cost: bigint; done: Promise<void> }>();
   private readonly paused = new Map<string, number>();
   private looking: Promise<void> | undefined;
   private lookAgain = false;
@@ -160,9 +160,9 @@ export class Assigner {
       there.map(async ({ address, profile, models, capacity }) => {
         const key = address.toLowerCase() as Address;
         const mine = [...this.out.values()].filter((out) => out.executor === key);
-        const insured = mine.reduce((sum, out) => sum + out.insured, 0n);
+        const promised = mine.reduce((sum, out) => sum + out.cost, 0n);
         const cover = await this.parts.stakes.coverOf(key).catch(() => -1n);
-        return { address: key, profile, models, capacity, busy: mine.length, cover: cover - insured };
+        return { address: key, profile, models, capacity, busy: mine.length, cover: cover - promised };
       }),
     );
   }
@@ -172,19 +172,23 @@ export class Assigner {
     if (await this.isOver(job, now)) return;
     const model = await this.parts.modelById(job.request.modelId);
     if (!model) return void (await this.fail(job, new AssayError({ code: 'MODEL_UNKNOWN', facts: { modelId: job.request.modelId } })));
-    const { insuredValue } = job.request;
-    const chosen = chooseExecutor(candidates, { modelId: model.modelId, profile: model.profile, insuredValue, excluded: job.tried });
+    const cost = await this.costOf(job);
+    const chosen = chooseExecutor(candidates, { modelId: model.modelId, profile: model.profile, cost, excluded: job.tried });
     if (!chosen) return;
     const executor = chosen.address as Address;
     const until = leaseEnd(job, now, this.parts.leaseMs);
     if (!(await this.parts.jobs.lease(job.jobId, { executor, until: new Date(until), now: new Date(now), fence: this.parts.fence }))) return;
     chosen.busy++;
-    Object.assign(chosen, { cover: chosen.cover - insuredValue });
+    Object.assign(chosen, { cover: chosen.cover - cost });
     const done = this.attempt({ job, model, executor, until }).finally(() => {
       this.out.delete(job.jobId);
       this.wake();
     });
-    this.out.set(job.jobId, { executor, insured: insuredValue, done });
+    this.out.set(job.jobId, { executor, cost, done });
+  }
+
+  private costOf({ request: { insuredValue }, fee }: JobRecord): Promise<bigint> {
+    return this.parts.stakes.costOf({ insuredValue, fee });
   }
 
   /** Too late, or too many executors failed: the job ends here. */
@@ -210,7 +214,7 @@ export class Assigner {
       const { digest, answered } = await this.asked(given);
       const stored = await jobs.answer(job.jobId, { digest, ...answered, now: new Date(this.parts.now()), fence: this.parts.fence });
       if (!stored) return log.warn({ event: 'answer.late', jobId: job.jobId, executor }, 'an answer came after its lease; it is not used');
-      this.parts.stakes.spend(executor, job.request.insuredValue);
+      this.parts.stakes.spend(executor, await this.costOf(job));
       log.info({ event: 'job.answered', jobId: job.jobId, executor, digest }, 'job answered');
     } catch (thrown) {
       await this.takeFrom(given, asAssayError(thrown)).catch((err: unknown) => log.error({ event: 'release.failed', jobId: job.jobId, err }, 'a job could not be taken back; its lease runs out'));

@@ -5,7 +5,7 @@ import { chooseExecutor, type Candidate } from './executor-choice.js';
 const PROFILE = `0x${'01'.repeat(32)}` as const;
 const OTHER = `0x${'02'.repeat(32)}` as const;
 const MODEL = `0x${'03'.repeat(32)}` as const;
-const wanted = { modelId: MODEL, profile: PROFILE, insuredValue: 10n, excluded: [] };
+const wanted = { modelId: MODEL, profile: PROFILE, cost: 10n, excluded: [] };
 
 function candidate(change: Partial<Candidate> & { address: string }): Candidate {
   return { profile: PROFILE, models: [], capacity: 2, busy: 0, cover: 100n, ...change };
@@ -39,8 +39,8 @@ describe('the choice of an executor', () => {
     expect(pick(candidate({ address: 'a' }), candidate({ address: 'b', cover: 500n }))).toBe('b');
   });
 
-  it('leaves out who had the job, and who has no stake even for an uninsured job', () => {
+  it('leaves out who had the job, and who has no stake even for a job for nothing', () => {
     expect(chooseExecutor([candidate({ address: 'a' })], { ...wanted, excluded: ['a'] })).toBeUndefined();
-    expect(chooseExecutor([candidate({ address: 'a', cover: -1n })], { ...wanted, insuredValue: 0n })).toBeUndefined();
+    expect(chooseExecutor([candidate({ address: 'a', cover: -1n })], { ...wanted, cost: 0n })).toBeUndefined();
   });
 });

@@ -8,24 +8,25 @@ export interface Candidate {
   readonly capacity: number;
   /** Jobs it has from here. What it says it runs is older than that, and it refuses what is too much. */
   readonly busy: number;
-  /** Insured value that its stake still covers. */
+  /** What its stake still covers. */
   readonly cover: bigint;
 }
 
 export interface Wanted {
   readonly modelId: Root;
   readonly profile: Root;
-  readonly insuredValue: bigint;
+  /** What the job takes of that. */
+  readonly cost: bigint;
   /** Executors that must not get it. */
   readonly excluded: readonly string[];
 }
 
 /**
- * The least loaded executor that can take the job: right profile, not excluded, with room, with stake for the insured value.
+ * The least loaded executor that can take the job: right profile, not excluded, with room, with stake for the job.
  * Among equals one that has the model loaded, then the one whose stake covers more, then by address, so that the choice is a function.
  */
 export function chooseExecutor<C extends Candidate>(candidates: readonly C[], wanted: Wanted): C | undefined {
-  const able = candidates.filter((c) => c.profile === wanted.profile && c.busy < c.capacity && c.cover >= wanted.insuredValue && !wanted.excluded.includes(c.address));
+  const able = candidates.filter((c) => c.profile === wanted.profile && c.busy < c.capacity && c.cover >= wanted.cost && !wanted.excluded.includes(c.address));
   return able.sort((a, b) => compare(a, b, wanted.modelId))[0];
 }
 

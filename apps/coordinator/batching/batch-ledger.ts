@@ -47,3 +47,8 @@ export async function landingOf(chain: Pick<Chain, 'client'>, event: Committed):
 export function isCommitted(event: ChainEvent): event is Committed {
   return event.eventName === 'BatchCommitted';
 }
+
+/** Tests only: charges every submitter twice. */
+export function overcharging(ledger: BatchLedger): BatchLedger {
+  return { ...ledger, commit: (plan, nonce) => ledger.commit({ ...plan, charges: plan.charges.map((charge) => ({ ...charge, amount: 2n * charge.amount })) }, nonce) };
+}

@@ -10,6 +10,8 @@ export interface DataServerParts {
   readonly storage: Pick<Storage, 'batches' | 'jobs' | 'models' | 'tensors'>;
   readonly messaging: Pick<Messaging, 'serve' | 'payloads'>;
   readonly publisher: ModelPublisher;
+  /** Tests only: serves no claims. */
+  readonly withhold?: boolean;
 }
 
 /** WHY a queue: of several coordinators over one database, one answers. */
@@ -36,6 +38,7 @@ export class DataServer {
   }
 
   private async claims({ batchId, from, limit }: ClaimsQuery): Promise<ClaimsPage> {
+    if (this.parts.withhold) throw new AssayError({ code: 'BATCH_UNKNOWN', facts: { batchId } });
     const { batches } = this.parts.storage;
     const batch = await batches.byChainId(batchId);
     if (!batch) throw new AssayError({ code: 'BATCH_UNKNOWN', facts: { batchId } });

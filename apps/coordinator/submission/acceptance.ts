@@ -20,7 +20,9 @@ export interface AcceptanceParts {
   readonly openJobs: () => Promise<ReadonlyMap<string, number>>;
   readonly modelById: (modelId: Root) => Promise<ModelRecord | undefined>;
   readonly balanceOf: (submitter: Address) => Promise<bigint>;
-  /** The highest insured value that an executor present could ever answer for; undefined if none is present. */
+  /** What a job takes of its executor's cover: insured value and, by the exposure rule, its fee. */
+  readonly coverFor: (job: { readonly insuredValue: bigint; readonly fee: bigint }) => Promise<bigint>;
+  /** The highest cover that an executor present could ever give; undefined if none is present. */
   readonly highestCover: () => Promise<bigint | undefined>;
   /** ERC-1271: what the submitter's contract says; false if there is no contract. */
   readonly contractSigned: (submitter: Address, digest: Root, signature: Hex) => Promise<boolean>;
@@ -95,9 +97,11 @@ function requirePrice({ price }: AcceptanceParts, { maxFee }: Request): void {
 }
 
 /** WHY refused: a job that no executor's stake could carry, however idle, would wait until its deadline. */
-async function requireCover({ highestCover }: AcceptanceParts, { insuredValue }: Request): Promise<void> {
+async function requireCover({ highestCover, coverFor, price: fee }: AcceptanceParts, { insuredValue }: Request): Promise<void> {
   const highest = await highestCover();
-  if (highest !== undefined && insuredValue > highest) throw new AssayError({ code: 'INSURED_VALUE_TOO_HIGH', facts: { insuredValue, highest } });
+  if (highest === undefined) return;
+  const needed = await coverFor({ insuredValue, fee });
+  if (needed > highest) throw new AssayError({ code: 'INSURED_VALUE_TOO_HIGH', facts: { insuredValue, needed, highest } });
 }
 
 /** WHY half for one: whoever fills the queue must leave room for the others. */

@@ -96,8 +96,9 @@ interface IBatches {
 
     // Coordinator
 
-    /// Posts a batch. Exposure rule: an executor's insured value not yet final is at most stake · p/(1 − p), stake that
-    /// is unbonding not counted, p the sample rate: then no false claim has a positive expected gain.
+    /// Posts a batch. Exposure rule: q · insured value + fees ≤ p · stake · (1 − bounties' share), q = max(p, 1 − p), over
+    /// all of an executor's claims that are not final; p the sample rate, stake that is unbonding not counted. Then no
+    /// set of false claims has a positive expected gain, not even for a liar that plays against itself.
     /// Charges may be left out and made up for by a later batch: until then the float pays.
     function commit(bytes32 root, uint32 count, uint256[] calldata totals, uint256[] calldata charges) external returns (uint256 batchId);
     /// Takes float back into the Vault balance; in units.
@@ -126,9 +127,9 @@ interface IBatches {
     function isCoordinator(address account) external view returns (bool);
     /// Fees an executor can collect now, and those not final.
     function feesOf(address executor) external view returns (uint256 final_, uint256 pending);
-    /// Insured value of an executor's claims that are not final.
+    /// What an executor answers for: insured value of its claims that are not final, and their fees divided by q.
     function exposureOf(address executor) external view returns (uint256);
-    /// Most that exposureOf may reach with this stake.
+    /// Most that exposureOf may reach with this stake: stake · (1 − bounties' share) · p / q.
     function exposureLimit(uint256 stake) external view returns (uint256);
     function terms() external view returns (Terms memory);
     function paused() external view returns (bool);

@@ -92,15 +92,14 @@ contract Crowd is Table {
     function commit(uint256 fee, uint256 insured) external {
         uint256[] memory totals = new uint256[](1);
         uint256[] memory charged = new uint256[](1);
-        uint256 amount = bound(fee, 0, vault.balanceOf(submitter) / 1e12);
-        uint256 before = batches.exposureOf(executor);
+        uint256 amount = bound(fee, 0, vault.balanceOf(submitter) / 1e13);
         uint256 part = bound(insured, 0, 200e6);
         totals[0] = uint256(uint160(executor)) << 96 | amount << 48 | part;
         charged[0] = uint256(uint160(submitter)) << 96 | amount;
         vm.prank(coordinator);
         batches.commit(keccak256("batch"), 1, totals, charged);
         uint256 limit = batches.exposureLimit(vault.stakeOf(executor).amount);
-        if (part > 0 && before + part * 1e12 > limit) overexposed = true;
+        if (batches.exposureOf(executor) > limit) overexposed = true;
     }
 
     function collect() external {

@@ -16,7 +16,7 @@ contract BatchesTest is World {
         uint256 id = _commit(10 * TOKEN, 7 * TOKEN);
         assertEq(id, 1, "ids count from 1");
         assertEq(vault.balanceOf(submitter), WEALTH - 10 ether, "charged");
-        assertEq(batches.exposureOf(executor), 7 ether, "exposed");
+        assertEq(batches.exposureOf(executor), 24.6 ether, "exposed: insured value, and the executor's fees over 1/2");
         vm.warp(block.timestamp + 40);
         assertEq(batches.exposureOf(executor), 0, "final: no longer exposed");
         vm.prank(stranger);
@@ -53,7 +53,7 @@ contract BatchesTest is World {
         vm.warp(block.timestamp + bound(later, 0, 20));
         (uint256 final_,) = batches.feesOf(executor);
         assertEq(final_, 0, "not final");
-        assertEq(batches.exposureOf(executor), 1 ether, "exposed");
+        assertEq(batches.exposureOf(executor), 2.76 ether, "exposed");
     }
 
     function test_commit_onlyByWhoPostedTheBond() public {
@@ -86,6 +86,7 @@ contract BatchesTest is World {
     }
 
     function test_float_paysUntilSubmittersAreCharged() public {
+        _stakeMore();
         uint256[] memory totals = _one(executor, 600 * TOKEN, 0);
         vm.prank(coordinator);
         batches.commit(ROOT, 5, totals, new uint256[](0));
@@ -106,6 +107,7 @@ contract BatchesTest is World {
         token.mint(address(this), WEALTH);
         token.approve(address(vault), WEALTH);
         vault.deposit(submitter, WEALTH);
+        _stakeMore();
         _commit(600 * TOKEN, 0);
         uint256[] memory totals = _one(executor, 500 * TOKEN, 0);
         uint256[] memory charges = _one(submitter, 0, 500 * TOKEN);
@@ -117,15 +119,25 @@ contract BatchesTest is World {
         batches.commit(ROOT, 5, totals, charges);
     }
 
-    /// p = 1/2: exposure up to the stake, over all claims that are not final.
+    /// p = 1/2, half of the stake for bounties: exposure up to half of the stake, over all claims that are not final.
     function test_commit_keepsTheExposureRule() public {
-        _commit(0, 499 * TOKEN);
+        _commit(0, 249 * TOKEN);
         uint256[] memory totals = _one(executor, 0, 2 * TOKEN);
         vm.prank(coordinator);
-        vm.expectRevert(abi.encodeWithSelector(IBatches.StakeTooLow.selector, executor, 501 * TOKEN, 500 * TOKEN));
+        vm.expectRevert(abi.encodeWithSelector(IBatches.StakeTooLow.selector, executor, 251 * TOKEN, 250 * TOKEN));
         batches.commit(ROOT, 5, totals, new uint256[](0));
         vm.warp(block.timestamp + 40);
         _commit(0, 2 * TOKEN);
+    }
+
+    /// A job that insures nothing is exposed by the work a liar saves: at most its fee.
+    function test_exposure_countsFees() public {
+        _commit(142 * TOKEN, 0);
+        assertEq(batches.exposureOf(executor), 249.92 ether, "88 % of the fees over 1/2");
+        uint256[] memory totals = _one(executor, TOKEN, 0);
+        vm.prank(coordinator);
+        vm.expectRevert(abi.encodeWithSelector(IBatches.StakeTooLow.selector, executor, 251_680_000, 250 * TOKEN));
+        batches.commit(ROOT, 5, totals, new uint256[](0));
     }
 
     function test_exposure_followsTheStake() public {
@@ -137,13 +149,15 @@ contract BatchesTest is World {
         batches.commit(ROOT, 5, totals, new uint256[](0));
     }
 
-    function testFuzz_exposureLimit_isStakeTimesOdds(uint128 stake, uint32 rate) public {
-        rate = uint32(bound(rate, 42_949_672, type(uint32).max));
+    /// limit · q ≤ stake · (1 − bounties' share) · p, and not a unit lower; q = max(p, 1 − p).
+    function testFuzz_exposureLimit_isLostStakeTimesOdds(uint128 stake, uint40 rate) public {
+        rate = uint40(bound(rate, 42_949_673, 1 << 32));
         batches.setTerms(IBatches.Terms(20, 1, rate, 0, 0, 1));
         uint256 limit = batches.exposureLimit(stake);
-        uint256 rest = (1 << 32) - uint256(rate);
-        assertTrue(limit * rest <= uint256(stake) * rate, "not above");
-        assertTrue((limit + 1) * rest > uint256(stake) * rate, "and not a unit below");
+        uint256 weight = rate > 1 << 31 ? uint256(rate) : (1 << 32) - uint256(rate);
+        assertTrue(limit * weight * 2 <= uint256(stake) * rate, "not above");
+        assertTrue((limit + 1) * weight * 2 > uint256(stake) * rate, "and not a unit below");
+        assertTrue(limit <= stake / 2, "never more than is left to compensate with");
     }
 
     function test_terms_withinHardBounds() public {
@@ -203,6 +217,13 @@ contract BatchesTest is World {
         vm.prank(stranger);
         vm.expectRevert(abi.encodeWithSelector(IBatches.OnlyModule.selector, stranger));
         batches.noteStake(stranger, 1);
+    }
+
+    /// Enough for large fees.
+    function _stakeMore() private {
+        endow(executor, 5 * WEALTH);
+        vm.prank(executor);
+        vault.stake(5 * WEALTH);
     }
 
     function _commit(uint256 fees, uint256 insured) private returns (uint256) {

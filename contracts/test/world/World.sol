@@ -84,7 +84,7 @@ abstract contract World is Test {
 
     function newBatches(IBatches.Terms memory terms) internal returns (Batches) {
         Batches.Setting memory s =
-            Batches.Setting(authority, vault, token, treasury, chargesAt, requestsAt, 20, 40, terms);
+            Batches.Setting(authority, vault, token, treasury, chargesAt, requestsAt, 20, 40, 5_000, terms);
         return Batches(create("Batches.sol:Batches", abi.encode(s)));
     }
 
@@ -105,9 +105,13 @@ abstract contract World is Test {
     }
 
     function endow(address account) internal {
-        token.mint(address(this), WEALTH);
-        token.approve(address(vault), WEALTH);
-        vault.deposit(account, WEALTH);
+        endow(account, WEALTH);
+    }
+
+    function endow(address account, uint256 amount) internal {
+        token.mint(address(this), amount);
+        token.approve(address(vault), amount);
+        vault.deposit(account, amount);
     }
 
     function assertConserved() internal view {

@@ -16,14 +16,29 @@ export interface Economy {
 
 const BASIS_POINTS = 10_000n;
 
-/** stake · p / (1 − p), rounded down: Batches.exposureLimit. */
-export function exposureLimit(stake: bigint, rate: bigint): bigint {
-  return rate >= SAMPLE_RATE_ONE ? 2n ** 256n - 1n : (stake * rate) / (SAMPLE_RATE_ONE - rate);
+/** q = max(p, 1 − p), in parts of 2^32: what insured value weighs against fees in the exposure rule. */
+function weightOf(rate: bigint): bigint {
+  return rate > SAMPLE_RATE_ONE / 2n ? rate : SAMPLE_RATE_ONE - rate;
 }
 
-/** The least stake whose exposure limit reaches `value`: value · (1 − p) / p, rounded up. */
-export function stakeFor(value: bigint, rate: bigint): bigint {
-  return (value * (SAMPLE_RATE_ONE - rate) + rate - 1n) / rate;
+/**
+ * What open claims count as: insured value + fees / q, rounded up: Batches.exposureOf. A liar that is not found gains what it insured, in
+ * any case the work it saves, which is at most its fee; q·V + F ≤ p · what it loses then leaves it nothing.
+ */
+export function exposureOf({ fee, insuredValue }: { readonly fee: bigint; readonly insuredValue: bigint }, rate: bigint): bigint {
+  const weight = weightOf(rate);
+  return insuredValue + (fee * SAMPLE_RATE_ONE + weight - 1n) / weight;
+}
+
+/** stake · (1 − bounties' share) · p / q, rounded down: Batches.exposureLimit. */
+export function exposureLimit(stake: bigint, rate: bigint, bountyBps: number): bigint {
+  return (stake * (BASIS_POINTS - BigInt(bountyBps)) * rate) / (BASIS_POINTS * weightOf(rate));
+}
+
+/** The least stake whose exposure limit reaches `exposure`: exposure · q / (p · (1 − bounties' share)), rounded up. */
+export function stakeFor(exposure: bigint, rate: bigint, bountyBps: number): bigint {
+  const lost = (BASIS_POINTS - BigInt(bountyBps)) * rate;
+  return (exposure * BASIS_POINTS * weightOf(rate) + lost - 1n) / lost;
 }
 
 /** How Batches splits a fee at commit: shares rounded down as there. */
@@ -50,12 +65,3 @@ export function detection(rate: bigint, challengers: number): number {
 }
 
 const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
-
-/**
- * The least stake with which a false claim has no expected gain even for a liar that plays against itself until the bounties' share of its
- * stake has come back: value · (1 − p) / (p · (1 − share)), rounded up. Batches demands only stakeFor.
- */
-export function stakeAgainstCollusion(value: bigint, rate: bigint, bountyBps: number): bigint {
-  const left = BASIS_POINTS - BigInt(bountyBps);
-  return (stakeFor(value, rate) * BASIS_POINTS + left - 1n) / left;
-}

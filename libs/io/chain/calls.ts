@@ -157,17 +157,27 @@ export function chargesCalls(charges: Contract<typeof chargesAbi>) {
     answer: (contestId: Root, jobs: readonly ShownJob[]) => charges.write('answer', [contestId, jobs]),
     resolve: (contestId: Root) => charges.write('resolve', [contestId]),
     contestOf: (contestId: Root) => charges.read('contestOf', [contestId]),
+    contestWindow: () => charges.read('contestWindow', []),
   };
 }
 
-export function requestsCalls(requests: Contract<typeof requestsAbi>) {
+/** A claim with all that checking and disputing it needs, as Requests publishes it. */
+export type Leaf = ContractFunctionArgs<typeof requestsAbi, Writes, 'publish'>[2][number];
+
+export function requestsCalls(requests: Contract<typeof requestsAbi>, { client, fromBlock }: { client: PublicClient; fromBlock: bigint }) {
   return {
     address: requests.address,
     request: (batchId: bigint, batch: BatchWord) => requests.write('request', [batchId, batch]),
-    publish: (batchId: bigint, batch: BatchWord, claims: readonly Claim[]) => requests.write('publish', [batchId, batch, claims]),
+    publish: (batchId: bigint, batch: BatchWord, part: { leaves: readonly Leaf[]; siblings: readonly Root[] }) => requests.write('publish', [batchId, batch, part.leaves, part.siblings]),
     resolve: (batchId: bigint, batch: BatchWord, charges: readonly bigint[]) => requests.write('resolve', [batchId, batch, charges]),
     refund: (batchId: bigint, batch: BatchWord, refunded: { charges: readonly bigint[]; index: number }) => requests.write('refund', [batchId, batch, refunded.charges, BigInt(refunded.index)]),
     demandOf: (batchId: bigint) => requests.read('demandOf', [batchId]),
+    publishWindow: () => requests.read('publishWindow', []),
+    /** What was published of a batch so far. */
+    published: async (batchId: bigint): Promise<readonly Leaf[]> => {
+      const logs = await client.getContractEvents({ address: requests.address, abi: requestsAbi, eventName: 'Published', args: { batchId }, fromBlock, toBlock: 'latest', strict: true }).catch((error: unknown) => Promise.reject(chainError(error, 'Requests.published')));
+      return logs.flatMap((log) => log.args.leaves);
+    },
   };
 }
 

@@ -53,7 +53,8 @@ export async function connectChain(options: ChainOptions) {
   const at = { client, sender };
   const token = contractAt({ ...at, name: 'Token', abi: tokenAbi, address: deployment.token });
   const vault = contractAt({ ...at, name: 'Vault', abi: vaultAbi, address: deployment.vault });
-  const batches = batchesCalls(contractAt({ ...at, name: 'Batches', abi: batchesAbi, address: deployment.batches }), { client, fromBlock: BigInt(deployment.deployedBlock) });
+  const logs = { client, fromBlock: BigInt(deployment.deployedBlock) };
+  const batches = batchesCalls(contractAt({ ...at, name: 'Batches', abi: batchesAbi, address: deployment.batches }), logs);
   return {
     deployment,
     network: { chainId: deployment.chainId, disputes: deployment.disputes } satisfies NetworkId,
@@ -64,7 +65,7 @@ export async function connectChain(options: ChainOptions) {
     vault: vaultCalls(vault, token),
     batches,
     charges: chargesCalls(contractAt({ ...at, name: 'Charges', abi: chargesAbi, address: deployment.charges })),
-    requests: requestsCalls(contractAt({ ...at, name: 'Requests', abi: requestsAbi, address: deployment.requests })),
+    requests: requestsCalls(contractAt({ ...at, name: 'Requests', abi: requestsAbi, address: deployment.requests }), logs),
     disputes: disputesCalls(contractAt({ ...at, name: 'Disputes', abi: disputesAbi, address: deployment.disputes }), batches.batch),
     /** Any transaction of the account. */
     send: (outgoing: Outgoing) => {

@@ -132,11 +132,11 @@ async function deployAll(options: DeployOptions): Promise<Deployment> {
 }
 
 /** An epoch is as long as the challenge window; a bond leaves after two of them, when nothing it answers for is left. */
-function settingOf(addresses: Record<ContractName, Address>, treasury: Address, { batches }: NetworkParameters) {
+function settingOf(addresses: Record<ContractName, Address>, treasury: Address, { batches, disputes }: NetworkParameters) {
   const { challengeWindow, beaconDelay, sampleRate, poolBps, protocolBps, coordinatorBond } = batches;
   const { Authority: authority, Vault: vault, TestToken: token, Charges: charges, Requests: requests } = addresses;
   const terms = { challengeWindow, beaconDelay, sampleRate, poolBps, protocolBps, coordinatorBond };
-  return { authority, vault, token, treasury, charges, requests, epoch: challengeWindow, exitDelay: 2n * challengeWindow, terms };
+  return { authority, vault, token, treasury, charges, requests, epoch: challengeWindow, exitDelay: 2n * challengeWindow, bountyBps: disputes.bountyBps, terms };
 }
 
 async function deploySteps({ addresses, deploy }: Pick<Awaited<ReturnType<typeof openDeployer>>, 'addresses' | 'deploy'>): Promise<void> {

@@ -156,13 +156,13 @@ export class BatchStore {
     return jobIds;
   }
 
-  /** Insured value of an executor's standing claims that no batch on chain holds yet. */
-  async promisedBy(executor: Address): Promise<bigint> {
+  /** Insured value and fees of an executor's standing claims that no batch on chain holds yet. */
+  async promisedBy(executor: Address): Promise<{ readonly insuredValue: bigint; readonly fee: bigint }> {
     const { _sum } = await this.prisma.claim.aggregate({
       where: { executor: executor.toLowerCase(), OR: [{ batchSeq: null }, { batch: { state: 'fixed' } }], job: { state: { not: 'overturned' } } },
-      _sum: { insured: true },
+      _sum: { insured: true, fee: true },
     });
-    return wei(_sum.insured);
+    return { insuredValue: wei(_sum.insured), fee: wei(_sum.fee) };
   }
 
   async bySeq(seq: number): Promise<BatchRecord | undefined> {
@@ -190,6 +190,17 @@ export class BatchStore {
   async claimsOf(seq: number, from: number, limit: number): Promise<BatchedClaim[]> {
     const rows = await this.prisma.claim.findMany({ where: { batchSeq: seq, leafIndex: { gte: from } }, orderBy: { leafIndex: 'asc' }, take: limit, include: { job: true } });
     return rows.map(batchedClaim);
+  }
+
+  /** Claims with a fee that a submitter's charge is for: in batches with these ids on chain, in ascending order of job ids. */
+  async chargedTo(submitter: Address, range: { readonly after: bigint; readonly upTo: bigint; readonly afterJob: Root; readonly limit: number }): Promise<(BatchedClaim & { readonly batchId: bigint })[]> {
+    const rows = await this.prisma.claim.findMany({
+      where: { jobId: { gt: range.afterJob }, fee: { gt: 0 }, job: { submitter: submitter.toLowerCase() }, batch: { chainId: { gt: range.after, lte: range.upTo } } },
+      orderBy: { jobId: 'asc' },
+      take: range.limit,
+      include: { job: true, batch: { select: { chainId: true } } },
+    });
+    return rows.map((row) => ({ ...batchedClaim(row), batchId: row.batch!.chainId! }));
   }
 
   /** All claim digests of a batch in leaf order. */

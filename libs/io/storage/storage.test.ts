@@ -211,12 +211,12 @@ describe.each([
     const first = await answered(executor);
     const submitter = (await storage.jobs.byId(first.jobId))!.request.submitter;
     expect(await storage.jobs.unchargedFees(submitter)).toBe(5n);
-    expect(await storage.batches.promisedBy(executor)).toBe(7n);
+    expect(await storage.batches.promisedBy(executor)).toEqual({ insuredValue: 7n, fee: 5n });
     const batch = await storage.batches.fix({ root: root(), leaves: [first.digest], totals: [], charges: [], now: T0 });
-    expect(await storage.batches.promisedBy(executor)).toBe(7n);
+    expect(await storage.batches.promisedBy(executor)).toEqual({ insuredValue: 7n, fee: 5n });
     await storage.batches.land(batch.root, { batchId: BigInt(random.between(1, 2 ** 31)), transaction: root(), block: 1n, committedAt: 5_000_000_000n }, T0);
     expect(await storage.jobs.unchargedFees(submitter)).toBe(0n);
-    expect(await storage.batches.promisedBy(executor)).toBe(0n);
+    expect(await storage.batches.promisedBy(executor)).toEqual({ insuredValue: 0n, fee: 0n });
   });
 
   it('labels a model with several names and refuses to move a name', async () => {

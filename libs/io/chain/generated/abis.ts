@@ -2115,6 +2115,11 @@ export const batchesAbi = [
             "type": "uint64"
           },
           {
+            "internalType": "uint16",
+            "name": "bountyBps",
+            "type": "uint16"
+          },
+          {
             "components": [
               {
                 "internalType": "uint32",
@@ -11407,49 +11412,113 @@ export const requestsAbi = [
       {
         "components": [
           {
-            "internalType": "bytes32",
-            "name": "jobId",
-            "type": "bytes32"
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "jobId",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "modelId",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "inputRoot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "outputRoot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "address",
+                "name": "executor",
+                "type": "address"
+              },
+              {
+                "internalType": "address",
+                "name": "coordinator",
+                "type": "address"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "insuredValue",
+                "type": "uint128"
+              }
+            ],
+            "internalType": "struct Claim",
+            "name": "claim",
+            "type": "tuple"
           },
           {
-            "internalType": "bytes32",
-            "name": "modelId",
-            "type": "bytes32"
+            "internalType": "bytes",
+            "name": "signature",
+            "type": "bytes"
           },
           {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "outputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "address",
-            "name": "executor",
-            "type": "address"
-          },
-          {
-            "internalType": "address",
-            "name": "coordinator",
-            "type": "address"
-          },
-          {
-            "internalType": "uint128",
-            "name": "fee",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "insuredValue",
-            "type": "uint128"
+            "components": [
+              {
+                "internalType": "address",
+                "name": "submitter",
+                "type": "address"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "modelId",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "inputRoot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint128",
+                "name": "maxFee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "insuredValue",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "nonce",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "verification",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "redundancy",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Request",
+            "name": "request",
+            "type": "tuple"
           }
         ],
         "indexed": false,
-        "internalType": "struct Claim[]",
-        "name": "claims",
+        "internalType": "struct IRequests.Leaf[]",
+        "name": "leaves",
         "type": "tuple[]"
       }
     ],
@@ -11592,9 +11661,24 @@ export const requestsAbi = [
             "type": "bool"
           },
           {
-            "internalType": "uint96",
+            "internalType": "uint128",
             "name": "bond",
-            "type": "uint96"
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint32",
+            "name": "parts",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "leaves",
+            "type": "uint32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "lastPart",
+            "type": "bytes32"
           },
           {
             "internalType": "uint128",
@@ -11613,6 +11697,25 @@ export const requestsAbi = [
       }
     ],
     "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "count",
+        "type": "uint256"
+      }
+    ],
+    "name": "partsOf",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "pure",
     "type": "function"
   },
   {
@@ -11682,49 +11785,118 @@ export const requestsAbi = [
       {
         "components": [
           {
-            "internalType": "bytes32",
-            "name": "jobId",
-            "type": "bytes32"
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "jobId",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "modelId",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "inputRoot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "outputRoot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "address",
+                "name": "executor",
+                "type": "address"
+              },
+              {
+                "internalType": "address",
+                "name": "coordinator",
+                "type": "address"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "insuredValue",
+                "type": "uint128"
+              }
+            ],
+            "internalType": "struct Claim",
+            "name": "claim",
+            "type": "tuple"
           },
           {
-            "internalType": "bytes32",
-            "name": "modelId",
-            "type": "bytes32"
+            "internalType": "bytes",
+            "name": "signature",
+            "type": "bytes"
           },
           {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "outputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "address",
-            "name": "executor",
-            "type": "address"
-          },
-          {
-            "internalType": "address",
-            "name": "coordinator",
-            "type": "address"
-          },
-          {
-            "internalType": "uint128",
-            "name": "fee",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "insuredValue",
-            "type": "uint128"
+            "components": [
+              {
+                "internalType": "address",
+                "name": "submitter",
+                "type": "address"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "modelId",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "inputRoot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint128",
+                "name": "maxFee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "insuredValue",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "nonce",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "verification",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "redundancy",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Request",
+            "name": "request",
+            "type": "tuple"
           }
         ],
-        "internalType": "struct Claim[]",
-        "name": "claims",
+        "internalType": "struct IRequests.Leaf[]",
+        "name": "leaves",
         "type": "tuple[]"
+      },
+      {
+        "internalType": "bytes32[]",
+        "name": "siblings",
+        "type": "bytes32[]"
       }
     ],
     "name": "publish",
