@@ -21,6 +21,10 @@ export interface ResponderOptions {
 export type Next = { readonly when: 'now' | 'changed' | 'later' } | { readonly when: 'at'; readonly time: bigint };
 
 const CHANGED: Next = { when: 'changed' };
+/**
+ * WHY also after a move that was made: until its event is read a reorganisation can take it back unseen, and then nothing ever changes.
+ * The event ends the waiting; without one the chain is asked whether the move is still to be made.
+ */
 const LATER: Next = { when: 'later' };
 
 /** Reverts that say the chain knows a newer state than this player: reading on will help. */
@@ -69,15 +73,15 @@ async function act(own: OwnGame, action: Move | { kind: 'settle' }, options: Res
   const started = options.millis();
   try {
     // WHY: a move already made, by this process before a crash or by an earlier attempt, must not be made again.
-    if ((await options.chain.stateOf(gameId)) !== hashGame(known.game)) return CHANGED;
+    if ((await options.chain.stateOf(gameId)) !== hashGame(known.game)) return LATER;
     const receipt = await send(own, action, options);
     options.report({ kind: 'moved', gameId, role, move: action.kind, block: receipt.block, tx: receipt.hash, gas: receipt.gasUsed, millis: options.millis() - started });
     if (action.kind === 'settle') await compensate(own, options);
-    return CHANGED;
+    return LATER;
   } catch (error) {
     const again = triageFailure(error);
     options.report({ kind: 'failed', gameId, role, move: action.kind, again, error });
-    return again === 'later' ? LATER : CHANGED;
+    return again === 'never' ? CHANGED : LATER;
   }
 }
 

@@ -86,7 +86,8 @@ export class Scheduler {
   }
 
   private note(gameId: Root, version: number, next: Next): void {
-    const failures = next.when === 'later' ? (this.statuses.get(gameId)?.failures ?? 0) + 1 : 0;
+    const before = this.statuses.get(gameId);
+    const failures = next.when === 'later' ? (before?.version === version ? before.failures : 0) + 1 : 0;
     const backoff = Math.min(BACKOFF_MS * 2 ** Math.min(failures - 1, 10), MAX_BACKOFF_MS);
     this.statuses.set(gameId, { version, next, failures, retryAt: this.options.millis() + backoff });
   }

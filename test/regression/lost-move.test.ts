@@ -27,29 +27,25 @@ async function until(holds: () => boolean): Promise<void> {
   for (let i = 0; i < 200 && !holds(); i++) await sleep(5);
 }
 
-it('a move heard of while the clock is read is answered', async () => {
-  const moved: Game[] = [];
-  const waiting: (() => void)[] = [];
-  let held = false;
-  let state = first;
-  let release: () => void = () => undefined;
-  const secondPage = new Promise<void>((resolve) => (release = resolve));
+interface Table {
+  readonly moved: Game[];
+  readonly stateOf: () => Root;
+  readonly now: () => Promise<bigint>;
+  /** What comes after the first page. */
+  readonly later?: () => Promise<GamePage>;
+}
 
-  const player = createPlayer({
+function playerAt({ moved, stateOf, now, later }: Table) {
+  return createPlayer({
     account: CHALLENGER,
     feed: {
       async *pages({ signal }) {
         yield page(1n, { kind: 'opened', claim, game: first });
-        await secondPage;
-        yield page(2n, { kind: 'chosen', game: second });
+        if (later) yield await later();
         while (!signal.aborted) await sleep(5);
       },
     },
-    chain: {
-      now: () => (held ? new Promise((resolve) => waiting.push(() => resolve(LATE))) : Promise.resolve(LATE)),
-      stateOf: async () => hashGame(state),
-      pausedUntil: async () => 0n,
-    },
+    chain: { now, stateOf: async () => stateOf(), pausedUntil: async () => 0n },
     sender: {
       move: async (game) => {
         moved.push(game);
@@ -65,6 +61,21 @@ it('a move heard of while the clock is read is answered', async () => {
     millis: () => performance.now(),
     tickMs: 5,
   });
+}
+
+it('a move heard of while the clock is read is answered', async () => {
+  const moved: Game[] = [];
+  const waiting: (() => void)[] = [];
+  let held = false;
+  let state = first;
+  let release: () => void = () => undefined;
+  const secondPage = new Promise<void>((resolve) => (release = resolve));
+  const player = playerAt({
+    moved,
+    stateOf: () => hashGame(state),
+    now: () => (held ? new Promise((resolve) => waiting.push(() => resolve(LATE))) : Promise.resolve(LATE)),
+    later: async () => (await secondPage, page(2n, { kind: 'chosen', game: second })),
+  });
   player.start();
   try {
     await until(() => moved.length === 1);
@@ -77,6 +88,21 @@ it('a move heard of while the clock is read is answered', async () => {
     for (const resolve of waiting) resolve();
     await until(() => moved.length === 2);
     expect(moved.map((game) => game.movedAt)).toEqual([100n, 150n]);
+  } finally {
+    await player.stop();
+  }
+});
+
+/**
+ * Found by games under reorganisations: a move was mined, its receipt read, and taken back before the stream of events had read its
+ * block. Nothing changed for the stream, so the move was never made again and the game lost by the clock.
+ */
+it('a move taken back before its event was read is made again', async () => {
+  const moved: Game[] = [];
+  const player = playerAt({ moved, stateOf: () => hashGame(first), now: async () => LATE });
+  player.start();
+  try {
+    await expect.poll(() => moved.length, { timeout: 20_000 }).toBeGreaterThan(1);
   } finally {
     await player.stop();
   }

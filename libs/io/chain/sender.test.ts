@@ -23,7 +23,7 @@ beforeEach(async () => {
   await node().mine({ blocks: 1 });
 });
 
-const connect = (options: Partial<ChainOptions> = {}): Promise<Chain> => connectChain({ rpcUrl: anvil.rpcUrl, deployment, privateKey: KEY, bumpAfterMs: 300, ...options });
+const connect = (options: Partial<ChainOptions> = {}): Promise<Chain> => connectChain({ rpcUrl: anvil.rpcUrl, deployment, privateKey: KEY, bumpAfterMs: 1_500, ...options });
 
 /** Nothing is mined unless the test says so. */
 async function holdMining(): Promise<void> {
@@ -45,7 +45,7 @@ describe('a transaction that is not mined', () => {
     const before = await minted(chain);
     await holdMining();
     const sending = chain.token.mint(TO, 1n);
-    await expect.poll(pooled).toHaveLength(1);
+    await expect.poll(pooled, { timeout: 20_000 }).toHaveLength(1);
     const [first] = await pooled();
     await expect.poll(async () => (await pooled())[0]?.maxFeePerGas, { timeout: 20_000 }).toBeGreaterThan(first!.maxFeePerGas);
     expect(await pooled()).toMatchObject([{ nonce: first!.nonce }]);
@@ -57,10 +57,10 @@ describe('a transaction that is not mined', () => {
   it('is never offered above the cap', async () => {
     const { baseFeePerGas } = await node().getBlock();
     const feeCap = baseFeePerGas! * 3n + parseGwei('1');
-    const chain = await connect({ feeCap });
+    const chain = await connect({ feeCap, bumpAfterMs: 300 });
     await holdMining();
     const sending = rejection(chain.token.mint(TO, 1n));
-    await expect.poll(pooled).toHaveLength(1);
+    await expect.poll(pooled, { timeout: 20_000 }).toHaveLength(1);
     expect(await sending).toMatchObject({ code: 'TRANSACTION_FAILED' });
     expect((await pooled()).every(({ maxFeePerGas }) => maxFeePerGas <= feeCap)).toBe(true);
     await node().mine({ blocks: 1 });
@@ -83,7 +83,7 @@ describe('a transaction that is not mined', () => {
     const before = await minted(chain);
     await holdMining();
     const sending = Promise.all([chain.token.mint(TO, 1n), chain.token.mint(TO, 1n), chain.token.mint(TO, 1n)]);
-    await expect.poll(pooled).toHaveLength(3);
+    await expect.poll(pooled, { timeout: 20_000 }).toHaveLength(3);
     const lowest = (await pooled()).sort((a, b) => a.nonce - b.nonce)[0]!;
     await node().dropTransaction({ hash: lowest.hash });
     await expect.poll(async () => (await pooled()).some(({ nonce }) => nonce === lowest.nonce), { timeout: 20_000 }).toBe(true);
@@ -92,6 +92,22 @@ describe('a transaction that is not mined', () => {
     expect(await minted(chain)).toBe(before + 3n);
   }, 60_000);
 });
+
+it('a reorganisation that nobody heard of leaves a gap, which is filled: what comes next is mined', async () => {
+  const chain = await connect({ bumpAfterMs: 500 });
+  const before = await minted(chain);
+  await node().mine({ blocks: 3 });
+  for (let i = 0; i < 3; i++) await chain.token.mint(TO, 100n);
+  const used = await node().getTransactionCount({ address: chain.account! });
+  const head = await node().getBlockNumber();
+  await node().request({ method: 'anvil_reorg', params: [3, []] } as never);
+  expect(await node().getTransactionCount({ address: chain.account! })).toBeLessThan(used);
+  expect(await minted(chain)).toBeLessThan(before + 300n);
+  const { block } = await chain.token.mint(TO, 1n);
+  expect(block).toBeGreaterThanOrEqual(head);
+  expect(await node().getTransactionCount({ address: chain.account! })).toBe(used + 1);
+  expect((await minted(chain)) % 100n).toBe((before + 1n) % 100n);
+}, 60_000);
 
 describe('the price', () => {
   it('waits while the base fee is above the cap', async () => {
@@ -111,7 +127,7 @@ describe('the price', () => {
     await holdMining();
     const before = await minted(chain);
     const sending = chain.token.mint(TO, 1n);
-    await expect.poll(pooled).toHaveLength(1);
+    await expect.poll(pooled, { timeout: 20_000 }).toHaveLength(1);
     const offered = (await pooled())[0]!.maxFeePerGas;
     await node().setNextBlockBaseFeePerGas({ baseFeePerGas: 10n * offered });
     await node().mine({ blocks: 1 });
@@ -129,7 +145,7 @@ describe('a new life of the same account', () => {
     const nonce = await node().getTransactionCount({ address: old.account! });
     await holdMining();
     const lost = old.token.mint(TO, 1_000n);
-    await expect.poll(pooled).toHaveLength(1);
+    await expect.poll(pooled, { timeout: 20_000 }).toHaveLength(1);
     const fresh = await connect({ bumpAfterMs: 30_000 });
     const sending = fresh.token.mint(TO, 1n);
     await node().setIntervalMining({ interval: 1 });
@@ -145,7 +161,7 @@ describe('a new life of the same account', () => {
     await node().mine({ blocks: 1 });
     await holdMining();
     const lost = rejection(old.token.mint(TO, 1_000n));
-    await expect.poll(pooled).toHaveLength(1);
+    await expect.poll(pooled, { timeout: 20_000 }).toHaveLength(1);
     const [stuck] = await pooled();
     const fresh = await connect({ bumpAfterMs: 500 });
     const before = await minted(fresh);

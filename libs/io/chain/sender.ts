@@ -13,6 +13,7 @@ const MAX_QUEUED = 4096;
 const MAX_BUMPS = 5;
 /** Tries to find the nonce, or the fee that replaces whatever holds it. */
 const MAX_PLACING = 24;
+const TRANSFER_GAS = 21_000n;
 /** Nodes replace a transaction only for at least a tenth more in both fees. */
 const FEE_BUMP_PERCENT = 125n;
 const FEE_BUMP_LEAST_PERCENT = 110n;
@@ -63,7 +64,7 @@ class Displaced extends Error {}
 
 /**
  * Sends one account's transactions: at most MAX_IN_FLIGHT unmined at a time, each in the lowest free nonce, so that a gap
- * is filled by whatever comes next. One that isn't mined is replaced by itself with a higher fee, up to the cap. Keeps
+ * is filled by whatever comes next, or by nothing if nothing comes. One that isn't mined is replaced by itself with a higher fee, up to the cap. Keeps
  * nothing between runs: what an earlier life left in the pool is waited for, then replaced. One process per account.
  * Resolves when mined; throws CHAIN_REVERTED (by estimate or by receipt), CHAIN_UNREACHABLE or TRANSACTION_FAILED.
  */
@@ -229,12 +230,27 @@ export class TransactionSender {
     for (let bumps = 0; ; bumps++) {
       const receipt = await this.receiptOfAny(pending.hashes);
       if (receipt) return receipt;
-      if ((await this.transactionCount('latest').catch(() => 0)) > pending.nonce) return this.lateReceipt(pending);
+      const next = await this.transactionCount('latest').catch(() => pending.nonce);
+      if (next > pending.nonce) return this.lateReceipt(pending);
       if (bumps >= MAX_BUMPS) break;
+      if (next < pending.nonce) await this.inOrder(() => this.fillGap(next, pending));
       await this.replace(pending);
     }
     // The nonce is free again: the next transaction takes its place, so nothing behind it is stuck.
     throw new AssayError({ code: 'TRANSACTION_FAILED', message: `${pending.call} was not mined after ${MAX_BUMPS} higher fees.`, facts: { hashes: pending.hashes } });
+  }
+
+  /**
+   * Uses up the numbers below a transaction's own that nothing of ours holds. WHY: a reorganisation between two looks at the chain took
+   * what they were used for, or a pool lost it, and nothing behind a gap is ever mined. Where a pool has something after all, that stays.
+   */
+  private async fillGap(next: number, { nonce, fees }: Pending): Promise<void> {
+    this.floor = undefined;
+    for (let free = next; free < nonce && free < next + MAX_PLACING; free++) {
+      if (this.taken.has(free)) continue;
+      const nothing: Pending = { to: this.address, data: '0x', call: 'gap', gas: TRANSFER_GAS, nonce: free, fees, hashes: [] };
+      await this.broadcast(nothing).catch(() => undefined);
+    }
   }
 
   /** The nonce is used up: by this transaction, mined a moment ago, or by another one. */
