@@ -1,6 +1,7 @@
 import { byteLength, DTYPES, elementCount, elementWord, MAX_RANK, type Tensor, type TensorHeader } from '#core/hashing';
 import { evaluateElement, operatorByName, type Descriptor } from '#core/numerics';
 import { AssayError } from '#core/protocol';
+import { largestOf } from './canonical/magnitude.js';
 import { copied } from './folding.js';
 import { checkLimit, type ModelLimits } from './limits.js';
 import type { WrittenAttribute } from './proto/write.js';
@@ -25,6 +26,8 @@ export type Value = InputValue | ConstantValue | NodeValue;
 
 interface ValueBase extends TensorHeader {
   readonly facts: Facts;
+  /** No float32 element is larger in magnitude; Infinity where there may be infinities or NaN. */
+  readonly largest: number;
 }
 
 export interface InputValue extends ValueBase {
@@ -69,7 +72,7 @@ export interface OnnxForm {
  */
 export class GraphBuilder {
   readonly nodes: CanonicalNode[] = [];
-  private readonly shared = new Map<string, ConstantValue>();
+  private readonly shared = new Map<Tensor | undefined, Map<string, ConstantValue>>();
   private traceBytes = 0;
   private foldSteps = 0;
   private foldBytes = 0;
@@ -77,16 +80,16 @@ export class GraphBuilder {
   constructor(private readonly limits: ModelLimits) {}
 
   constant(tensor: Tensor): ConstantValue {
-    return { kind: 'constant', dtype: tensor.dtype, dims: tensor.dims, tensor, facts: factsOf(tensor) };
+    return { kind: 'constant', dtype: tensor.dtype, dims: tensor.dims, tensor, ...knownOf(tensor) };
   }
 
-  /** A constant that several lowered nodes may use; one initializer per key. */
-  sharedConstant(key: string, make: () => Tensor): ConstantValue {
-    const known = this.shared.get(key);
-    if (known) return known;
-    const made = this.constant(make());
-    this.shared.set(key, made);
-    return made;
+  /** A constant that several lowered nodes may use; one initializer per key, and per tensor that it is made `of`. */
+  sharedConstant(key: string, make: () => Tensor, of?: Tensor): ConstantValue {
+    const shared = this.shared.get(of) ?? new Map<string, ConstantValue>();
+    this.shared.set(of, shared);
+    const known = shared.get(key) ?? this.constant(make());
+    shared.set(key, known);
+    return known;
   }
 
   /**
@@ -103,7 +106,9 @@ export class GraphBuilder {
     checkLimit(this.limits, 'traceBytes', this.traceBytes);
     this.nodes.push(node);
     checkLimit(this.limits, 'nodes', this.nodes.length);
-    return { kind: 'node', dtype: node.output.dtype, dims: node.output.dims, node, facts };
+    const largest = largestOf(node);
+    const known = largest < Infinity ? { ...facts, neverNaN: true, neverMinusInfinity: true } : facts;
+    return { kind: 'node', dtype: node.output.dtype, dims: node.output.dims, node, facts: known, largest };
   }
 
   private fold(node: CanonicalNode, descriptor: Descriptor): Tensor {
@@ -156,18 +161,19 @@ function writeWord(view: DataView, { index, size, word }: { index: number; size:
   else view.setBigUint64(8 * index, word, true);
 }
 
-function factsOf(tensor: Tensor): Facts {
-  if (tensor.dtype !== 'float32') return NO_FACTS;
+function knownOf(tensor: Tensor): Pick<ValueBase, 'facts' | 'largest'> {
+  if (tensor.dtype !== 'float32') return { facts: NO_FACTS, largest: Infinity };
   const view = new DataView(tensor.data.buffer, tensor.data.byteOffset, tensor.data.length);
-  let [nonNegative, neverNegativeZero, neverNaN, neverMinusInfinity] = [true, true, true, true];
+  let [nonNegative, neverNegativeZero, neverMinusInfinity, largestBits] = [true, true, true, 0];
   for (let at = 0; at < tensor.data.length; at += 4) {
     const bits = view.getUint32(at, true);
     if (bits >= 0x80000000) nonNegative = false;
     if (bits === 0x80000000) neverNegativeZero = false;
     if (bits === 0xff800000) neverMinusInfinity = false;
-    if (bits % 0x80000000 > 0x7f800000) neverNaN = false;
+    if (bits % 0x80000000 > largestBits) largestBits = bits % 0x80000000;
   }
-  return { nonNegative, neverNegativeZero, neverNaN, neverMinusInfinity };
+  const largest = largestBits < 0x7f800000 ? new Float32Array(Uint32Array.of(largestBits).buffer)[0]! : Infinity;
+  return { facts: { nonNegative, neverNegativeZero, neverNaN: largestBits <= 0x7f800000, neverMinusInfinity }, largest };
 }
 
 /** True if every element is finite and above zero. */

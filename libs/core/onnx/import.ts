@@ -151,7 +151,7 @@ function bindInputs({ graph, metadata }: OnnxModel, { dims, limits }: ImportOpti
     refuseName(info.name);
     const dtype = dtypeOf(info.dataType);
     if (!dtype) throw unsupportedType(`Input ${info.name}`, info.dataType);
-    return { kind: 'input' as const, index, name: info.name, dtype, dims: bindDims(info, { dims, unbound, asked, least }), facts: NO_FACTS };
+    return { kind: 'input' as const, index, name: info.name, dtype, dims: bindDims(info, { dims, unbound, asked, least }), facts: NO_FACTS, largest: Infinity };
   });
   if (unbound.length > 0) throw unboundDims(unbound);
   const unknown = Object.keys(dims).filter((name) => !asked.has(name));

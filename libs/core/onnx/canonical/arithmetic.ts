@@ -22,12 +22,14 @@ function refuseDivisors(divisor: Value): void {
 
 const both = (a: Value, b: Value, fact: keyof Facts): boolean => a.facts[fact] && b.facts[fact];
 
+const isFinite = ({ largest }: Value): boolean => largest < Infinity;
+
 /** A rounded sum is −0 only if both terms are; a product or quotient also where it underflows. */
 const FACTS: Record<Arithmetic, (a: Value, b: Value) => Facts> = {
   Add: (a, b) => {
     const nonNegative = both(a, b, 'nonNegative');
     if (isConstantWhere(b, (value) => Object.is(value, 0))) return { ...a.facts, neverNegativeZero: true };
-    return { nonNegative, neverNegativeZero: a.facts.neverNegativeZero || b.facts.neverNegativeZero, neverNaN: nonNegative && both(a, b, 'neverNaN'), neverMinusInfinity: nonNegative };
+    return { nonNegative, neverNegativeZero: a.facts.neverNegativeZero || b.facts.neverNegativeZero, neverNaN: both(a, b, 'neverNaN') && (nonNegative || isFinite(a) || isFinite(b)), neverMinusInfinity: nonNegative };
   },
   Sub: (a, b) => ({ ...NO_FACTS, neverNegativeZero: a.facts.neverNegativeZero, neverNaN: isGuard(a, b) }),
   Mul: (a, b) => scaled(a, b),
@@ -54,11 +56,12 @@ function scaled(a: Value, b: Value): Facts {
 }
 
 /**
- * A value equal to x, with +0 for −0 and for NaN: relu(x) − relu(0 − x). Returns x itself where the facts allow.
+ * A value equal to x, with +0 for −0 and for NaN: relu(x) − relu(0 − x); x itself or x + 0 where the facts allow.
  * MaxPool and ReduceMax give lane-dependent results on −0 and NaN without it.
  */
 export function withoutNaNAndNegativeZero(graph: GraphBuilder, x: Value): Value {
-  if (x.dtype !== 'float32' || (x.facts.neverNaN && x.facts.neverNegativeZero)) return x;
+  if (x.dtype !== 'float32') return x;
+  if (x.facts.neverNaN) return withoutNegativeZero(graph, x);
   if (x.facts.nonNegative) return relu(graph, rectified(x) ?? x);
   const positive = relu(graph, x);
   const negative = relu(graph, arithmetic(graph, 'Sub', [graph.sharedConstant('zero', () => filled([], 0)), x]));

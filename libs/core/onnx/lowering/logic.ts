@@ -1,5 +1,9 @@
-import { cast, not, predicate, where, type Predicate } from '../canonical/logic.js';
-import type { Value } from '../graph.js';
+import { elementCount, type Tensor } from '#core/hashing';
+import { arithmetic } from '../canonical/arithmetic.js';
+import { broadcastDims } from '../canonical/broadcast.js';
+import { floatsOf, isConstantWhere } from '../canonical/constants.js';
+import { cast, not, predicate, where, type Branches, type Predicate } from '../canonical/logic.js';
+import type { ConstantValue, GraphBuilder, Value } from '../graph.js';
 import { dtypeOf } from '../proto/tensor.js';
 import type { Lowering, NodeView } from './node.js';
 
@@ -40,9 +44,23 @@ export const lowerWhere: Lowering = (view) => {
     const [yes, no] = [predicate(graph, 'And', [condition, then]), predicate(graph, 'And', [not(graph, condition), otherwise])];
     return [predicate(graph, 'Or', [yes, no])];
   }
-  if (then.dtype !== 'int8') return [where(graph, { condition, then, otherwise })];
+  if (then.dtype !== 'int8') return [masked(graph, { condition, then, otherwise }) ?? where(graph, { condition, then, otherwise })];
   return [cast(graph, where(graph, { condition, then: cast(graph, then, 'int32'), otherwise: cast(graph, otherwise, 'int32') }), 'int8')];
 };
+
+/**
+ * Bounded numbers with a lower one in constant places, as attention hides what is to come: their minimum with a constant
+ * that is above all of them elsewhere.
+ */
+function masked(graph: GraphBuilder, { condition, then, otherwise }: Branches): Value | undefined {
+  const [x, low] = then.kind === 'constant' ? [otherwise, then] : [then, otherwise];
+  if (condition.kind !== 'constant' || !isConstantWhere(low, (element) => element < -x.largest) || elementCount(low.dims) !== 1) return undefined;
+  if ([condition, low].some(({ dims }) => broadcastDims(dims, x.dims).join() !== x.dims.join())) return undefined;
+  const [least] = floatsOf((low as ConstantValue).tensor) as [number];
+  const { tensor } = condition;
+  const mask = (): Tensor => ({ dtype: 'float32', dims: tensor.dims, data: new Uint8Array(Float32Array.from(tensor.data, (byte) => ((byte !== 0) === (low === then) ? least : Infinity)).buffer) });
+  return arithmetic(graph, 'Min', [x, graph.sharedConstant(`${low === then} ${least}`, mask, tensor)]);
+}
 
 export const lowerCast: Lowering = (view) => {
   const code = view.int('to', 0);
