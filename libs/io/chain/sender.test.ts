@@ -156,14 +156,14 @@ describe('a new life of the same account', () => {
   }, 60_000);
 
   it('replaces what is stuck there', async () => {
-    const old = await connect({ feeCap: parseGwei('30') });
+    const old = await connect({ feeCap: parseGwei('30'), bumpAfterMs: 300 });
     await node().setNextBlockBaseFeePerGas({ baseFeePerGas: parseGwei('1') });
     await node().mine({ blocks: 1 });
     await holdMining();
     const lost = rejection(old.token.mint(TO, 1_000n));
     await expect.poll(pooled, { timeout: 20_000 }).toHaveLength(1);
     const [stuck] = await pooled();
-    const fresh = await connect({ bumpAfterMs: 500 });
+    const fresh = await connect();
     const before = await minted(fresh);
     const sending = fresh.token.mint(TO, 1n);
     await expect.poll(async () => (await pooled()).some(({ nonce, hash }) => nonce === stuck!.nonce && hash !== stuck!.hash), { timeout: 20_000 }).toBe(true);
