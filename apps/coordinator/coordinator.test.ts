@@ -223,6 +223,14 @@ describe('a job whose executor does not answer', () => {
     expect(by).not.toBe(first);
   });
 
+  it('goes to them again when everybody failed it once', async () => {
+    const failed = new Set<string>();
+    for (const executor of executors) executor.behave(async (_, honest) => (failed.has(executor.address) ? honest() : (failed.add(executor.address), { failure: { code: 'EXECUTION_FAILED', message: 'once' } })));
+    const job = await coordinator.client.submit(await world.signed());
+    expect(job.claim).toBeDefined();
+    expect(failed.size).toBe(executors.length);
+  });
+
   it('expires when its deadline passes and nobody answers', async () => {
     for (const executor of executors) executor.behave(async () => ({ failure: { code: 'EXECUTION_FAILED', message: 'broken' } }));
     const submission = await world.signed({ deadline: second() + 3n });

@@ -1,7 +1,7 @@
 import { AssayError, type ErrorCode } from '#core/protocol';
 
 /** The same call again, with the same id, may succeed after these and does nothing twice. */
-const AGAIN: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['COORDINATOR_UNREACHABLE', 'SHUTTING_DOWN', 'RATE_LIMITED', 'QUEUE_FULL']);
+const AGAIN: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['COORDINATOR_UNREACHABLE', 'SHUTTING_DOWN', 'RATE_LIMITED', 'QUEUE_FULL', 'DATABASE_UNREACHABLE', 'CHAIN_UNREACHABLE']);
 const ATTEMPTS = 5;
 const FIRST_PAUSE_MS = 250;
 

@@ -12,3 +12,5 @@ export * from './postgres.js';
 export * from './random.js';
 export * from './network/folder.js';
 export * from './network/network.js';
+export * from './network/ledger.js';
+export * from './network/members.js';

@@ -17,6 +17,10 @@ export interface RunningPostgres {
   readonly url: string;
   /** Another empty database on the same server. */
   createDatabase(name: string): string;
+  /** Ends the server as a crash would: no goodbye to clients, recovery from the log at the next start. */
+  crash(): Promise<void>;
+  /** Starts it again after a crash. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -49,14 +53,22 @@ export async function startPostgres(say: (line: string) => void = () => {}): Pro
   };
   run('initdb', ['-D', join(dir, 'data'), '-U', 'assay', '-A', 'trust', '-N', '-E', 'UTF8', '--locale=C']);
   const settings = { listen_addresses: '127.0.0.1', port, unix_socket_directories: dir, fsync: 'off', max_connections: 40, shared_buffers: '32MB', logging_collector: 'off' };
-  const server = spawn(join(installation.bin, 'postgres'), ['-D', join(dir, 'data'), ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])], {
-    ...user,
-    cwd: dir,
-    env: installation.env,
-    stdio: ['ignore', 'ignore', openSync(join(dir, 'log'), 'w')],
-  });
-  watchOver(server);
-  await accepting(server, () => spawnSync(join(installation.bin, 'pg_isready'), ['-h', '127.0.0.1', '-p', String(port), '-q'], { env: installation.env }).status === 0, join(dir, 'log'));
+  const start = async () => {
+    const server = spawn(join(installation.bin, 'postgres'), ['-D', join(dir, 'data'), ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])], {
+      ...user,
+      cwd: dir,
+      env: installation.env,
+      stdio: ['ignore', 'ignore', openSync(join(dir, 'log'), 'a')],
+    });
+    watchOver(server);
+    await accepting(server, () => spawnSync(join(installation.bin, 'pg_isready'), ['-h', '127.0.0.1', '-p', String(port), '-q'], { env: installation.env }).status === 0, join(dir, 'log'));
+    return server;
+  };
+  const end = async (signal: NodeJS.Signals) => {
+    const ended = once(server, 'exit');
+    if (server.exitCode === null && server.signalCode === null && server.kill(signal)) await ended;
+  };
+  let server = await start();
   const createDatabase = (name: string) => {
     run('createdb', ['-h', '127.0.0.1', '-p', String(port), '-U', 'assay', name]);
     return `postgresql://assay@127.0.0.1:${port}/${name}`;
@@ -64,10 +76,12 @@ export async function startPostgres(say: (line: string) => void = () => {}): Pro
   return {
     url: createDatabase('assay'),
     createDatabase,
+    // WHY not SIGKILL: what the server leaves in shared memory would keep the next one from starting. SIGQUIT writes nothing either.
+    crash: () => end('SIGQUIT'),
+    restart: async () => void (server = await start()),
     stop: async () => {
-      const ended = once(server, 'exit');
       // WHY: SIGINT is the server's fast shutdown; SIGTERM would wait for every client.
-      if (server.exitCode === null && server.kill('SIGINT')) await ended;
+      await end('SIGINT');
       rmSync(dir, { recursive: true, force: true });
     },
   };

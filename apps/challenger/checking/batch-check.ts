@@ -56,7 +56,7 @@ export async function checkBatch(batch: SeenBatch, parts: BatchCheckParts): Prom
     if (drawn.length === 0) return;
     const claims = await claimsOf(batch, until, parts);
     for (const evidence of parts.misconduct.evidenceIn(batch.batchId, claims)) await parts.onEvidence(evidence);
-    await Promise.all(drawn.map((index) => parts.gate.run(() => checkOne({ batch, index, batched: claims[index]! }, until, parts))));
+    await Promise.all(drawn.map((index) => checkOne({ batch, index, batched: claims[index]! }, until, parts)));
   } catch (err) {
     if (signal.aborted) return;
     if (err instanceof AssayError && err.code === 'STATE_CONFLICT') return log.info({ event: 'batch.closed', batchId: batch.batchId }, 'the batch can no longer be challenged');
@@ -122,7 +122,8 @@ async function persistentVerdict(batched: BatchedClaim, until: bigint, parts: Ba
   let checked: Checked | undefined;
   try {
     return await persistently(async () => {
-      checked = (await nodeIsBehind(parts)) ?? (await checkClaim(batched, parts));
+      // WHY a place for each try and not for all of them: what cannot be had must not keep other claims from being checked.
+      checked = await parts.gate.run(async () => (await nodeIsBehind(parts)) ?? (await checkClaim(batched, parts)));
       if (mayChange(checked)) throw new AssayError({ code: 'DATA_UNAVAILABLE' });
       return checked;
     }, until, parts);
@@ -138,8 +139,11 @@ async function nodeIsBehind({ chain, clock, maxChainLagS }: BatchCheckParts): Pr
   return { verdict: { kind: 'unknown', reason: failureOf(new AssayError({ code: 'CHAIN_UNREACHABLE', message: `this challenger's node is ${lag} seconds behind` })) } };
 }
 
+/** What another try finds again: the claim itself, or this machine. WHY all else may change: a peer in trouble answers with any code. */
+const LASTING: ReadonlySet<string> = new Set(['CLAIM_INVALID', 'CLAIM_SIGNATURE_INVALID', 'SELF_TEST_FAILED', 'MODEL_ID_MISMATCH', 'MODEL_TOO_LARGE', 'MODEL_QUARANTINED']);
+
 function mayChange({ verdict }: Checked): boolean {
-  return verdict.kind === 'unknown' && ['PEER_SILENT', 'DATA_UNAVAILABLE', 'BROKER_UNREACHABLE', 'MODEL_UNKNOWN', 'CAPACITY_EXHAUSTED', 'QUEUE_FULL', 'CHAIN_UNREACHABLE'].includes(verdict.reason.code);
+  return verdict.kind === 'unknown' && !LASTING.has(verdict.reason.code);
 }
 
 /** Tries until it works, with growing pauses, as long as the batch can be challenged. */

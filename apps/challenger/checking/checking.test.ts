@@ -151,6 +151,31 @@ describe('a batch', () => {
     expect(findings).toHaveLength(3);
   });
 
+  it('finds the wrong claim although whoever serves its inputs fails at first, with whatever code', async () => {
+    const claims = await three();
+    for (const code of ['INTERNAL', 'DATABASE_UNREACHABLE', 'RATE_LIMITED'] as const) {
+      const findings: Finding[] = [];
+      let calls = 0;
+      await checkBatch(batchOf(claims), batchParts(claims, findings, { fetchInputs: async () => (++calls <= 3 ? Promise.reject(new AssayError({ code })) : inputs) }));
+      expect(findings.filter(({ verdict }) => verdict.kind === 'invalid')).toHaveLength(1);
+    }
+  });
+
+  it('is checked but for the one claim whose inputs nobody serves, however few are checked at once', async () => {
+    const claims = await three();
+    const findings: Finding[] = [];
+    const withheld = claimsOfBatch(batchOf(claims), claims, network)[0]!.claim.jobId;
+    const fetchInputs = (jobId: Root) => (jobId === withheld ? Promise.reject(new AssayError({ code: 'DATA_UNAVAILABLE' })) : Promise.resolve(inputs));
+    const given = batchParts(claims, findings, { gate: new Gate(1), fetchInputs });
+    let asked = 0;
+    // The window never ends: who waited in the gate for what is withheld would wait for ever.
+    const stop = new AbortController();
+    const clock = { now: given.clock.now, sleep: async (ms: number) => (await given.clock.sleep(Math.min(ms, 500)), ++asked > 60 ? stop.abort() : undefined) };
+    await checkBatch(batchOf(claims), { ...given, clock, signal: stop.signal, chain: { ...given.chain, now: async () => 1n } });
+    const checked = findings.filter(({ inputs: had }) => had).map(({ batched }) => batched.claim.jobId);
+    expect(checked.sort()).toEqual(claims.map(({ claim }) => claim.jobId).filter((jobId) => jobId !== withheld).sort());
+  });
+
   it('accuses nobody while its node is behind', async () => {
     const claims = await three();
     const findings: Finding[] = [];

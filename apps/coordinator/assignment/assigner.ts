@@ -4,7 +4,7 @@ import { asAssayError, AssayError, type Job, type NetworkId } from '#core/protoc
 import type { Fence, JobChange, JobRecord, JobStore, ModelRecord } from '#io/storage';
 import type { Logger } from '#platform';
 import { checkClaim, type Answered } from './claim-check.js';
-import { chooseExecutor, type Candidate } from './executor-choice.js';
+import { chooseExecutor, type Candidate, type Wanted } from './executor-choice.js';
 import type { PresenceBoard } from './presence-board.js';
 import type { Stakes } from './stakes.js';
 
@@ -12,7 +12,7 @@ export interface AssignerParts {
   readonly network: NetworkId;
   readonly coordinator: Address;
   readonly leaseMs: number;
-  readonly jobs: Pick<JobStore, 'waiting' | 'overdue' | 'leasesExpired' | 'lease' | 'release' | 'reclaim' | 'answer' | 'fail' | 'expire'>;
+  readonly jobs: Pick<JobStore, 'waiting' | 'overdue' | 'leasesExpired' | 'claimants' | 'lease' | 'release' | 'reclaim' | 'answer' | 'fail' | 'expire'>;
   readonly modelById: (modelId: Root) => Promise<ModelRecord | undefined>;
   readonly inputsOf: (job: JobRecord) => Promise<Tensor[]>;
   readonly stakes: Pick<Stakes, 'costOf' | 'coverOf' | 'spend'>;
@@ -29,7 +29,7 @@ export interface AssignerParts {
 
 /** Jobs out at executors at once. */
 export const MAX_OUT = 64;
-/** Executors that get a job before it is given up. */
+/** Executors that get a job, the same one counted again, before it is given up. */
 export const MAX_EXECUTORS_PER_JOB = 5;
 /** Looks at waiting jobs and leases at least this often, whatever else happens. */
 const LOOK_EVERY_MS = 250;
@@ -47,7 +47,9 @@ const SWEEP_EVERY_MS = 500;
 /** Failures that say nothing about this executor and this job together: the same one may be asked again. */
 /** WHY no pause: a model made to crash would otherwise keep every executor from the jobs of others. */
 const NOT_ITS_FAULT = new Set(['JOB_CANCELLED', 'MODEL_QUARANTINED', 'MODEL_TOO_LARGE']);
-const MAY_ASK_AGAIN = new Set(['CAPACITY_EXHAUSTED', 'SHUTTING_DOWN', 'JOB_CANCELLED']);
+const MAY_ASK_AGAIN = new Set(['CAPACITY_EXHAUSTED', 'SHUTTING_DOWN', 'JOB_CANCELLED', 'DATABASE_UNREACHABLE', 'BROKER_UNREACHABLE', 'CHAIN_UNREACHABLE']);
+/** Where everybody failed a job once, whoever can take it may try again, so long after the last one for each failure. */
+const SECOND_CHANCE_MS = 1_000;
 
 /**
  * Gives waiting jobs to executors: one lease at a time per job, a bounded number of jobs out, a bounded number of executors per job.
@@ -173,7 +175,8 @@ export class Assigner {
     const model = await this.parts.modelById(job.request.modelId);
     if (!model) return void (await this.fail(job, new AssayError({ code: 'MODEL_UNKNOWN', facts: { modelId: job.request.modelId } })));
     const cost = await this.costOf(job);
-    const chosen = chooseExecutor(candidates, { modelId: model.modelId, profile: model.profile, cost, excluded: job.tried });
+    const wanted = { modelId: model.modelId, profile: model.profile, cost, excluded: job.tried };
+    const chosen = chooseExecutor(candidates, wanted) ?? (await this.secondChance(job, candidates, wanted));
     if (!chosen) return;
     const executor = chosen.address as Address;
     const until = leaseEnd(job, now, this.parts.leaseMs);
@@ -191,10 +194,18 @@ export class Assigner {
     return this.parts.stakes.costOf({ insuredValue, fee });
   }
 
+  /** One that failed the job before, if nobody else could take it, busy or not; never one that answered it and was found wrong. */
+  private async secondChance<C extends Candidate>(job: JobRecord, candidates: readonly C[], wanted: Wanted): Promise<C | undefined> {
+    const others = candidates.map((candidate) => ({ ...candidate, busy: 0 }));
+    if (job.tried.length === 0 || chooseExecutor(others, wanted)) return undefined;
+    if (this.parts.now() - job.updatedAt.getTime() < job.tried.length * SECOND_CHANCE_MS) return undefined;
+    return chooseExecutor(candidates, { ...wanted, excluded: await this.parts.jobs.claimants(job.jobId) });
+  }
+
   /** Too late, or too many executors failed: the job ends here. */
   private async isOver(job: JobRecord, now: number): Promise<boolean> {
     if (job.tried.length >= MAX_EXECUTORS_PER_JOB) {
-      await this.fail(job, new AssayError({ code: 'JOB_FAILED', message: `${job.tried.length} executors did not answer` }));
+      await this.fail(job, new AssayError({ code: 'JOB_FAILED', message: `executors failed it ${job.tried.length} times` }));
       return true;
     }
     if (isOwed(job) || job.request.deadline * 1000n > BigInt(now)) return false;

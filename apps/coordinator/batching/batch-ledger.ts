@@ -35,6 +35,7 @@ export function batchLedger(chain: Chain, readUpTo: () => Promise<bigint>): Batc
       return { mined, pending, view: chain.view() };
     },
     view: () => chain.view(),
+    hasNoStake: async (executor) => (await chain.vault.stakeOf(executor)).amount === 0n,
     burn: async (nonce) => void (await chain.send({ to: account, data: '0x', call: 'a transaction without effect', nonce })),
   };
 }

@@ -6,7 +6,7 @@ import type { Logger } from '#platform';
 import { planBatch, type BatchPlan } from './batch-plan.js';
 
 export interface BatcherParts {
-  readonly batches: Pick<BatchStore, 'unbatched' | 'fix' | 'intend' | 'dissolve' | 'notLanded' | 'land'>;
+  readonly batches: Pick<BatchStore, 'unbatched' | 'fix' | 'intend' | 'dissolve' | 'forsake' | 'notLanded' | 'land'>;
   readonly ledger: BatchLedger;
   readonly intervalMs: number;
   readonly maxClaims: number;
@@ -23,6 +23,8 @@ export interface BatchLedger {
   find(root: Root): Promise<Landing | undefined>;
   numbers(): Promise<AccountNumbers>;
   view(): number;
+  /** True if the executor answers for nothing any more: it has no stake. */
+  hasNoStake(executor: Address): Promise<boolean>;
   /** Uses up a transaction number without effect. */
   burn(nonce: number): Promise<void>;
 }
@@ -159,9 +161,14 @@ export class Batcher {
       if (landing) return this.landed(batch, landing);
       if (ledger.view() !== view) return;
     }
+    const { batches, fence, log } = this.parts;
     this.heldBack.set(culprit, this.parts.now() + HOLD_BACK_MS);
-    await this.parts.batches.dissolve(batch.seq, new Date(this.parts.now()), this.parts.fence);
-    this.parts.log.warn({ event: 'batch.refused', seq: batch.seq, account: culprit, facts: error.facts }, `the contract refused the batch because of ${culprit}: ${error.message}`);
+    await batches.dissolve(batch.seq, new Date(this.parts.now()), fence);
+    log.warn({ event: 'batch.refused', seq: batch.seq, account: culprit, facts: error.facts }, `the contract refused the batch because of ${culprit}: ${error.message}`);
+    const isExecutor = batch.totals.some(({ executor }) => executor.toLowerCase() === culprit);
+    if (!isExecutor || !(await this.parts.ledger.hasNoStake(culprit))) return;
+    const jobs = await batches.forsake(culprit, new Date(this.parts.now()), fence);
+    log.warn({ event: 'claims.forsaken', executor: culprit, jobs: jobs.length }, 'an executor lost its stake before its claims were on chain; others run those jobs');
   }
 
   private isHeldBack({ claim, request }: BatchedClaim): boolean {

@@ -84,14 +84,13 @@ describe('a batch whose process died', () => {
   });
 
   /** An answered job in the store, with a claim as an executor signs it. */
-  async function answered(): Promise<Root> {
-    const { request, signature, inputs } = await world.signed({ insuredValue: 0n });
+  async function answered(executor = world.executorAddress(0).toLowerCase() as Address, insuredValue = 0n): Promise<Root> {
+    const { request, signature, inputs } = await world.signed({ insuredValue });
     const jobId = jobIdOf(world.network, request);
     await storage.jobs.accept({ jobId, request, signature, fee: FEE, inputs, now: new Date() });
-    const executor = world.executorAddress(0).toLowerCase() as Address;
     await storage.jobs.lease(jobId, { executor, until: new Date(now() + 60_000), now: new Date() });
     const outputRoot = listRoot(inputs.map(tensorRoot));
-    const claim: Claim = { jobId, modelId: request.modelId, inputRoot: request.inputRoot, outputRoot, executor, coordinator: chain.account!, fee: FEE, insuredValue: 0n };
+    const claim: Claim = { jobId, modelId: request.modelId, inputRoot: request.inputRoot, outputRoot, executor, coordinator: chain.account!, fee: FEE, insuredValue };
     await storage.jobs.answer(jobId, { digest: claimDigest(world.network, claim), claim, signature, outputs: inputs, now: new Date() });
     return jobId;
   }
@@ -191,6 +190,18 @@ describe('a batch whose process died', () => {
     // What a node kept of the old transaction can no longer be mined.
     await expect(commit(batch, mined)).rejects.toMatchObject({ code: 'TRANSACTION_FAILED' });
     await untilLanded(jobIds[0]!);
+  }, 120_000);
+
+  it('of an executor without stake is taken apart; its jobs wait for another executor, the others land', async () => {
+    const nobody = world.stranger.account.address.toLowerCase() as Address;
+    const [forsaken, good] = [await answered(nobody, 10n ** 18n), await answered()];
+    const running = batcher();
+    running.start();
+    await until(async () => (await storage.jobs.byId(forsaken))?.state === 'accepted' && (await storage.jobs.byId(good))?.state === 'challengeable');
+    await running.stop();
+    expect(await storage.jobs.byId(forsaken)).toMatchObject({ tried: [nobody], executor: undefined, claimDigest: undefined, fee: FEE });
+    expect((await storage.jobs.waiting(10)).map(({ jobId }) => jobId)).toContain(forsaken);
+    await storage.jobs.cancel(forsaken, new Date());
   }, 120_000);
 
   it('whose block a reorganisation took is undone, and lands again exactly once', async () => {

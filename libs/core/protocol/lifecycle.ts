@@ -26,16 +26,17 @@ export type JobState = (typeof JOB_STATES)[number];
  * - upheld: every game so far ended for the executor; another may open until the window ends.
  * - challengeable → batched, disputed → batched | challengeable | answered: a reorganisation of the chain took the batch, or the game, away.
  * - cancelled: whoever waited for it left before it was answered; the same request again brings it back.
+ * - answered | upheld → accepted: its executor has no stake any more, so the claim can be in no batch; another executor runs it.
  * - overturned → assigned: the job runs again, by another executor, at no cost.
  */
 export const JOB_TRANSITIONS: Readonly<Record<JobState, readonly JobState[]>> = {
   accepted: ['assigned', 'failed', 'expired', 'cancelled'],
   assigned: ['answered', 'accepted', 'failed', 'expired', 'cancelled'],
-  answered: ['batched', 'disputed'],
+  answered: ['batched', 'disputed', 'accepted'],
   batched: ['challengeable', 'answered', 'disputed'],
   challengeable: ['disputed', 'final', 'batched'],
   disputed: ['upheld', 'overturned', 'answered', 'batched', 'challengeable'],
-  upheld: ['disputed', 'batched', 'final'],
+  upheld: ['disputed', 'batched', 'final', 'accepted'],
   overturned: ['assigned', 'failed'],
   final: [],
   failed: [],

@@ -82,6 +82,22 @@ export class BatchStore {
     this.changes.publish(moved, 'answered');
   }
 
+  /**
+   * answered | upheld → accepted for the jobs whose standing claim is this executor's and in no batch: somebody else runs them, for the same fee.
+   * @returns the jobs
+   */
+  async forsake(executor: Address, now: Date, fence?: Fence): Promise<Root[]> {
+    const moved = await this.prisma.$transaction(async (tx) => {
+      await requireHeld(tx, fence);
+      const rows = await tx.claim.findMany({ where: { executor: executor.toLowerCase(), batchSeq: null, job: { state: { in: ['answered', 'upheld'] } } }, select: { digest: true, jobId: true, job: { select: { claimDigest: true } } } });
+      const ids = rows.filter((row) => row.job.claimDigest === row.digest).map((row) => row.jobId as Root);
+      await moveIn(tx, ids, 'accepted', { from: ['answered', 'upheld'], data: { executor: null, claimDigest: null, tried: { push: executor.toLowerCase() }, updatedAt: now } });
+      return ids;
+    });
+    this.changes.publish(moved, 'accepted');
+    return moved;
+  }
+
   /** Batches not known to be on chain, oldest first. */
   async notLanded(): Promise<BatchRecord[]> {
     return (await this.prisma.batch.findMany({ where: { state: 'fixed' }, orderBy: { seq: 'asc' } })).map(batchRecord);

@@ -128,6 +128,12 @@ export class JobStore {
     return rows.map(jobRecord);
   }
 
+  /** Executors that ever answered the job, in lower case. */
+  async claimants(jobId: Root): Promise<string[]> {
+    const rows = await this.prisma.claim.findMany({ where: { jobId }, select: { executor: true } });
+    return rows.map(({ executor }) => executor);
+  }
+
   /** Number of jobs that wait for an answer, by submitter in lower case. */
   async unanswered(): Promise<Map<string, number>> {
     const rows = await this.prisma.job.groupBy({ by: ['submitter'], where: { state: { in: ['accepted', 'assigned', 'overturned'] } }, _count: { _all: true } });

@@ -11,6 +11,7 @@ import { JobStore } from './jobs.js';
 import { migrate } from './migration.js';
 import { ModelStore } from './models.js';
 import { JobNotifications } from './notifications.js';
+import { saysOutage } from './outage.js';
 import { RoleStore } from './roles.js';
 import { TensorStore } from './tensors.js';
 
@@ -59,13 +60,13 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const notifications = 'url' in options.database ? new JobNotifications(options.database.url, changes, options.self ?? `${process.pid}-${randomUUID()}`) : undefined;
   await notifications?.start();
   return {
-    jobs: new JobStore(prisma, changes),
-    batches: new BatchStore(prisma, changes),
-    disputes: new DisputeStore(prisma, changes),
-    models: new ModelStore(prisma),
-    tensors: new TensorStore(prisma),
-    cursors: new CursorStore(prisma),
-    roles: new RoleStore(prisma),
+    jobs: saysOutage(new JobStore(prisma, changes)),
+    batches: saysOutage(new BatchStore(prisma, changes)),
+    disputes: saysOutage(new DisputeStore(prisma, changes)),
+    models: saysOutage(new ModelStore(prisma)),
+    tensors: saysOutage(new TensorStore(prisma)),
+    cursors: saysOutage(new CursorStore(prisma)),
+    roles: saysOutage(new RoleStore(prisma)),
     artifacts: new ArtifactStore(options.artifacts),
     onJobChange: (listener) => changes.subscribe(listener),
     close: async () => {
