@@ -29,6 +29,7 @@ interface Vm {
     function assertEq(address left, address right, string calldata reason) external pure;
     function assertEq(bytes32 left, bytes32 right, string calldata reason) external pure;
     function assertTrue(bool condition, string calldata reason) external pure;
+    function assertLe(uint256 left, uint256 right, string calldata reason) external pure;
     function assume(bool condition) external pure;
     function snapshotState() external returns (uint256 id);
     function revertToState(uint256 id) external returns (bool);
