@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Dims} from "./Dims.sol";
 import {Rng} from "./Rng.sol";
 
 /// Descriptors that pass the `check` of their operator in libs/core/numerics/operators, of any shape up to the largest:
@@ -72,81 +73,19 @@ library Descriptors {
         return bytes.concat(out, operands, attributes);
     }
 
-    // Shapes
-
-    function header(uint256 dtype, uint256[] memory dims) internal pure returns (bytes32) {
-        uint256 word = (dtype << 248) | (dims.length << 240);
-        for (uint256 i = 0; i < dims.length; i++) word |= dims[i] << (208 - 32 * i);
-        return bytes32(word);
-    }
-
-    function countOf(bytes32 h) internal pure returns (uint256 elements) {
-        elements = 1;
-        for (uint256 i = 0; i < uint8(h[1]); i++) elements *= uint32(uint256(h) >> (208 - 32 * i));
-    }
-
-    function _dims(Rng.T memory rng, uint256 least, uint256 bits) private pure returns (uint256[] memory dims) {
-        dims = new uint256[](rng.between(least, 7));
-        for (uint256 i = 0; i < dims.length; i++) {
-            uint256 most = rng.between(0, bits < 32 ? bits : 32);
-            bits -= most;
-            dims[i] = rng.once(3) ? 1 << most : rng.between(1, 1 << most);
-            if (dims[i] > MAX_SIZE) dims[i] = MAX_SIZE;
-        }
-    }
-
-    function _list(uint256 a) private pure returns (uint256[] memory list) {
-        list = new uint256[](1);
-        list[0] = a;
-    }
-
-    function _list(uint256 a, uint256 b) private pure returns (uint256[] memory list) {
-        list = new uint256[](2);
-        (list[0], list[1]) = (a, b);
-    }
-
-    function _list(uint256 a, uint256 b, uint256 c, uint256 e) private pure returns (uint256[] memory list) {
-        list = new uint256[](4);
-        (list[0], list[1], list[2], list[3]) = (a, b, c, e);
-    }
-
-    function _with(uint256[] memory dims, uint256 axis, uint256 size) private pure returns (uint256[] memory copy) {
-        copy = new uint256[](dims.length);
-        for (uint256 i = 0; i < dims.length; i++) copy[i] = i == axis ? size : dims[i];
-    }
-
-    /// What broadcasts to `dims`: some sizes 1, some leading axes left out.
-    function _narrowed(uint256[] memory dims, Rng.T memory rng) private pure returns (uint256[] memory narrow) {
-        narrow = new uint256[](rng.between(0, dims.length));
-        uint256 left = dims.length - narrow.length;
-        for (uint256 i = 0; i < narrow.length; i++) narrow[i] = rng.once(2) ? dims[left + i] : 1;
-    }
-
-    function _operands(T memory d, uint256 count) private pure {
-        d.operands = new bytes32[](count);
-    }
-
-    function _attributes(T memory d, uint256 count) private pure {
-        d.attributes = new uint64[](count);
-    }
-
-    function _scalar(uint256 dtype) private pure returns (bytes32) {
-        return header(dtype, new uint256[](0));
-    }
-
     // Families
 
     function _broadcast(T memory d, Rng.T memory rng) private pure {
-        uint256[] memory dims = _dims(rng, 0, ELEMENT_BITS);
+        uint256[] memory dims = Dims.any(rng, 0, ELEMENT_BITS);
         uint256 dtype = _numeric(rng);
         if (d.op == 13) dtype = FLOAT32;
         else if (d.op == 14) dtype = rng.once(2) ? INT32 : INT64;
         else if (d.op >= 10 && d.op <= 12) dtype = BOOL;
-        d.output = header(d.op >= 7 && d.op <= 12 ? BOOL : dtype, dims);
-        _operands(d, d.op == 54 ? 3 : 2);
+        d.output = Dims.header(d.op >= 7 && d.op <= 12 ? BOOL : dtype, dims);
+        d.operands = new bytes32[](d.op == 54 ? 3 : 2);
         uint256 whole = rng.between(0, d.operands.length - 1);
         for (uint256 i = 0; i < d.operands.length; i++) {
-            d.operands[i] = header(d.op == 54 && i == 0 ? BOOL : dtype, i == whole ? dims : _narrowed(dims, rng));
+            d.operands[i] = Dims.header(d.op == 54 && i == 0 ? BOOL : dtype, i == whole ? dims : Dims.narrowed(dims, rng));
         }
     }
 
@@ -159,27 +98,27 @@ library Descriptors {
     }
 
     function _unary(T memory d, Rng.T memory rng) private pure {
-        uint256[] memory dims = _dims(rng, 0, ELEMENT_BITS);
+        uint256[] memory dims = Dims.any(rng, 0, ELEMENT_BITS);
         uint256 from = d.op == 27 ? BOOL : d.op == 28 ? _anyType(rng) : FLOAT32;
         uint256 to = from;
         while (d.op == 28 && to == from) to = _anyType(rng);
-        d.output = header(to, dims);
-        _operands(d, 1);
-        d.operands[0] = header(from, dims);
+        d.output = Dims.header(to, dims);
+        d.operands = new bytes32[](1);
+        d.operands[0] = Dims.header(from, dims);
     }
 
     function _quantisation(T memory d, Rng.T memory rng) private pure {
-        uint256[] memory dims = _dims(rng, 1, ELEMENT_BITS);
+        uint256[] memory dims = Dims.any(rng, 1, ELEMENT_BITS);
         uint256 small = rng.once(2) ? UINT8 : INT8;
         bool plain = d.op == 30 && rng.once(3);
         uint256 axis = rng.between(0, dims.length - 1);
-        uint256[] memory parameters = rng.once(2) ? new uint256[](0) : _list(dims[axis]);
-        d.output = header(d.op == 29 ? small : FLOAT32, dims);
-        _operands(d, plain ? 2 : 3);
-        d.operands[0] = header(d.op == 29 ? FLOAT32 : plain ? INT32 : small, dims);
-        d.operands[1] = header(FLOAT32, parameters);
-        if (!plain) d.operands[2] = header(small, parameters);
-        _attributes(d, 1);
+        uint256[] memory parameters = rng.once(2) ? new uint256[](0) : Dims.list(dims[axis]);
+        d.output = Dims.header(d.op == 29 ? small : FLOAT32, dims);
+        d.operands = new bytes32[](plain ? 2 : 3);
+        d.operands[0] = Dims.header(d.op == 29 ? FLOAT32 : plain ? INT32 : small, dims);
+        d.operands[1] = Dims.header(FLOAT32, parameters);
+        if (!plain) d.operands[2] = Dims.header(small, parameters);
+        d.attributes = new uint64[](1);
         d.attributes[0] = uint64(axis);
     }
 
@@ -221,13 +160,13 @@ library Descriptors {
         uint256 channels = rng.sized(6);
         uint256 filters = groups * rng.sized(6);
         uint256 images = rng.sized(4);
-        uint256[] memory input = _list(images, groups * channels, y.input, x.input);
-        uint256[] memory weights = _list(filters, channels, y.kernel, x.kernel);
-        uint256[] memory output = _list(images, filters, y.output, x.output);
+        uint256[] memory input = Dims.list(images, groups * channels, y.input, x.input);
+        uint256[] memory weights = Dims.list(filters, channels, y.kernel, x.kernel);
+        uint256[] memory output = Dims.list(images, filters, y.output, x.output);
 
         if (d.op == 32) _float(d, rng, input, weights, output, filters);
         else _integers(d, rng, input, weights, output, filters);
-        _attributes(d, d.op == 32 ? 10 : 9);
+        d.attributes = new uint64[](d.op == 32 ? 10 : 9);
         _windowAttributes(d, 0, y, x);
         (d.attributes[6], d.attributes[7], d.attributes[8]) = (uint64(y.dilation), uint64(x.dilation), uint64(groups));
         if (d.op == 32) d.attributes[9] = uint64(rng.sized(32));
@@ -241,11 +180,11 @@ library Descriptors {
         uint256[] memory output,
         uint256 filters
     ) private pure {
-        d.output = header(FLOAT32, output);
-        _operands(d, rng.between(2, 3));
-        d.operands[0] = header(FLOAT32, left);
-        d.operands[1] = header(FLOAT32, right);
-        if (d.operands.length == 3) d.operands[2] = header(FLOAT32, _list(filters));
+        d.output = Dims.header(FLOAT32, output);
+        d.operands = new bytes32[](rng.between(2, 3));
+        d.operands[0] = Dims.header(FLOAT32, left);
+        d.operands[1] = Dims.header(FLOAT32, right);
+        if (d.operands.length == 3) d.operands[2] = Dims.header(FLOAT32, Dims.list(filters));
     }
 
     /// The four integer products; `channels` are what right scales and the bias belong to, 0 where they must be scalars.
@@ -260,32 +199,32 @@ library Descriptors {
         uint256 small = rng.once(2) ? UINT8 : INT8;
         bool window = d.op == 38 || d.op == 40;
         bytes32 rightZero =
-            window || channels == 0 || rng.once(2) ? _scalar(small) : header(small, _list(channels));
+            window || channels == 0 || rng.once(2) ? Dims.scalar(small) : Dims.header(small, Dims.list(channels));
         if (d.op == 37 || d.op == 38) {
-            d.output = header(INT32, output);
-            _operands(d, 4);
-            (d.operands[0], d.operands[1]) = (header(small, left), header(small, right));
-            (d.operands[2], d.operands[3]) = (_scalar(small), rightZero);
+            d.output = Dims.header(INT32, output);
+            d.operands = new bytes32[](4);
+            (d.operands[0], d.operands[1]) = (Dims.header(small, left), Dims.header(small, right));
+            (d.operands[2], d.operands[3]) = (Dims.scalar(small), rightZero);
             return;
         }
-        d.output = header(small, output);
-        _operands(d, window ? rng.between(8, 9) : 8);
-        (d.operands[0], d.operands[1], d.operands[2]) = (header(small, left), _scalar(FLOAT32), _scalar(small));
-        d.operands[3] = header(small, right);
-        d.operands[4] = channels == 0 || rng.once(2) ? _scalar(FLOAT32) : header(FLOAT32, _list(channels));
-        (d.operands[5], d.operands[6], d.operands[7]) = (rightZero, _scalar(FLOAT32), _scalar(small));
-        if (d.operands.length == 9) d.operands[8] = header(INT32, _list(channels));
+        d.output = Dims.header(small, output);
+        d.operands = new bytes32[](window ? rng.between(8, 9) : 8);
+        (d.operands[0], d.operands[1], d.operands[2]) = (Dims.header(small, left), Dims.scalar(FLOAT32), Dims.scalar(small));
+        d.operands[3] = Dims.header(small, right);
+        d.operands[4] = channels == 0 || rng.once(2) ? Dims.scalar(FLOAT32) : Dims.header(FLOAT32, Dims.list(channels));
+        (d.operands[5], d.operands[6], d.operands[7]) = (rightZero, Dims.scalar(FLOAT32), Dims.scalar(small));
+        if (d.operands.length == 9) d.operands[8] = Dims.header(INT32, Dims.list(channels));
     }
 
     function _transposedConvolution(T memory d, Rng.T memory rng) private pure {
         uint256 groups = rng.sized(4);
         uint256 channels = rng.sized(6);
         uint256 filters = rng.sized(6);
-        uint256[] memory input = _list(rng.sized(4), groups * channels, rng.sized(8), rng.sized(8));
-        uint256[] memory weights = _list(groups * channels, filters, rng.sized(6), rng.sized(6));
-        uint256[] memory output = _list(input[0], groups * filters, rng.sized(10), rng.sized(10));
+        uint256[] memory input = Dims.list(rng.sized(4), groups * channels, rng.sized(8), rng.sized(8));
+        uint256[] memory weights = Dims.list(groups * channels, filters, rng.sized(6), rng.sized(6));
+        uint256[] memory output = Dims.list(input[0], groups * filters, rng.sized(10), rng.sized(10));
         _float(d, rng, input, weights, output, groups * filters);
-        _attributes(d, 7);
+        d.attributes = new uint64[](7);
         for (uint256 i = 0; i < 6; i++) {
             uint256 value = rng.sized(rng.once(8) ? 31 : 3);
             d.attributes[i] = uint64(i == 2 || i == 3 ? value - 1 : value);
@@ -298,21 +237,21 @@ library Descriptors {
         if (rng.once(8)) (m, k, n) = (1, rng.sized(31), 1);
         if (d.op == 33) return _plainMatrices(d, rng, m, k, n);
 
-        uint256[] memory stack = d.op == 35 ? new uint256[](0) : _stack(rng);
+        uint256[] memory stack = d.op == 35 ? new uint256[](0) : Dims.stack(rng);
         bool integral = d.op >= 37;
         bool leftLies = !integral && rng.once(2);
         bool rightLies = !integral && rng.once(2);
-        uint256[] memory left = _matrix(stack, leftLies ? k : m, leftLies ? m : k);
-        uint256[] memory right = _matrix(rng.once(2) ? stack : _narrowed(stack, rng), rightLies ? n : k, rightLies ? k : n);
-        uint256[] memory output = _matrix(stack, m, n);
+        uint256[] memory left = Dims.matrix(stack, leftLies ? k : m, leftLies ? m : k);
+        uint256[] memory right = Dims.matrix(rng.once(2) ? stack : Dims.narrowed(stack, rng), rightLies ? n : k, rightLies ? k : n);
+        uint256[] memory output = Dims.matrix(stack, m, n);
         // A right side that is a stack has scalars only, but for the scale.
         if (integral) return _integers(d, rng, left, right, output, right.length == 2 ? n : 0);
 
-        d.output = header(FLOAT32, output);
-        _operands(d, d.op == 35 ? rng.between(2, 3) : 2);
-        (d.operands[0], d.operands[1]) = (header(FLOAT32, left), header(FLOAT32, right));
-        if (d.operands.length == 3) d.operands[2] = header(FLOAT32, _narrowed(output, rng));
-        _attributes(d, d.op == 35 ? 5 : 3);
+        d.output = Dims.header(FLOAT32, output);
+        d.operands = new bytes32[](d.op == 35 ? rng.between(2, 3) : 2);
+        (d.operands[0], d.operands[1]) = (Dims.header(FLOAT32, left), Dims.header(FLOAT32, right));
+        if (d.operands.length == 3) d.operands[2] = Dims.header(FLOAT32, Dims.narrowed(output, rng));
+        d.attributes = new uint64[](d.op == 35 ? 5 : 3);
         (d.attributes[0], d.attributes[1], d.attributes[2]) =
             (uint64(rng.sized(32)), leftLies ? 1 : 0, rightLies ? 1 : 0);
         for (uint256 i = 3; i < d.attributes.length; i++) {
@@ -321,23 +260,12 @@ library Descriptors {
     }
 
     function _plainMatrices(T memory d, Rng.T memory rng, uint256 m, uint256 k, uint256 n) private pure {
-        uint256[] memory stack = _stack(rng);
-        d.output = header(FLOAT32, _matrix(stack, m, n));
-        _operands(d, 2);
-        (d.operands[0], d.operands[1]) = (header(FLOAT32, _matrix(stack, m, k)), header(FLOAT32, _list(k, n)));
-        _attributes(d, 1);
+        uint256[] memory stack = Dims.stack(rng);
+        d.output = Dims.header(FLOAT32, Dims.matrix(stack, m, n));
+        d.operands = new bytes32[](2);
+        (d.operands[0], d.operands[1]) = (Dims.header(FLOAT32, Dims.matrix(stack, m, k)), Dims.header(FLOAT32, Dims.list(k, n)));
+        d.attributes = new uint64[](1);
         d.attributes[0] = uint64(rng.sized(32));
-    }
-
-    function _stack(Rng.T memory rng) private pure returns (uint256[] memory stack) {
-        stack = new uint256[](rng.between(0, 5));
-        for (uint256 i = 0; i < stack.length; i++) stack[i] = rng.sized(1);
-    }
-
-    function _matrix(uint256[] memory stack, uint256 rows, uint256 columns) private pure returns (uint256[] memory dims) {
-        dims = new uint256[](stack.length + 2);
-        for (uint256 i = 0; i < stack.length; i++) dims[i] = stack[i];
-        (dims[stack.length], dims[stack.length + 1]) = (rows, columns);
     }
 
     function _pooling(T memory d, Rng.T memory rng) private pure {
@@ -347,10 +275,10 @@ library Descriptors {
         // A window as large as the input is not supported.
         while (average && y.kernel == y.input && x.kernel == x.input) x = _along(rng, average);
         (uint256 images, uint256 channels) = (rng.sized(6), rng.sized(12));
-        d.output = header(FLOAT32, _list(images, channels, y.output, x.output));
-        _operands(d, 1);
-        d.operands[0] = header(FLOAT32, _list(images, channels, y.input, x.input));
-        _attributes(d, average ? 9 : 10);
+        d.output = Dims.header(FLOAT32, Dims.list(images, channels, y.output, x.output));
+        d.operands = new bytes32[](1);
+        d.operands[0] = Dims.header(FLOAT32, Dims.list(images, channels, y.input, x.input));
+        d.attributes = new uint64[](average ? 9 : 10);
         (d.attributes[0], d.attributes[1]) = (uint64(y.kernel), uint64(x.kernel));
         _windowAttributes(d, 2, y, x);
         if (average) d.attributes[8] = uint64(rng.between(0, 1));
@@ -358,28 +286,28 @@ library Descriptors {
     }
 
     function _extremes(T memory d, Rng.T memory rng) private pure {
-        uint256[] memory dims = _dims(rng, 1, ELEMENT_BITS);
+        uint256[] memory dims = Dims.any(rng, 1, ELEMENT_BITS);
         uint256 axis = rng.between(0, dims.length - 1);
         bool place = d.op >= 52;
         uint256 dtype = uint8(bytes5(0x0102030607)[rng.between(0, place ? 3 : 4)]);
-        d.output = header(place ? INT64 : dtype, _with(dims, axis, 1));
-        _operands(d, 1);
-        d.operands[0] = header(dtype, dims);
-        _attributes(d, place ? 2 : 1);
+        d.output = Dims.header(place ? INT64 : dtype, Dims.resized(dims, axis, 1));
+        d.operands = new bytes32[](1);
+        d.operands[0] = Dims.header(dtype, dims);
+        d.attributes = new uint64[](place ? 2 : 1);
         d.attributes[0] = uint64(axis);
         if (place) d.attributes[1] = uint64(rng.between(0, 1));
     }
 
     /// Reshape, Transpose, Slice.
     function _movement(T memory d, Rng.T memory rng) private pure {
-        uint256[] memory dims = _dims(rng, d.op == 64 ? 0 : 1, ELEMENT_BITS);
+        uint256[] memory dims = Dims.any(rng, d.op == 64 ? 0 : 1, ELEMENT_BITS);
         uint256 rank = dims.length;
         uint256 dtype = _anyType(rng);
         uint256[] memory output = new uint256[](rank);
-        _operands(d, 1);
-        d.operands[0] = header(dtype, dims);
+        d.operands = new bytes32[](1);
+        d.operands[0] = Dims.header(dtype, dims);
         uint256 turn = rng.between(0, 6);
-        if (d.op != 64) _attributes(d, d.op == 65 ? rank : 2 * rank);
+        if (d.op != 64) d.attributes = new uint64[](d.op == 65 ? rank : 2 * rank);
         for (uint256 i = 0; i < rank; i++) {
             if (d.op == 67) {
                 uint256 start = rng.between(0, dims[i] - 1);
@@ -392,71 +320,71 @@ library Descriptors {
                 if (d.op == 65) d.attributes[i] = uint64(from);
             }
         }
-        d.output = header(dtype, output);
+        d.output = Dims.header(dtype, output);
     }
 
     function _concat(T memory d, Rng.T memory rng) private pure {
-        uint256[] memory dims = _dims(rng, 1, ELEMENT_BITS - 16);
+        uint256[] memory dims = Dims.any(rng, 1, ELEMENT_BITS - 16);
         uint256 axis = rng.between(0, dims.length - 1);
         uint256 count = rng.once(2) ? 255 : rng.between(1, 255);
         uint256 dtype = _anyType(rng);
         d.shared = true;
-        d.output = header(dtype, _with(dims, axis, count * dims[axis]));
-        _operands(d, count);
-        for (uint256 i = 0; i < count; i++) d.operands[i] = header(dtype, dims);
-        _attributes(d, 1);
+        d.output = Dims.header(dtype, Dims.resized(dims, axis, count * dims[axis]));
+        d.operands = new bytes32[](count);
+        for (uint256 i = 0; i < count; i++) d.operands[i] = Dims.header(dtype, dims);
+        d.attributes = new uint64[](1);
         d.attributes[0] = uint64(axis);
     }
 
     function _gathering(T memory d, Rng.T memory rng) private pure {
-        uint256[] memory data = _dims(rng, 1, ELEMENT_BITS - 8);
+        uint256[] memory data = Dims.any(rng, 1, ELEMENT_BITS - 8);
         uint256 axis = rng.between(0, data.length - 1);
         uint256 dtype = _anyType(rng);
         // One axis of indices of Gather, so that the ranks are the same; GatherElements may take fewer off the axis.
         uint256 number = rng.sized(8);
-        uint256[] memory output = _with(data, axis, number);
+        uint256[] memory output = Dims.resized(data, axis, number);
         if (d.op == 69) for (uint256 i = 0; i < data.length; i++) if (i != axis) output[i] = rng.between(1, data[i]);
-        d.output = header(dtype, output);
-        _operands(d, 2);
-        d.operands[0] = header(dtype, data);
-        d.operands[1] = header(rng.once(2) ? INT32 : INT64, d.op == 68 ? _list(number) : output);
-        _attributes(d, 1);
+        d.output = Dims.header(dtype, output);
+        d.operands = new bytes32[](2);
+        d.operands[0] = Dims.header(dtype, data);
+        d.operands[1] = Dims.header(rng.once(2) ? INT32 : INT64, d.op == 68 ? Dims.list(number) : output);
+        d.attributes = new uint64[](1);
         d.attributes[0] = uint64(axis);
     }
 
     /// Expand, Tile, Pad, Resize, CumSum.
     function _extension(T memory d, Rng.T memory rng) private pure {
-        uint256[] memory dims = _dims(rng, 1, ELEMENT_BITS - 8);
+        uint256[] memory dims = Dims.any(rng, 1, ELEMENT_BITS - 8);
         uint256 rank = dims.length;
         uint256 dtype = d.op == 74 ? _numeric(rng) : _anyType(rng);
-        uint256[] memory output = _with(dims, rank, 0);
-        _operands(d, 1);
+        uint256[] memory output = Dims.resized(dims, rank, 0);
+        d.operands = new bytes32[](1);
         if (d.op == 74) {
-            _attributes(d, 3);
+            d.attributes = new uint64[](3);
             d.attributes[0] = uint64(rng.between(0, rank - 1));
             (d.attributes[1], d.attributes[2]) = (uint64(rng.between(0, 1)), uint64(rng.between(0, 1)));
         } else if (d.op == 72) {
             _pad(d, rng, dims, output);
         } else if (d.op == 70) {
-            dims = _narrowed(output, rng);
+            dims = Dims.narrowed(output, rng);
         } else {
             uint256 axis = rng.between(0, rank - 1);
             uint256 times = rng.sized(8);
             if (dims[axis] * times <= MAX_SIZE) output[axis] *= times;
         }
-        d.operands[0] = header(dtype, dims);
-        d.output = header(dtype, output);
+        d.operands[0] = Dims.header(dtype, dims);
+        d.output = Dims.header(dtype, output);
     }
 
     function _pad(T memory d, Rng.T memory rng, uint256[] memory dims, uint256[] memory output) private pure {
         uint256 rank = dims.length;
         uint256 mode = rng.between(0, 2);
-        _attributes(d, rank + 2);
+        d.attributes = new uint64[](rank + 2);
         for (uint256 i = 0; i < rank; i++) {
             uint256 most = dims[i] - 1 < 1 ? dims[i] - 1 : 1;
             if (mode < 2) most = 1;
             (uint256 before, uint256 behind) = (rng.between(0, most), rng.between(0, most));
-            if (output[i] + before + behind > MAX_SIZE || _product(output) * (dims[i] + 2) > dims[i] << ELEMENT_BITS) continue;
+            if (output[i] + before + behind > MAX_SIZE || Dims.product(output) * (dims[i] + 2) > dims[i] << ELEMENT_BITS) continue;
             d.attributes[i] = uint64(before);
             output[i] += before + behind;
         }
@@ -464,8 +392,4 @@ library Descriptors {
         if (mode == 0) d.attributes[rank + 1] = uint64(rng.between(0, 1));
     }
 
-    function _product(uint256[] memory dims) private pure returns (uint256 product) {
-        product = 1;
-        for (uint256 i = 0; i < dims.length; i++) product *= dims[i];
-    }
 }

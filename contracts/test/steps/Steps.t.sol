@@ -6,6 +6,7 @@ import {Opening, Roots, Step} from "../../src/types/Types.sol";
 import {Float32Harness} from "../Float32Harness.sol";
 import {Test} from "../world/Vm.sol";
 import {Descriptors} from "./Descriptors.sol";
+import {Dims} from "./Dims.sol";
 import {Rng} from "./Rng.sol";
 import {StepBounds} from "./StepBounds.sol";
 import {Uniform} from "./Uniform.sol";
@@ -108,7 +109,7 @@ contract StepsTest is Test {
         call.descriptor = d.encode(world.kinds);
         call.roots = world.roots();
         call.step.stepCount = _stepCount(call);
-        call.step.element = uint64(rng.between(0, Descriptors.countOf(d.output) - 1));
+        call.step.element = uint64(rng.between(0, Dims.countOf(d.output) - 1));
         call.step.index = uint64(_anyStep(rng, call.step.stepCount));
         call.step.state = uint64(uint256(rng.word()));
         // The second step of the two that gather has the place that the first one made.

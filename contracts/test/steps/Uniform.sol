@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {Opening, Roots} from "../../src/types/Types.sol";
 import {Tree} from "../world/Tree.sol";
 import {Descriptors} from "./Descriptors.sol";
+import {Dims} from "./Dims.sol";
 import {Rng} from "./Rng.sol";
 
 /// Operands of any size without their data: a tensor whose chunks are all the same has, at every level, one node, so one path
@@ -67,7 +68,7 @@ library Uniform {
     function _tensor(T memory world, uint256 item, Rng.T memory rng) private pure returns (bytes32) {
         bytes32 header = world.headers[item];
         uint256 perChunk = 32 / _sizeOf(uint8(header[0]));
-        uint256 depth = _depthFor((Descriptors.countOf(header) + perChunk - 1) / perChunk);
+        uint256 depth = _depthFor((Dims.countOf(header) + perChunk - 1) / perChunk);
         bytes32 node = _chunk(rng);
         world.chunks[item] = node;
         world.paths[item] = new bytes32[](depth);
