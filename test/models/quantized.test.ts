@@ -76,7 +76,29 @@ it.each(PATTERNS)('$name becomes $becomes', ({ model, becomes }) => {
   expect(Object.keys(compileModel(sourceModel(model)).report.operators)).toContain(becomes);
 });
 
+/** Padding, overlapping windows, negative and equal sums. */
+const POOLED: ConformanceCase = {
+  name: 'MaxPool of a Relu of a sum of bounded numbers',
+  model: {
+    inputs: { x: [1, 3, 7, 7] },
+    constants: { s: scalar(0.25), z: uint8(128), c: { ...list(-3, 0, 0.125), dims: [3, 1, 1] } },
+    nodes: [
+      { op: 'QuantizeLinear', inputs: ['x', 's', 'z'], output: 'q' },
+      { op: 'DequantizeLinear', inputs: ['q', 's', 'z'], output: 'd' },
+      { op: 'Add', inputs: ['d', 'c'], output: 'a' },
+      { op: 'Relu', inputs: ['a'], output: 'r' },
+      { op: 'MaxPool', inputs: ['r'], output: 'y', attributes: { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] } },
+    ],
+    outputs: { y: [1, 3, 4, 4] },
+  },
+};
+
+it('does after MaxPool what rises with its operand', () => {
+  expect(compileModel(sourceModel(POOLED.model)).graph.nodes.map(({ operator }) => operator).slice(-4)).toEqual(['DequantizeLinear', 'MaxPool', 'Add', 'Rectify']);
+});
+
 const CASES: readonly ConformanceCase[] = [
+  POOLED,
   {
     name: 'QuantizeLinear and DequantizeLinear per axis',
     model: {

@@ -1,3 +1,4 @@
+import type { Dtype } from '#core/hashing';
 import type { CanonicalNode, NodeValue, Value } from '../graph.js';
 import { floatsOf, isConstantWhere } from './constants.js';
 
@@ -28,6 +29,9 @@ const atMostOne: Rule = (_, x) => (x! < Infinity ? 1 : Infinity);
 /** Sum of `terms` products, each rounded with the sum so far. */
 const products = (terms: number, a: number, b: number): number => terms * a * b * Math.exp(terms / 2 ** 22);
 
+/** What no number of the type exceeds. */
+const INTEGERS: Partial<Record<Dtype, number>> = { bool: 1, uint8: 2 ** 8, int8: 2 ** 8, int32: 2 ** 31, int64: 2 ** 63 };
+
 const RULES: Readonly<Record<string, Rule>> = {
   ...Object.fromEntries(['Reshape', 'Transpose', 'Slice', 'Expand', 'Tile', 'Gather', 'GatherElements', 'Neg', 'Abs', 'Relu', 'Rectify', 'ReduceMax', 'ReduceMin'].map((name) => [name, moved])),
   Concat: (_, ...parts) => Math.max(...parts),
@@ -37,6 +41,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   Add: together,
   Sub: together,
   Mul: (_, a, b) => a! * b!,
+  Cast: ({ operands }) => INTEGERS[operands[0]!.dtype] ?? Infinity,
+  DequantizeLinear: ({ operands: [x, , zeroPoint] }, _, scale) => (INTEGERS[x!.dtype] ?? Infinity) * (zeroPoint ? 2 : 1) * scale!,
   Sqrt: ({ operands }, x) => (operands[0]!.facts.nonNegative ? Math.max(1, x!) : Infinity),
   Sigmoid: atMostOne,
   Tanh: atMostOne,

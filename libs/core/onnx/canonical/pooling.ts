@@ -1,10 +1,30 @@
 import { averagePoolAttributes, maxPoolAttributes } from '#core/numerics';
 import type { GraphBuilder, Value } from '../graph.js';
-import { withoutMinusInfinity, withoutNaNAndNegativeZero } from './arithmetic.js';
+import { arithmetic, rectify, relu, withoutMinusInfinity, withoutNaNAndNegativeZero } from './arithmetic.js';
 import { spatial, windowDims, type Window } from './window.js';
 
 /** Largest element of each window; padding never wins. */
 export function maxPool(graph: GraphBuilder, source: Value, window: Window): Value {
+  return pooledBefore(graph, source, window) ?? pooled(graph, source, window);
+}
+
+/**
+ * A Relu of the largest is the largest Relu, and so with a number per channel added: both rise with their operand, rounded too.
+ * Done afterwards they have fewer elements to do.
+ */
+function pooledBefore(graph: GraphBuilder, source: Value, window: Window): Value | undefined {
+  if (source.kind !== 'node') return undefined;
+  const [x, addend] = source.node.operands as [Value, Value?];
+  if (!(x.largest < Infinity) || !x.facts.neverNegativeZero || x.dims.join() !== source.dims.join()) return undefined;
+  if (source.node.operator === 'Relu') return relu(graph, maxPool(graph, x, window));
+  if (source.node.operator === 'Rectify') return rectify(graph, maxPool(graph, x, window));
+  const perChannel = source.node.operator === 'Add' && addend?.kind === 'constant' && spatial(withRank(addend.dims, x.dims.length)).every((size) => size === 1);
+  return perChannel ? arithmetic(graph, 'Add', [maxPool(graph, x, window), addend]) : undefined;
+}
+
+const withRank = (dims: readonly number[], rank: number): number[] => [...Array<number>(rank - dims.length).fill(1), ...dims];
+
+function pooled(graph: GraphBuilder, source: Value, window: Window): Value {
   const x = withoutMinusInfinity(graph, withoutNaNAndNegativeZero(graph, source));
   const { kernel, strides, pads, dilations } = window;
   refuseEmptyWindows(window);

@@ -3,7 +3,7 @@ import { integerConvAttributes, quantizeAttributes } from '#core/numerics';
 import { isPositiveConstant, NO_FACTS, type CanonicalNode, type Facts, type GraphBuilder, type Value } from '../graph.js';
 import { arithmetic, withoutNaNAndNegativeZero } from './arithmetic.js';
 import { broadcastDims } from './broadcast.js';
-import { floatsOf, isConstantWhere, scalar } from './constants.js';
+import { floatsOf, scalar } from './constants.js';
 import { cast } from './logic.js';
 import { reshape } from './movement.js';
 import { spatial, windowDims, type Window } from './window.js';
@@ -50,19 +50,9 @@ export function quantize(graph: GraphBuilder, x: Value, { scale, zeroPoint, axis
   }
   if (!isPositiveConstant(scale)) throw new RangeError('its scale is not everywhere positive and finite');
   if (!isQuantized(zeroPoint.dtype)) throw new RangeError(`it quantises to ${zeroPoint.dtype}, only uint8 and int8 are supported`);
-  const clear = x.facts.neverNaN || isSumOfDequantised(x) ? x : withoutNaNAndNegativeZero(graph, x);
+  const clear = x.facts.neverNaN ? x : withoutNaNAndNegativeZero(graph, x);
   const onnx = { opType: 'QuantizeLinear', attributes: [{ name: 'axis', value: axis }], shapeInputs: [] };
   return graph.add({ operator: 'QuantizeLinear', operands: [clear, scale, zeroPoint], attributes: quantizeAttributes({ axis }), output: { dtype: zeroPoint.dtype, dims: x.dims }, onnx });
-}
-
-/** Sums of two floats that come from 8 bits are no NaN: at scales below this, neither is infinite. */
-const LARGEST_SCALE = 2 ** 100;
-
-/** Recognises what lies before the quantisation of a residual connection. */
-function isSumOfDequantised(x: Value): boolean {
-  return x.kind === 'node' && x.node.operator === 'Add' && x.node.operands.every(
-    (term) => term.kind === 'node' && term.node.operator === 'DequantizeLinear' && isQuantized(term.node.operands[0]!.dtype) && isConstantWhere(term.node.operands[1], (scale) => Math.abs(scale) < LARGEST_SCALE),
-  );
 }
 
 /** A list along an axis, shaped to broadcast; a scalar as it is. */
