@@ -7,6 +7,11 @@ const price = z.string().regex(/^[1-9]\d{0,37}$/, 'is not a positive whole numbe
 /** Tests and demonstrations: serves no claims and answers no request for them; charges submitters twice. */
 export const COORDINATOR_FAULTS = ['none', 'withhold', 'overcharge'] as const;
 
+const webOrigins = z
+  .string()
+  .transform((text) => text.split(',').map((origin) => origin.trim()))
+  .pipe(z.array(z.string().refine((origin) => origin === '*' || origin === 'null' || (URL.canParse(origin) && new URL(origin).origin === origin), 'is not an origin as browsers name it: scheme://host[:port] and nothing after it')));
+
 const schema = z.object({
   ...commonVariables,
   ASSAY_GRPC_LISTEN: variable(hostPort, '127.0.0.1:50051'),
@@ -14,6 +19,9 @@ const schema = z.object({
   ASSAY_GRPC_TLS_CERT: variable(z.string().min(1).optional(), './coordinator.pem'),
   ASSAY_GRPC_TLS_KEY: variable(z.string().min(1).optional(), './coordinator.key'),
   ASSAY_GRPC_TLS_CLIENT_CA: variable(z.string().min(1).optional(), './clients-ca.pem'),
+  /** Where pages call, by gRPC-Web, with the same TLS; and the origins of pages that may: browsers obey this. */
+  ASSAY_WEB_LISTEN: variable(hostPort.optional(), '127.0.0.1:50052'),
+  ASSAY_WEB_ORIGINS: variable(webOrigins.default([]), 'https://app.example,http://localhost:5173 (or * for any)'),
   /** SHA-256 of the admin token, in hex; without it there is no admin. */
   ASSAY_ADMIN_TOKEN_SHA256: variable(z.string().regex(/^[0-9a-f]{64}$/, 'is not 64 hex digits in lower case').optional(), '(printf %s "$TOKEN" | sha256sum)'),
   DATABASE_URL: variable(z.string().regex(/^postgres(ql)?:\/\//, 'is not a postgresql:// URL').optional(), 'postgresql://user:password@127.0.0.1:5432/assay'),

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { NestFactory } from '@nestjs/core';
-import { grpcServer, requireFree, type ServerTls } from '#io/rpc';
+import { grpcServer, requireFree, WebServer, type GrpcServer, type ServerTls } from '#io/rpc';
 import { createMonitoring, NestLog, type Logger, type Shutdown } from '#platform';
 import { CoordinatorModule } from './app.module.js';
 import type { CoordinatorConfig } from './config.js';
@@ -29,6 +29,8 @@ export async function startCoordinator({ config, log, shutdown }: CoordinatorOpt
   shutdown.onShutdown('grpc', () => app.close());
   shutdown.onShutdown('calls', () => stopping.abort());
   await app.listen();
+  const web = await openWeb(config, grpc);
+  shutdown.onShutdown('web', () => web?.close());
   grpc.setServing(true);
   shutdown.onShutdown('health', () => grpc.setServing(false));
 
@@ -38,6 +40,16 @@ export async function startCoordinator({ config, log, shutdown }: CoordinatorOpt
   shutdown.onShutdown('monitoring', () => monitoring.close());
   void world.messaging.closed().then((error) => error && shutdown.shutdown(1));
   log.info({ event: 'ready', ...config.ASSAY_GRPC_LISTEN, coordinator: world.chain.account }, 'coordinator is ready');
+}
+
+/** WHY no Admin: a page is no place for its token. */
+const WEB_SERVICES = ['assay.v1.Jobs', 'assay.v1.Models', 'assay.v1.Network'];
+
+async function openWeb(config: CoordinatorConfig, { open }: GrpcServer): Promise<WebServer | undefined> {
+  if (!config.ASSAY_WEB_LISTEN) return undefined;
+  const web = new WebServer({ listen: config.ASSAY_WEB_LISTEN, origins: config.ASSAY_WEB_ORIGINS, services: WEB_SERVICES, open, tls: tlsOf(config) });
+  await web.listen();
+  return web;
 }
 
 function tlsOf({ ASSAY_GRPC_TLS_CERT: cert, ASSAY_GRPC_TLS_KEY: key, ASSAY_GRPC_TLS_CLIENT_CA: clientCa }: CoordinatorConfig): ServerTls | undefined {

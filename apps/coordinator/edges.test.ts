@@ -220,7 +220,7 @@ function fieldsOf(bytes: Uint8Array): Map<number, bigint | Uint8Array> {
 
 /** Our client gives a call longer than it asks the coordinator to wait; others need not. */
 function submitWithDeadline(client: CoordinatorClient, { request, signature, inputs }: Submission): Promise<{ code: number } | undefined> {
-  const { Jobs } = (client as unknown as { stubs: { Jobs: { Submit(message: unknown, options: { deadline: number }, done: (error: ServiceError | null) => void): void } } }).stubs;
+  const { Jobs } = (client as unknown as { calls: { stubs: { Jobs: { Submit(message: unknown, options: { deadline: number }, done: (error: ServiceError | null) => void): void } } } }).calls.stubs;
   const message = { request: encodeRequest(request), signature, inputs: inputs.map(encodeTensor), waitMs: 60_000 };
   return new Promise((resolve) => Jobs.Submit(message, { deadline: Date.now() + 3_000 }, (error) => resolve(error ?? undefined)));
 }

@@ -1,7 +1,9 @@
 // What `npm install @assay/sdk` gives: scripts/build-sdk.mjs makes the package from this file.
-export { connect, type Answered, type Assay, type ConnectOptions, type Outcome, type StreamedAnswer, type SubmitOptions, type WaitOptions } from './assay.js';
+export { connect, type Assay, type ConnectOptions } from './assay.js';
+export type { Answered, Outcome, StreamedAnswer, SubmitOptions, WaitOptions } from './connection.js';
+export { verifyOnChain } from './receipts.js';
+export { replayReceipt, type Replay } from './replay.js';
 export { contestCharge, contestId, listCharges, resolveContest, type ChargeView } from './charges.js';
-export { replayReceipt, verifyOnChain, type Replay } from './receipts.js';
 export { inputRootOf, type RequestOptions } from './requests.js';
 export { tensorOf, valuesOf, type TypedArray } from './tensors.js';
 export type { Dtype, Root, Tensor } from '#core/hashing';

@@ -13,6 +13,7 @@ interface UpOptions {
   readonly executors?: number;
   readonly challengers?: number;
   readonly grpcPort?: number;
+  readonly webPort?: number;
   readonly rpcPort?: number;
   readonly natsPort?: number;
   readonly inferenceGrpcPort?: number;
@@ -29,6 +30,7 @@ export function addUp(program: Command, perform: Perform): void {
     .option('--executors <n>', 'how many (2, or as many as last time)', positive)
     .option('--challengers <n>', 'how many (2, or as many as last time)', positive)
     .option('--grpc-port <port>', 'for the coordinator; else a free one', positive)
+    .option('--web-port <port>', 'for pages, by gRPC-Web; else a free one', positive)
     .option('--rpc-port <port>', 'for the chain; else a free one', positive)
     .option('--nats-port <port>', 'for the broker; else a free one', positive)
     .option('--inference-grpc-port <port>', 'for the gateway’s Open Inference Protocol over gRPC; else a free one', positive)
@@ -62,6 +64,7 @@ async function up(terminal: Terminal, options: UpOptions): Promise<number> {
 function networkOptions(options: UpOptions) {
   const ports: Partial<NetworkRecord['ports']> = {
     ...(options.grpcPort ? { grpc: options.grpcPort } : {}),
+    ...(options.webPort ? { web: options.webPort } : {}),
     ...(options.rpcPort ? { rpc: options.rpcPort } : {}),
     ...(options.natsPort ? { nats: options.natsPort } : {}),
     ...(options.inferenceGrpcPort ? { inferenceGrpc: options.inferenceGrpcPort } : {}),
@@ -95,6 +98,7 @@ function describe(network: Network, models: { name: string; modelId: string }[])
 function asText(up: ReturnType<typeof describe>): string {
   const places = [
     ['gRPC', up.urls.grpc],
+    ['gRPC-Web, for pages', up.urls.web ?? ''],
     ['inference gRPC', up.urls.inference?.grpc ?? ''],
     ['inference HTTP', up.urls.inference?.http ?? ''],
     ['chain', up.urls.rpc],

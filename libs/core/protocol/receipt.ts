@@ -1,5 +1,4 @@
-import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
-import { isAddressEqual, isHex, recoverAddress, type Address, type Hex } from 'viem';
+import { concatHex, isAddressEqual, isHex, keccak256, recoverAddress, type Address, type Hex } from 'viem';
 import { z } from 'zod';
 import type { Root } from '#core/hashing';
 import { AssayError } from './errors.js';
@@ -145,8 +144,13 @@ async function claimSignatureCheck({ network, claim }: Receipt): Promise<Receipt
 }
 
 function inclusionCheck({ network, claim }: Receipt, batch: NonNullable<Receipt['batch']>): ReceiptCheck {
-  const ok = StandardMerkleTree.verify(batch.root, BATCH_LEAF_TYPES, [claimDigest(network, claim.message)], [...batch.proof]);
+  const ok = batchRootFrom(claimDigest(network, claim.message), batch.proof) === batch.root;
   return { name: 'inclusion', ok, detail: ok ? `in the tree of batch ${batch.id}` : 'the proof does not lead to the batch’s root' };
+}
+
+/** The leaf is hashed twice, pairs in order of size: as StandardMerkleTree over BATCH_LEAF_TYPES has it. */
+function batchRootFrom(digest: Root, proof: readonly Root[]): Root {
+  return proof.reduce((node, sibling) => keccak256(concatHex(node < sibling ? [node, sibling] : [sibling, node])), keccak256(keccak256(digest)));
 }
 
 function batchCheck({ claim }: Receipt, batch: NonNullable<Receipt['batch']>, facts: ReceiptFacts): ReceiptCheck {

@@ -33,6 +33,11 @@ export async function readDeployment(path: string): Promise<Deployment> {
   } catch (cause) {
     throw invalidDeployment(path, 'it is not JSON', cause);
   }
+  return parseDeployment(json, path);
+}
+
+/** @param path where it is from, for the error. @throws AssayError DEPLOYMENT_INVALID */
+export function parseDeployment(json: unknown, path = 'given'): Deployment {
   const parsed = deploymentSchema.safeParse(json);
   if (!parsed.success) throw invalidDeployment(path, z.prettifyError(parsed.error), parsed.error);
   return parsed.data;

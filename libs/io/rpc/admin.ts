@@ -2,7 +2,7 @@ import { Metadata, type ServiceError } from '@grpc/grpc-js';
 import { isAddress, type Address } from 'viem';
 import { z } from 'zod';
 import { parseMessage } from './messages.js';
-import { makeStubs, type ClientTls } from './client.js';
+import { makeStubs, type ClientTls } from './grpc-calls.js';
 import { fromStatus } from './status.js';
 
 export const drainMessage = z.object({ draining: z.boolean() });

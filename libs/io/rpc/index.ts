@@ -1,6 +1,9 @@
 export { AdminClient, drainMessage, quarantineMessage, type AdminStatus } from './admin.js';
 export { callerOf, readAtLeast } from './callers.js';
-export { CoordinatorClient, SUBMIT_WAIT_MS, type CallOptions, type SignedAccess, type StreamAnswer, type StreamSubmission, type ClientTls, type Registration, type RemoteJob, type Submission } from './client.js';
+export { Coordinator, SUBMIT_WAIT_MS, type CallOptions, type SignedAccess, type StreamAnswer, type StreamSubmission, type Registration, type RemoteJob, type Submission } from './client.js';
+export { CoordinatorClient, type ClientTls } from './grpc-calls.js';
+export { WebCoordinator } from './web-calls.js';
+export { WebServer } from './web-server.js';
 export { encodeBatch, encodeDispute, encodeFault, encodeJob, encodeModel, encodeParameters, encodePeer, encodeRequest, encodeStatus, encodeTensor, type JobParts, type ModelReference } from './encoding.js';
 export { ErrorFilter } from './error-filter.js';
 export { decodePageToken, encodePageToken, pageOf } from './page-token.js';
@@ -35,6 +38,7 @@ export {
   type SubmitMessage,
   type TensorMessage,
 } from './messages.js';
-export { INFERENCE_FILES, LOADER_OPTIONS, MAX_MESSAGE_BYTES, MODEL_CHUNK_BYTES } from './protos.js';
+export { INFERENCE_FILES, LOADER_OPTIONS } from './protos.js';
+export { MAX_MESSAGE_BYTES, MODEL_CHUNK_BYTES } from './sizes.js';
 export { grpcServer, INFERENCE_API, NATIVE_API, requireFree, type Api, type GrpcServer, type ServerTls } from './server.js';
 export { toFault, toStatus } from './status.js';

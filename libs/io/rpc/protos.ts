@@ -15,11 +15,6 @@ export const INFERENCE_FILES = ['inference/grpc_service.proto'].map((name) => jo
 /** The same for server and client: whole numbers of 64 bits as decimal text, absent messages as null, absent lists as empty. */
 export const LOADER_OPTIONS = { longs: String, enums: String, defaults: true, arrays: true, objects: true, includeDirs: [PROTO_FOLDER] } as const;
 
-/** One message: a job with its tensors. Larger inputs do not belong into a unary call. */
-export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
-/** A model file travels in pieces of this size. */
-export const MODEL_CHUNK_BYTES = 256 * 1024;
-
 function protoFolder(): string {
   for (let folder = dirname(fileURLToPath(import.meta.url)); folder !== dirname(folder); folder = dirname(folder)) {
     const candidate = join(folder, 'proto');

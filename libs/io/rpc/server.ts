@@ -1,6 +1,8 @@
 import { createRequire } from 'node:module';
+import { connect, type ClientHttp2Session } from 'node:http2';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { duplexPair } from 'node:stream';
 import { ServerCredentials, type Server } from '@grpc/grpc-js';
 import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
@@ -8,12 +10,15 @@ import { Transport, type GrpcOptions } from '@nestjs/microservices';
 import { HealthImplementation } from 'grpc-health-check';
 import { AssayError } from '#core/protocol';
 import { pem } from './pem.js';
-import { INFERENCE_FILES, INFERENCE_PACKAGE, LOADER_OPTIONS, MAX_MESSAGE_BYTES, PACKAGE, PROTO_FILES } from './protos.js';
+import { INFERENCE_FILES, INFERENCE_PACKAGE, LOADER_OPTIONS, PACKAGE, PROTO_FILES } from './protos.js';
+import { MAX_MESSAGE_BYTES } from './sizes.js';
 
 export interface GrpcServer {
   readonly options: GrpcOptions;
   /** What grpc.health.v1 says from now on. */
   setServing(serving: boolean): void;
+  /** A connection from within this process, once the server listens. Its peer has no address: callerOf. */
+  open(): ClientHttp2Session;
 }
 
 /** PEM files. With `clientCa`, callers need a certificate that it signed. */
@@ -38,6 +43,7 @@ const MAX_METADATA_BYTES = 16 * 1024;
 /** Options for Nest's gRPC transport: an API's services, reflection and health. */
 export function grpcServer(listen: { host: string; port: number }, tls?: ServerTls, api: Api = NATIVE_API): GrpcServer {
   const health = new HealthImplementation(statusMap(api, false));
+  let injector: ReturnType<Server['createConnectionInjector']> | undefined;
   const options: GrpcOptions = {
     transport: Transport.GRPC,
     options: {
@@ -51,6 +57,7 @@ export function grpcServer(listen: { host: string; port: number }, tls?: ServerT
       onLoadPackageDefinition: (definition: PackageDefinition, server: Pick<Server, 'addService'>) => {
         health.addToServer(server as Server);
         new ReflectionService({ ...definition, ...healthDefinition() }).addToServer(server);
+        injector = (server as Server).createConnectionInjector(ServerCredentials.createInsecure());
       },
     },
   };
@@ -58,6 +65,11 @@ export function grpcServer(listen: { host: string; port: number }, tls?: ServerT
     options,
     setServing: (serving) => {
       for (const [service, status] of Object.entries(statusMap(api, serving))) health.setStatus(service, status);
+    },
+    open: () => {
+      const [ours, theirs] = duplexPair();
+      injector!.injectConnection(theirs);
+      return connect('http://in-process', { createConnection: () => ours });
     },
   };
 }

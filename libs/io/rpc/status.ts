@@ -1,10 +1,8 @@
 import { Metadata, status as Status, type ServiceError, type StatusObject } from '@grpc/grpc-js';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import { z } from 'zod';
-import { AssayError, ERROR_CODES, isErrorCode, type ErrorCode } from '#core/protocol';
+import { AssayError, ERROR_CODES } from '#core/protocol';
+import { callError, ERROR_KEY } from './call-error.js';
 
-/** Trailing metadata with the whole error as JSON. Binary, because header values must be ASCII and messages are not. */
-export const ERROR_KEY = 'assay-error-bin';
 /** Trailing metadata with the code alone, for people with grpcurl. */
 export const CODE_KEY = 'assay-error-code';
 /** Milliseconds to wait before trying again, for people with grpcurl. */
@@ -13,8 +11,6 @@ export const RETRY_KEY = 'retry-after-ms';
 const DETAILS_KEY = 'grpc-status-details-bin';
 /** Trailers share the peer's header limit, often 16 KiB; larger facts are left out. */
 const MAX_ERROR_BYTES = 6 * 1024;
-
-const wireError = z.object({ code: z.string(), message: z.string(), facts: z.record(z.string(), z.unknown()), remedy: z.string() });
 
 /** Any thrown value as what grpc-js takes for a failed call. Unexpected errors do not show their insides to a caller. */
 export function toStatus(thrown: unknown): Partial<StatusObject> {
@@ -58,34 +54,5 @@ function isStatus(thrown: unknown): thrown is Partial<StatusObject> {
 /** What a failed call means: the server's own error with its facts, or that the server could not be reached. */
 export function fromStatus(error: ServiceError, target: string): AssayError {
   const [bytes] = error.metadata?.get(ERROR_KEY) ?? [];
-  const parsed = Buffer.isBuffer(bytes) ? wireError.safeParse(parseJson(bytes.toString())) : undefined;
-  if (parsed?.success && isErrorCode(parsed.data.code)) {
-    const { code, message, facts, remedy } = parsed.data;
-    return new AssayError({ code: code as ErrorCode, message, facts, remedy, cause: error });
-  }
-  return new AssayError({ code: codeFor(error.code), message: `${target}: ${error.details || error.message}`, facts: { target, status: Status[error.code] }, cause: error });
+  return callError({ target, status: error.code, details: error.details || error.message, json: Buffer.isBuffer(bytes) ? bytes.toString() : undefined, cause: error });
 }
-
-function codeFor(status: Status): ErrorCode {
-  switch (status) {
-    case Status.UNAVAILABLE:
-      return 'COORDINATOR_UNREACHABLE';
-    case Status.DEADLINE_EXCEEDED:
-      return 'PEER_SILENT';
-    case Status.RESOURCE_EXHAUSTED:
-      return 'TENSOR_TOO_LARGE';
-    case Status.CANCELLED:
-      return 'SHUTTING_DOWN';
-    default:
-      return 'INTERNAL';
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-

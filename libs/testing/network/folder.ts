@@ -7,8 +7,8 @@ const port = z.int().min(1).max(65_535);
 const runningSchema = z.object({
   pid: z.int(),
   startedAt: z.string(),
-  /** The inference ports are those of the gateway, if there is one. */
-  ports: z.object({ grpc: port, rpc: port, nats: port, inferenceGrpc: port.optional(), inferenceHttp: port.optional() }),
+  /** Pages call `web`. The inference ports are those of the gateway, if there is one. */
+  ports: z.object({ grpc: port, web: port.optional(), rpc: port, nats: port, inferenceGrpc: port.optional(), inferenceHttp: port.optional() }),
   executors: z.int().min(1),
   challengers: z.int().min(0),
 });

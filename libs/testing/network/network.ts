@@ -54,6 +54,8 @@ export interface Network {
 
 export interface NetworkUrls {
   readonly grpc: string;
+  /** For pages: gRPC-Web. */
+  readonly web?: string;
   readonly rpc: string;
   readonly nats: string;
   /** The gateway's addresses, if there is one: host:port, and the base of the REST form. */
@@ -122,7 +124,7 @@ class Starter {
       pid: process.pid,
       startedAt: new Date().toISOString(),
       ports: {
-        ...{ grpc: await port('grpc'), rpc: await port('rpc'), nats: await port('nats') },
+        ...{ grpc: await port('grpc'), web: await port('web'), rpc: await port('rpc'), nats: await port('nats') },
         ...(this.options.gateway ? { inferenceGrpc: await port('inferenceGrpc'), inferenceHttp: await port('inferenceHttp') } : {}),
       },
       executors: executors ?? last?.executors ?? 2,
@@ -176,7 +178,9 @@ class Starter {
     if (member.role === 'executor') return { ASSAY_FAULT: this.options.faults?.[member.name] ?? 'none' };
     if (member.role === 'challenger') return {};
     const database: Record<string, string> = this.options.databaseUrl ? { DATABASE_URL: this.options.databaseUrl } : { ASSAY_PGLITE_DIR: this.folder.path('coordinator', 'database') };
-    return { ASSAY_GRPC_LISTEN: urls.grpc, ASSAY_BATCH_INTERVAL_MS: String(this.options.batchIntervalMs ?? BATCH_INTERVAL_MS), ...database };
+    // WHY any page: what acts is signed, and nothing here is known by where it comes from.
+    const web = urls.web ? { ASSAY_WEB_LISTEN: urls.web.replace('http://', ''), ASSAY_WEB_ORIGINS: '*' } : {};
+    return { ASSAY_GRPC_LISTEN: urls.grpc, ...web, ASSAY_BATCH_INTERVAL_MS: String(this.options.batchIntervalMs ?? BATCH_INTERVAL_MS), ...database };
   }
 
   private async supervise(options: ChildOptions): Promise<void> {
@@ -194,10 +198,10 @@ class Starter {
   }
 }
 
-function urlsOf({ grpc, rpc, nats, inferenceGrpc, inferenceHttp }: NetworkRecord['ports']): NetworkUrls {
+function urlsOf({ grpc, web, rpc, nats, inferenceGrpc, inferenceHttp }: NetworkRecord['ports']): NetworkUrls {
   const at = (port: number) => `${HOST}:${port}`;
   const inference = inferenceGrpc && inferenceHttp ? { inference: { grpc: at(inferenceGrpc), http: `http://${at(inferenceHttp)}` } } : {};
-  return { grpc: at(grpc), rpc: `http://${at(rpc)}`, nats: `nats://${at(nats)}`, ...inference };
+  return { grpc: at(grpc), ...(web ? { web: `http://${at(web)}` } : {}), rpc: `http://${at(rpc)}`, nats: `nats://${at(nats)}`, ...inference };
 }
 
 /** Waits for all even if one fails, so that whoever cleans up afterwards finds every process that was started. */
