@@ -3,6 +3,8 @@ import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { parseGwei } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import type { Root } from '#core/hashing';
+import { gameIdOf } from '#core/dispute';
+import { claimDigest, type Claim } from '#core/protocol';
 import { DEFAULT_LIMITS } from '#core/onnx';
 import { ModelShelf } from '#io/artifacts';
 import { addressOf, connectChain, gamesOn, readDeployment, type Chain } from '#io/chain';
@@ -16,11 +18,12 @@ import { Misconduct } from './checking/misconduct.js';
 import { challengerMetrics } from './checking/metrics.js';
 import { CaseInclusions } from './collecting/inclusions.js';
 import type { ChallengerConfig } from './config.js';
+import { Accusations } from './disputing/accusations.js';
 import { CaseFiles } from './disputing/cases.js';
 import { convict } from './disputing/convicting.js';
-import { openDispute, withholdDispute } from './disputing/opening.js';
+import { openDispute, withholdDispute, type OpeningParts } from './disputing/opening.js';
 import { OwnTraces } from './disputing/own-traces.js';
-import { watchBatches } from './watching/batch-watch.js';
+import { watchBatches, type SeenBatch } from './watching/batch-watch.js';
 import { BlockCursor } from './watching/cursor.js';
 
 export const CHAIN = Symbol('chain');
@@ -70,7 +73,7 @@ function inventory(setting: ChallengerSetting): Provider[] {
     { provide: ModelShelf, inject: [Messaging], useFactory: (messaging: Messaging) => modelShelf(config, messaging) },
     { provide: CaseFiles, useFactory: () => CaseFiles.open(config.ASSAY_DATA_DIR) },
     { provide: BlockCursor, useFactory: () => BlockCursor.open(config.ASSAY_DATA_DIR) },
-    { provide: WATCH, ...withRooms(watchOf) },
+    { provide: WATCH, inject: [...rooms, PLAYER], useFactory: (chain: Chain, messaging: Messaging, models: ModelShelf<TestedModel>, cases: CaseFiles, cursor: BlockCursor, player: Player) => watchOf({ chain, messaging, models, cases, cursor, player }, setting) },
     { provide: PLAYER, ...withRooms(disputingPlayer) },
   ];
 }
@@ -79,7 +82,7 @@ async function openChain(config: ChallengerConfig, log: Logger): Promise<Chain> 
   const deployment = await readDeployment(config.ASSAY_DEPLOYMENT);
   // SAFETY: without the key nothing can be sent, whatever asks for it.
   const who = config.ASSAY_WATCH_ONLY ? { account: addressOf(config.ASSAY_PRIVATE_KEY) } : { privateKey: config.ASSAY_PRIVATE_KEY };
-  const connect = () => connectChain({ rpcUrl: config.ASSAY_RPC_URL, deployment, feeCap: parseGwei(String(config.ASSAY_FEE_CAP_GWEI)), ...who });
+  const connect = () => connectChain({ rpcUrl: config.ASSAY_RPC_URL, deployment, feeCap: parseGwei(String(config.ASSAY_FEE_CAP_GWEI)), finalityDepth: BigInt(config.ASSAY_FINALITY_DEPTH), ...who });
   return connectWithRetry(connect, { ...CONNECTING, what: 'chain', code: 'CHAIN_UNREACHABLE', log });
 }
 
@@ -98,14 +101,16 @@ function modelShelf(config: ChallengerConfig, messaging: Messaging): ModelShelf<
   return new ModelShelf<TestedModel>(source, { dir: join(config.ASSAY_DATA_DIR, 'models'), maxLoaded: MAX_LOADED_MODELS });
 }
 
-function watchOf({ chain, messaging, models, cases, cursor }: Rooms, { config, log, monitoring }: ChallengerSetting): Watch {
+function watchOf({ chain, messaging, models, cases, cursor, player }: Rooms & { readonly player: Player }, { config, log, monitoring }: ChallengerSetting): Watch {
   const address = chain.account!;
   const gate = new Gate(config.ASSAY_CHECKS);
   const metrics = challengerMetrics(monitoring.registry);
   const misconduct = new Misconduct(chain.network);
+  const gameOf = (claim: Claim) => gameIdOf(claimDigest(chain.network, claim), address);
   const headTime = async () => (await chain.client.getBlock({ blockTag: 'latest' })).timestamp;
-  return (signal) => {
-    const opening = { address, chain, cases, models, clock: systemClock, signal, log };
+  const accusations = new Accusations({ isKnown: (gameId) => player.game(gameId) !== undefined, clock: systemClock, log });
+  return async (signal) => {
+    const opening: OpeningParts = { address, chain, cases, models, clock: systemClock, signal, log };
     const parts: BatchCheckParts = {
       address,
       network: chain.network,
@@ -119,17 +124,26 @@ function watchOf({ chain, messaging, models, cases, cursor }: Rooms, { config, l
       gate,
       onFinding: async (finding) => {
         if (finding.verdict.kind !== (config.ASSAY_LIE ? 'valid' : 'invalid')) return;
-        if (config.ASSAY_WATCH_ONLY) withholdDispute(finding, opening);
-        else await openDispute(finding, opening);
+        if (config.ASSAY_WATCH_ONLY) return withholdDispute(finding, opening);
+        await openDispute(finding, opening);
+        accusations.note(finding.batch.batchId, gameOf(finding.batched.claim), () => openDispute(finding, opening));
       },
       misconduct,
-      onEvidence: (evidence) => convict(evidence, { ...opening, watchOnly: config.ASSAY_WATCH_ONLY }),
+      onEvidence: async (evidence) => {
+        const send = () => convict(evidence, { ...opening, watchOnly: config.ASSAY_WATCH_ONLY });
+        await send();
+        if (!config.ASSAY_WATCH_ONLY) accusations.note(evidence.batchId, gameOf(evidence.claim.claim), send);
+      },
       metrics,
       clock: systemClock,
       signal,
       log,
     };
-    return watchBatches({ chain, cursor, onBatch: (batch) => checkBatch(batch, parts), signal, log });
+    const onBatch = async (batch: SeenBatch) => {
+      await checkBatch(batch, parts);
+      return accusations.hasAny(batch.batchId);
+    };
+    await Promise.all([watchBatches({ chain, cursor, onBatch, signal, log }), accusations.run(signal)]);
   };
 }
 

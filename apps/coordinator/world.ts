@@ -42,7 +42,7 @@ export async function openWorld({ config, log, shutdown, stopping }: OpenWorldOp
   const self = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const storage = await openStorage({ database: databaseOf(config), migrations: migrationsFolder(), artifacts: join(config.ASSAY_DATA_DIR, 'models'), self });
   shutdown.onShutdown('database', () => storage.close());
-  const chain = await connectWithRetry(() => connectChain({ rpcUrl: config.ASSAY_RPC_URL, deployment, privateKey: config.ASSAY_PRIVATE_KEY, feeCap: parseGwei(String(config.ASSAY_FEE_CAP_GWEI)) }), { ...RETRY, what: 'chain', code: 'CHAIN_UNREACHABLE', log });
+  const chain = await connectWithRetry(() => connectChain({ rpcUrl: config.ASSAY_RPC_URL, deployment, privateKey: config.ASSAY_PRIVATE_KEY, feeCap: parseGwei(String(config.ASSAY_FEE_CAP_GWEI)), finalityDepth: BigInt(config.ASSAY_FINALITY_DEPTH) }), { ...RETRY, what: 'chain', code: 'CHAIN_UNREACHABLE', log });
   const broker = { url: config.ASSAY_NATS_URL, seed: config.ASSAY_NATS_SEED, ...natsTls(config), role: 'coordinator', address: addressOf(config.ASSAY_PRIVATE_KEY), log } as const;
   const messaging = await connectWithRetry(() => connectMessaging(broker), { ...RETRY, what: 'broker', code: 'BROKER_UNREACHABLE', log });
   shutdown.onShutdown('broker', () => messaging.close());

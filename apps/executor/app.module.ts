@@ -79,7 +79,7 @@ async function openChain(config: ExecutorConfig, log: Logger): Promise<Chain> {
   const deployment = await readDeployment(config.ASSAY_DEPLOYMENT);
   // SAFETY: without the key nothing can be sent, whatever asks for it.
   const who = config.ASSAY_WATCH_ONLY ? { account: addressOf(config.ASSAY_PRIVATE_KEY) } : { privateKey: config.ASSAY_PRIVATE_KEY };
-  const connect = () => connectChain({ rpcUrl: config.ASSAY_RPC_URL, deployment, feeCap: parseGwei(String(config.ASSAY_FEE_CAP_GWEI)), ...who });
+  const connect = () => connectChain({ rpcUrl: config.ASSAY_RPC_URL, deployment, feeCap: parseGwei(String(config.ASSAY_FEE_CAP_GWEI)), finalityDepth: BigInt(config.ASSAY_FINALITY_DEPTH), ...who });
   return connectWithRetry(connect, { ...CONNECTING, what: 'chain', code: 'CHAIN_UNREACHABLE', log });
 }
 

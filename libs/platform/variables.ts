@@ -34,6 +34,8 @@ export const commonVariables = {
   ASSAY_RPC_URL: variable(rpcUrls, 'http://127.0.0.1:8545'),
   /** Highest maxFeePerGas offered for a transaction; while the base fee is above it, nothing is sent. */
   ASSAY_FEE_CAP_GWEI: variable(wholeNumber(1, 1_000_000).default(500), '500'),
+  /** Blocks below the head that a reorganisation may still take back; a deeper one is survived too, by reading everything again. */
+  ASSAY_FINALITY_DEPTH: variable(wholeNumber(1, 10_000).default(64), '64'),
   ASSAY_NATS_URL: variable(url(['nats:', 'tls:']), 'nats://127.0.0.1:4222'),
   ASSAY_NATS_SEED: variable(natsSeed, 'SUAM… (58 characters, from `nk -gen user`)'),
   /** For a broker with TLS (tls://…): who signed its certificate, and this process's own certificate if it asks for one. */

@@ -109,6 +109,12 @@ export class Arena {
     await this.chain.client.request({ method: 'evm_mine', params: [] } as never);
   }
 
+  /** Replaces the blocks from this one on by empty ones. */
+  async takeBack(block: bigint): Promise<void> {
+    const head = await this.chain.blockNumber();
+    await this.chain.client.request({ method: 'anvil_reorg', params: [Number(head - block) + 1, []] } as never);
+  }
+
   account(name: string): HDAccount {
     return this.keys.account(name);
   }

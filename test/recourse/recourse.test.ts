@@ -167,3 +167,18 @@ it('a challenger that only watches opens nothing; one that lost its disk goes on
   const ended = () => arena.logged('challenger-3').find((l) => l['event'] === 'dispute.ended' && l['gameId'] === opened()!['gameId']);
   await expect.poll(ended, { timeout: 60_000 }).toMatchObject({ winner: 'challenger' });
 }, 180_000);
+
+it('a dispute that a reorganisation takes back, and not the batch, is opened again and won', async () => {
+  const name = LIARS[0]!.name;
+  await arena.fund(name, arena.stake);
+  const { claims } = await arena.batch(name, [picture(arena.model, 12)]);
+  const opened = () => arena.logged('challenger-3').filter((l) => l['event'] === 'dispute.opened' && l['jobId'] === claims[0]!.claim.jobId);
+  await expect.poll(() => opened().length, { timeout: 60_000 }).toBe(1);
+  const { gameId, block } = opened()[0]!;
+  await arena.takeBack(BigInt(block as string));
+  await expect.poll(() => opened().length, { timeout: 60_000 }).toBe(2);
+  expect(opened()[1]).toMatchObject({ gameId });
+  const settled = () => arena.logged('challenger-3').some((l) => l['event'] === 'settled' && l['gameId'] === gameId);
+  await expect.poll(settled, { timeout: 60_000 }).toBe(true);
+  expect(await arena.chain.disputes.overturned(claimDigest(arena.chain.network, claims[0]!.claim))).toBe(true);
+}, 180_000);

@@ -1,6 +1,6 @@
 import type { Address } from 'viem';
 import type { Root } from '#core/hashing';
-import type { Chain } from '#io/chain';
+import type { Chain, EventPage } from '#io/chain';
 import type { Logger } from '#platform';
 import type { BlockCursor } from './cursor.js';
 
@@ -13,45 +13,111 @@ export interface SeenBatch {
 }
 
 export interface BatchWatchParts {
-  readonly chain: Pick<Chain, 'events' | 'deployment'>;
+  readonly chain: Pick<Chain, 'events' | 'deployment' | 'finalityDepth'>;
   readonly cursor: BlockCursor;
-  /** Works a batch off; must not throw. */
-  readonly onBatch: (batch: SeenBatch) => Promise<void>;
+  /** Works a batch off; must not throw. Says whether anything was sent that a reorganisation could undo. */
+  readonly onBatch: (batch: SeenBatch) => Promise<boolean>;
   readonly signal: AbortSignal;
   readonly log: Logger;
 }
 
 /** Batches in work at once; the stream waits for one to end before it takes another. */
 const MAX_OPEN_BATCHES = 64;
+/** Batches worked off that are remembered at most, for the reorganisation that voids their beacon or what was sent. */
+const MAX_REMEMBERED = 4_096;
+
+interface Work {
+  readonly batch: SeenBatch;
+  readonly done: Promise<void>;
+  running: boolean;
+  /** It sent something. */
+  acted: boolean;
+  /** Pages read when it ended. */
+  endedAt: number;
+  /** A block at or above all that it read and sent; undefined until that is known. */
+  until: bigint | undefined;
+}
 
 /**
- * Hands over every committed batch once, and after a restart every one that was not worked off.
- * INVARIANT: the cursor never passes a block with a batch that is still in work.
+ * Hands over every committed batch, after a restart every one that was not worked off, and after a reorganisation every one whose
+ * beacon, or what was sent for it, was undone.
+ * INVARIANT: the cursor never passes a block with a batch that is still in work, or for which something was sent that is not final.
  */
-export async function watchBatches({ chain, cursor, onBatch, signal, log }: BatchWatchParts): Promise<void> {
-  const open = new Map<bigint, { block: bigint; done: Promise<void> }>();
+export async function watchBatches(parts: BatchWatchParts): Promise<void> {
+  const { chain, cursor, signal, log } = parts;
   const fromBlock = (await cursor.read()) ?? BigInt(chain.deployment.deployedBlock);
-  let nextBlock = fromBlock;
-  const advance = () => cursor.write([...open.values()].reduce((low, { block }) => (block < low ? block : low), nextBlock));
-  const take = async (batch: SeenBatch) => {
-    if (open.size >= MAX_OPEN_BATCHES) await Promise.race([...open.values()].map(({ done }) => done));
-    const done = onBatch(batch).finally(() => {
-      open.delete(batch.batchId);
-      // WHY not when stopping: an aborted batch is not worked off.
-      if (!signal.aborted) void advance().catch((err: unknown) => log.error({ event: 'cursor.failed', err }, 'the cursor could not be written'));
-    });
-    open.set(batch.batchId, { block: batch.block, done });
-  };
+  const watch = new BatchWatch(parts, fromBlock);
   const onError = (err: unknown) => log.warn({ event: 'chain.silent', err }, 'the chain does not answer; trying again');
-  for await (const page of chain.events({ fromBlock, signal, onError })) {
+  for await (const page of chain.events({ fromBlock, signal, onError })) await watch.read(page);
+  await watch.idle();
+}
+
+class BatchWatch {
+  private readonly works = new Map<bigint, Work>();
+  private readonly running = new Set<Promise<void>>();
+  private pages = 0;
+
+  constructor(
+    private readonly parts: BatchWatchParts,
+    private nextBlock: bigint,
+  ) {}
+
+  async read(page: EventPage): Promise<void> {
+    this.pages++;
+    if (page.rewound) await this.rewind(page.from);
     for (const event of page.events) {
-      if (event.eventName !== 'BatchCommitted' || open.has(event.args.batchId)) continue;
+      if (event.eventName !== 'BatchCommitted' || this.works.has(event.args.batchId)) continue;
       const { batchId, root, count, coordinator } = event.args;
-      log.info({ event: 'batch.seen', batchId, root, count, block: event.blockNumber, txHash: event.transactionHash }, 'batch seen');
-      await take({ batchId, root, count, coordinator, block: event.blockNumber });
+      this.parts.log.info({ event: 'batch.seen', batchId, root, count, block: event.blockNumber, txHash: event.transactionHash }, 'batch seen');
+      await this.take({ batchId, root, count, coordinator, block: event.blockNumber });
     }
-    nextBlock = page.to + 1n;
-    if (!signal.aborted) await advance();
+    this.nextBlock = page.to + 1n;
+    this.forget(page);
+    if (!this.parts.signal.aborted) await this.advance();
   }
-  await Promise.all([...open.values()].map(({ done }) => done));
+
+  async idle(): Promise<void> {
+    await Promise.all(this.running);
+  }
+
+  private async take(batch: SeenBatch): Promise<void> {
+    if (this.running.size >= MAX_OPEN_BATCHES) await Promise.race(this.running);
+    const work: Work = { batch, done: this.parts.onBatch(batch).then((acted) => this.ended(work, acted)), running: true, acted: false, endedAt: 0, until: undefined };
+    this.works.set(batch.batchId, work);
+    this.running.add(work.done);
+    void work.done.finally(() => this.running.delete(work.done));
+  }
+
+  private ended(work: Work, acted: boolean): void {
+    work.running = false;
+    work.acted = acted;
+    work.endedAt = this.pages;
+    // WHY not when stopping: an aborted batch is not worked off.
+    if (!this.parts.signal.aborted) void this.advance().catch((err: unknown) => this.parts.log.error({ event: 'cursor.failed', err }, 'the cursor could not be written'));
+  }
+
+  /** Blocks from `from` on are void: batches in them come again; those before them may have another beacon, and what was sent may be gone. */
+  private async rewind(from: bigint): Promise<void> {
+    for (const { batch, until } of [...this.works.values()]) {
+      if (until !== undefined && until < from) continue;
+      this.works.delete(batch.batchId);
+      if (batch.block < from) await this.take(batch);
+    }
+  }
+
+  /** What is final no reorganisation brings back. */
+  private forget({ to, head }: EventPage): void {
+    for (const [batchId, work] of this.works) {
+      if (work.running) continue;
+      // WHY two pages: the head of the next one may have been asked for before the work ended.
+      if (this.pages >= work.endedAt + 2) work.until ??= head;
+      const final = work.until !== undefined && to > work.until + this.parts.chain.finalityDepth;
+      if (final || this.works.size > MAX_REMEMBERED) this.works.delete(batchId);
+    }
+  }
+
+  private advance(): Promise<void> {
+    const held = [...this.works.values()].filter(({ running, acted }) => running || acted);
+    return this.parts.cursor.write(held.reduce((low, { batch: { block } }) => (block < low ? block : low), this.nextBlock));
+  }
 }

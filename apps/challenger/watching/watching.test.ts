@@ -15,7 +15,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 const stored = () => (JSON.parse(readFileSync(join(dir, 'cursor.json'), 'utf8')) as { nextBlock: string }).nextBlock;
 
 /** A chain of batches by block, read from a block on in pages of one block; ends when all was read and the signal aborts. */
-function chainOf(batches: Record<number, number[]>, asked: bigint[] = []): Pick<Chain, 'events' | 'deployment'> {
+function chainOf(batches: Record<number, number[]>, asked: bigint[] = []): Pick<Chain, 'events' | 'deployment' | 'finalityDepth'> {
   async function* events({ fromBlock, signal }: { fromBlock: bigint; signal: AbortSignal }) {
     asked.push(fromBlock);
     const last = Math.max(...Object.keys(batches).map(Number));
@@ -25,7 +25,7 @@ function chainOf(batches: Record<number, number[]>, asked: bigint[] = []): Pick<
     }
     while (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  return { events, deployment: { deployedBlock: 1 } } as unknown as Pick<Chain, 'events' | 'deployment'>;
+  return { events, deployment: { deployedBlock: 1 }, finalityDepth: 64n } as unknown as Pick<Chain, 'events' | 'deployment' | 'finalityDepth'>;
 }
 
 const committed = (id: number, blockNumber: bigint) => ({ eventName: 'BatchCommitted', blockNumber, transactionHash: '0x00', args: { batchId: BigInt(id), root: '0x00', count: 1, coordinator: '0x00' } });
@@ -34,9 +34,9 @@ describe('watchBatches', () => {
   it('hands over each batch once and moves its cursor behind the last block', async () => {
     const stop = new AbortController();
     const seen: bigint[] = [];
-    const watching = watchBatches({ chain: chainOf({ 3: [1, 2], 5: [3] }), cursor: await BlockCursor.open(dir), onBatch: async ({ batchId }) => void seen.push(batchId), signal: stop.signal, log });
-    await expect.poll(() => seen).toEqual([1n, 2n, 3n]);
-    await expect.poll(stored).toBe('6');
+    const watching = watchBatches({ chain: chainOf({ 3: [1, 2], 5: [3] }), cursor: await BlockCursor.open(dir), onBatch: async ({ batchId }) => (seen.push(batchId), false), signal: stop.signal, log });
+    await expect.poll(() => seen, { timeout: 20_000 }).toEqual([1n, 2n, 3n]);
+    await expect.poll(stored, { timeout: 20_000 }).toBe('6');
     stop.abort();
     await watching;
   });
@@ -44,10 +44,10 @@ describe('watchBatches', () => {
   it('never moves the cursor past a batch in work, and after a restart begins with it', async () => {
     const stop = new AbortController();
     const slow: SeenBatch[] = [];
-    const onBatch = (batch: SeenBatch) => (batch.batchId === 2n ? new Promise<void>((resolve) => (slow.push(batch), stop.signal.addEventListener('abort', () => resolve()))) : Promise.resolve());
+    const onBatch = (batch: SeenBatch) => (batch.batchId === 2n ? new Promise<boolean>((resolve) => (slow.push(batch), stop.signal.addEventListener('abort', () => resolve(false)))) : Promise.resolve(false));
     const watching = watchBatches({ chain: chainOf({ 3: [1], 4: [2], 7: [3] }), cursor: await BlockCursor.open(dir), onBatch, signal: stop.signal, log });
-    await expect.poll(() => slow.length).toBe(1);
-    await expect.poll(stored).toBe('4');
+    await expect.poll(() => slow.length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(stored, { timeout: 20_000 }).toBe('4');
     stop.abort();
     await watching;
     expect(stored()).toBe('4');
@@ -55,11 +55,39 @@ describe('watchBatches', () => {
     const again = new AbortController();
     const asked: bigint[] = [];
     const seen: bigint[] = [];
-    const second = watchBatches({ chain: chainOf({ 3: [1], 4: [2], 7: [3] }, asked), cursor: await BlockCursor.open(dir), onBatch: async ({ batchId }) => void seen.push(batchId), signal: again.signal, log });
-    await expect.poll(() => seen).toEqual([2n, 3n]);
+    const second = watchBatches({ chain: chainOf({ 3: [1], 4: [2], 7: [3] }, asked), cursor: await BlockCursor.open(dir), onBatch: async ({ batchId }) => (seen.push(batchId), false), signal: again.signal, log });
+    await expect.poll(() => seen, { timeout: 20_000 }).toEqual([2n, 3n]);
     expect(asked).toEqual([4n]);
     again.abort();
     await second;
+  });
+
+  it('takes again what a reorganisation changed: the batch, its beacon, or what was sent for it', async () => {
+    const stop = new AbortController();
+    const seen: string[] = [];
+    const page = (from: number, to: number, ids: number[], rewound = false) => ({ from: BigInt(from), to: BigInt(to), head: BigInt(to), rewound, events: ids.map((id) => committed(id, BigInt(from))) });
+    async function* events() {
+      yield page(3, 3, [1]);
+      yield page(4, 4, [2]);
+      yield page(5, 5, []);
+      yield page(6, 6, []);
+      yield page(90, 90, [3]);
+      yield page(91, 95, [4]);
+      // Blocks from 92 on are void: batch 3 is worked off and may have sent something since, batch 1 is final.
+      yield page(92, 92, [], true);
+      yield page(93, 93, []);
+      // Batch 4 itself is void, and comes again in another block.
+      yield page(91, 91, [], true);
+      yield page(92, 94, [4]);
+      while (!stop.signal.aborted) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const chain = { events, deployment: { deployedBlock: 1 }, finalityDepth: 64n } as never;
+    const onBatch = async ({ batchId, block }: SeenBatch) => (seen.push(`${batchId}@${block}`), batchId === 3n);
+    const watching = watchBatches({ chain, cursor: await BlockCursor.open(dir), onBatch, signal: stop.signal, log });
+    await expect.poll(() => seen, { timeout: 20_000 }).toEqual(['1@3', '2@4', '3@90', '4@91', '3@90', '4@91', '3@90', '4@92']);
+    await expect.poll(stored, { timeout: 20_000 }).toBe('90');
+    stop.abort();
+    await watching;
   });
 
   it('says so when its cursor file is damaged, instead of skipping or repeating everything', async () => {

@@ -5,7 +5,7 @@ import { AssayError, type NetworkId } from '#core/protocol';
 import { batchesCalls, chargesCalls, contractAt, disputesCalls, requestsCalls, tokenCalls, vaultCalls } from './calls.js';
 import type { Deployment } from './deployment.js';
 import { endpoints, endpointUrls, switchesOf } from './endpoints.js';
-import { eventPages, type EventPage } from './events.js';
+import { eventPages, FINALITY_DEPTH, type EventPage } from './events.js';
 import { batchesAbi, chargesAbi, disputesAbi, requestsAbi, vaultAbi } from './generated/abis.js';
 import { chainError } from './revert.js';
 import { TransactionSender, type Outgoing } from './sender.js';
@@ -46,7 +46,7 @@ export type Chain = Awaited<ReturnType<typeof connectChain>>;
 
 /** Connects to the chain and makes sure it is the one the deployment is on. */
 export async function connectChain(options: ChainOptions) {
-  const { deployment } = options;
+  const { deployment, finalityDepth = FINALITY_DEPTH } = options;
   const pollMs = options.pollMs ?? (deployment.chainId === LOCAL_CHAIN_ID ? 200 : 2_000);
   const { client, sender } = clients(options, pollMs);
   await requireChain(client, options);
@@ -60,6 +60,8 @@ export async function connectChain(options: ChainOptions) {
     network: { chainId: deployment.chainId, disputes: deployment.disputes } satisfies NetworkId,
     client: client as PublicClient,
     sender,
+    /** Blocks from the head on that count as not yet final. */
+    finalityDepth,
     account: sender?.address ?? options.account,
     token: tokenCalls(token),
     vault: vaultCalls(vault, token),
@@ -87,7 +89,7 @@ export async function connectChain(options: ChainOptions) {
         client,
         pollMs,
         addresses: [deployment.vault, deployment.batches, deployment.disputes, deployment.charges, deployment.requests],
-        ...(options.finalityDepth === undefined ? {} : { finalityDepth: options.finalityDepth }),
+        finalityDepth,
         onRewind: () => sender?.reorganised(),
       }),
   };

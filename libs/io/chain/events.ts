@@ -36,7 +36,7 @@ export interface EventStreamOptions {
   readonly fromBlock: bigint;
   readonly pollMs: number;
   readonly signal: AbortSignal;
-  readonly finalityDepth?: bigint;
+  readonly finalityDepth: bigint;
   /** Told whenever blocks already read turned out void. */
   readonly onRewind?: () => void;
   /** Told about every failed look at the chain; the stream goes on with a longer pause. */
@@ -158,7 +158,7 @@ class PageReader {
   }
 
   private get depth(): bigint {
-    return this.options.finalityDepth ?? FINALITY_DEPTH;
+    return this.options.finalityDepth;
   }
 
   private async hashAt(blockNumber: bigint): Promise<Hex | null> {
