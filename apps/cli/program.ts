@@ -30,6 +30,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   receipt: async () => (await import('./commands/receipt.js')).addReceipt,
   completions: async () => (await import('./commands/completions.js')).addCompletions,
   economics: async () => (await import('./commands/economics.js')).addEconomics,
+  relay: async () => (await import('./commands/relay.js')).addRelay,
   dispute: async () => (await import('./commands/dispute.js')).addDispute,
 };
 

@@ -5,6 +5,7 @@ export * from './disputes.js';
 export type { FinalOperand, FinalStep } from './final-step.js';
 export { executionGas } from './gas.js';
 export * from './receipts.js';
+export * from './relay.js';
 export * from './replay.js';
 export * from './requests.js';
 export { readState, readWord, type Reading } from './word.js';

@@ -1,5 +1,3 @@
-import { parseAbi, type Hex } from 'viem';
-import type { Root } from '#core/hashing';
 import { claimDigest, jobIdOf, verifyReceipt, type Receipt, type ReceiptFacts, type ReceiptVerdict } from '#core/protocol';
 import type { Chain } from '#io/chain';
 
@@ -25,15 +23,9 @@ async function batchFacts(receipt: Receipt, chain: Chain): Promise<ReceiptFacts[
   return committedAt === 0n ? undefined : { root, coordinator, committedAt };
 }
 
-const ERC1271 = parseAbi(['function isValidSignature(bytes32 digest, bytes signature) view returns (bytes4)']);
-const ERC1271_VALID = '0x1626ba7e';
-
 /** undefined for an ordinary account. */
 async function contractSignature({ network, request }: Receipt, chain: Chain): Promise<boolean | undefined> {
   const address = request.message.submitter;
-  const code = await chain.client.getCode({ address });
-  if (!code) return undefined;
-  const args: [Root, Hex] = [jobIdOf(network, request.message), request.signature];
-  const answer = await chain.client.readContract({ abi: ERC1271, address, functionName: 'isValidSignature', args }).catch(() => undefined);
-  return answer === ERC1271_VALID;
+  if (!(await chain.client.getCode({ address }))) return undefined;
+  return chain.contractSigned(address, jobIdOf(network, request.message), request.signature);
 }

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, vi } from 'vitest';
 import { grpcRules } from './open-inference/grpc-rules.js';
 import { keyRules } from './open-inference/key-rules.js';
-import { pythonRules } from './open-inference/python-rules.js';
 import { restRules } from './open-inference/rest-rules.js';
 import { startSetting, type Setting } from './open-inference/setting.js';
 
@@ -18,4 +17,3 @@ const setting = () => started;
 describe('Open Inference Protocol over gRPC', () => grpcRules(setting));
 describe('Open Inference Protocol over HTTP', () => restRules(setting));
 describe('the gateway', () => keyRules(setting));
-describe('examples', () => pythonRules(setting));

@@ -1,4 +1,4 @@
-import { createPublicClient, defineChain, type Address, type Hex, type PublicClient } from 'viem';
+import { createPublicClient, defineChain, parseAbi, type Address, type Hex, type PublicClient } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import type { Root } from '#core/hashing';
 import { AssayError, type NetworkId } from '#core/protocol';
@@ -78,7 +78,7 @@ export async function connectChain(options: ChainOptions) {
     view: () => switchesOf(client.transport),
     blockNumber: () => client.getBlockNumber({ cacheTime: 0 }),
     /** ERC-1271: whether the contract at the address calls the signature its own; false if there is no contract. */
-    contractSigned: async (address: Address, hash: Hex, signature: Hex) => (await client.getCode({ address })) !== undefined && client.verifyHash({ address, hash, signature }),
+    contractSigned: (address: Address, hash: Hex, signature: Hex) => contractSigned(client, address, [hash, signature]),
     /** Seconds since 1970 that the next block would carry. */
     now: () => chainTime(client),
     beacon: (batchId: bigint) => beaconOf(client, batches, batchId),
@@ -111,6 +111,20 @@ function clients(options: ChainOptions, pollMs: number) {
   const limits = { ...(gasCap === undefined ? {} : { gasCap }), ...(feeCap === undefined ? {} : { feeCap }), ...(bumpAfterMs === undefined ? {} : { bumpAfterMs }) };
   const sender = new TransactionSender({ client, account, chainId: chain.id, ...limits });
   return { client, sender };
+}
+
+const ERC1271 = parseAbi(['function isValidSignature(bytes32 digest, bytes signature) view returns (bytes4)']);
+const ERC1271_VALID = '0x1626ba7e';
+
+/** WHY not viem's verifyHash: it takes no empty signature, which is what a contract needs that signs by what it has noted. */
+async function contractSigned(client: PublicClient, address: Address, args: [Hex, Hex]): Promise<boolean> {
+  try {
+    return (await client.readContract({ abi: ERC1271, address, functionName: 'isValidSignature', args })) === ERC1271_VALID;
+  } catch (error) {
+    const failure = chainError(error, 'isValidSignature');
+    if (failure.code === 'CHAIN_UNREACHABLE') throw failure;
+    return false;
+  }
 }
 
 async function requireChain(client: PublicClient, { rpcUrl, deployment }: ChainOptions): Promise<void> {

@@ -1,7 +1,7 @@
 import { parseEventLogs, type Address, type Hex, type Log, type ParseEventLogsReturnType, type PublicClient } from 'viem';
 import { AssayError } from '#core/protocol';
 import { isTooLargeQuery, switchesOf } from './endpoints.js';
-import { batchesAbi, chargesAbi, disputesAbi, requestsAbi, vaultAbi } from './generated/abis.js';
+import { batchesAbi, chargesAbi, disputesAbi, iConsumerAbi, requestsAbi, vaultAbi } from './generated/abis.js';
 import { chainError } from './revert.js';
 
 /** Blocks asked for at once; endpoints refuse larger ranges. */
@@ -13,11 +13,11 @@ const PAGES_UNTIL_WIDER = 8;
  */
 export const FINALITY_DEPTH = 64n;
 
-const EVENTS = [...batchesAbi, ...disputesAbi, ...vaultAbi, ...chargesAbi, ...requestsAbi].filter((item) => item.type === 'event') as EventItem[];
-type EventItem = Extract<(typeof batchesAbi)[number] | (typeof disputesAbi)[number] | (typeof vaultAbi)[number] | (typeof chargesAbi)[number] | (typeof requestsAbi)[number], { type: 'event' }>;
+const EVENTS = [...batchesAbi, ...disputesAbi, ...vaultAbi, ...chargesAbi, ...requestsAbi, ...iConsumerAbi].filter((item) => item.type === 'event') as EventItem[];
+type EventItem = Extract<(typeof batchesAbi)[number] | (typeof disputesAbi)[number] | (typeof vaultAbi)[number] | (typeof chargesAbi)[number] | (typeof requestsAbi)[number] | (typeof iConsumerAbi)[number], { type: 'event' }>;
 
 type Parsed = ParseEventLogsReturnType<EventItem[], undefined, true>[number];
-/** One event of Vault, Batches or Disputes, discriminated by `eventName`, with `args`, `blockNumber`, `transactionHash`, `logIndex`. */
+/** One event of Vault, Batches, Disputes, Charges, Requests or a consumer, discriminated by `eventName`, with `args`, `blockNumber`, `transactionHash`, `logIndex`. */
 export type ChainEvent = Parsed & { readonly blockNumber: bigint; readonly transactionHash: Hex; readonly logIndex: number };
 
 /** The events of blocks from..to, in order. If `rewound`, everything known from block `from` on is void and to be replaced. */

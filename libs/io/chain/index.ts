@@ -1,5 +1,6 @@
 export * from './calls.js';
 export * from './connection.js';
+export * from './consumer.js';
 export * from './deploy.js';
 export * from './deployment.js';
 export * from './endpoints.js';

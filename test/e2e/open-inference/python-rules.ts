@@ -14,7 +14,7 @@ function python(): string | undefined {
 
 const MISSING = 'needs Python with gRPC: apt install python3-grpcio python3-protobuf protobuf-compiler';
 
-export function pythonRules(setting: () => Setting): void {
+export function pythonRules(setting: () => Pick<Setting, 'network' | 'key'>): void {
   describe('Python, with stubs from the public protos', () => {
     it('P-01 classifies a digit over gRPC and over HTTP, by the bytes that tritonclient sends', async (context) => {
       const program = python();
