@@ -1,7 +1,7 @@
 import { AssayError, asAssayError, claimDigest, type Claim, type Receipt } from '#core/protocol';
 import type { Root } from '#core/hashing';
 import type { Chain, Consumer, ContractRequest } from '#io/chain';
-import type { Answered, Assay } from './assay.js';
+import type { Answered, Connection } from './connection.js';
 import { repeated } from './retries.js';
 
 export interface Relayed {
@@ -14,7 +14,7 @@ export interface Relayed {
 }
 
 export interface RelayParts {
-  readonly assay: Assay;
+  readonly assay: Connection;
   /** Its account sends the transactions; anybody's will do. */
   readonly chain: Chain;
   readonly consumer: Consumer;

@@ -27,7 +27,7 @@ export interface PlacedClaim {
 export type Consumer = ReturnType<typeof consumerAt>;
 
 /** A contract that asks for inferences (contracts/src/interfaces/IConsumer.sol). */
-export function consumerAt({ client, sender }: Pick<Chain, 'client' | 'sender'>, address: Address) {
+export function consumerAt({ client, sender, finalityDepth }: Pick<Chain, 'client' | 'sender' | 'finalityDepth'>, address: Address) {
   const contract = contractAt({ name: 'Consumer', abi: iConsumerAbi, address, client, sender });
   return {
     address,
@@ -37,7 +37,7 @@ export function consumerAt({ client, sender }: Pick<Chain, 'client' | 'sender'>,
     progressOf: async (jobId: Root): Promise<Progress> => PROGRESS[(await contract.read('jobOf', [jobId])).progress] ?? 'none',
     /** Endless: every request from a block on, in order. A request whose block is undone by a reorganisation may come again. */
     async *requests({ fromBlock, pollMs, signal, onError }: { fromBlock: bigint; pollMs: number; signal: AbortSignal; onError?: (error: unknown) => void }): AsyncGenerator<{ readonly found: readonly ContractRequest[]; readonly caughtUp: boolean }, void, void> {
-      for await (const { events, to, head } of eventPages({ client, addresses: [address], fromBlock, pollMs, signal, ...(onError ? { onError } : {}) })) {
+      for await (const { events, to, head } of eventPages({ client, addresses: [address], fromBlock, pollMs, signal, finalityDepth, ...(onError ? { onError } : {}) })) {
         yield { found: events.flatMap((event) => (event.eventName === 'InferenceAsked' ? [requestOf(event.args)] : [])), caughtUp: to === head };
       }
     },
