@@ -1,6 +1,6 @@
 import { compileModel } from '#core/onnx';
 import { AssayError } from '#core/protocol';
-import { openSession, selfTest } from '#io/inference';
+import { describeMismatch, openSession, selfTest } from '#io/inference';
 import { SAMPLE_MODELS, sampleFile } from './sample-models.js';
 
 const SEED = 20;
@@ -13,7 +13,8 @@ export async function machineSelfTest(progress: (line: string) => void): Promise
     const session = await openSession(compileModel(await sampleFile(name)));
     const verdict = await selfTest([session], { seed: SEED }).finally(() => session.close());
     elements += verdict.elements;
-    if (!verdict.ok) throw new AssayError({ code: 'SELF_TEST_FAILED', facts: { model: name, mismatches: verdict.mismatches } });
+    const [first] = verdict.mismatches;
+    if (first) throw new AssayError({ code: 'SELF_TEST_FAILED', message: `This machine computes ${name} differently: ${describeMismatch(first)}.`, facts: { model: name, mismatches: verdict.mismatches } });
   }
   return `${elements} sampled elements of ${SAMPLE_MODELS.join(' and ')} have the reference's bits`;
 }

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { elementWord, type Tensor } from '#core/hashing';
 import { loadCanonical } from '#core/onnx';
-import { openSession, selfTest } from '#io/inference';
+import { describeMismatch, openSession, selfTest } from '#io/inference';
 import { runNode } from '../differential/runtime.js';
 import { restoreTensor, type Corpus, type StoredModel, type StoredProbe } from './corpus.js';
 
@@ -57,7 +57,7 @@ async function answerOf(folder: string, { file, inputs }: StoredModel, seed: num
   }
   const { ok, mismatches } = await selfTest([session], { seed, elementsPerValue: ELEMENTS_PER_VALUE });
   await session.close();
-  return { runs, selfTest: ok ? 'agrees' : 'refuses', ...(mismatches[0] && { difference: `${mismatches[0].operator} ${mismatches[0].name}` }) };
+  return { runs, selfTest: ok ? 'agrees' : 'refuses', ...(mismatches[0] && { difference: describeMismatch(mismatches[0]) }) };
 }
 
 const digest = ({ data }: Tensor): string => createHash('sha256').update(data).digest('hex');

@@ -68,6 +68,11 @@ const NETWORKS: readonly Network[] = [
     blocked: [`${BLOCKED}.Conv`, `${BLOCKED}.MaxPool`, `${BLOCKED}.ReorderOutput`], unblocked: ['Split', 'Conv', 'Add', 'MaxPool'],
   },
   {
+    name: 'more channels under a window of as many places as im2col takes at a time', x: [1, 9, 17, 25], y: [1, 16, 10, 10], weights: { w: [16, 9, 8, 16], b: [16] },
+    nodes: [convolution('c', ['x', 'w', 'b']), relu('c', 'y')],
+    blocked: ['com.microsoft.FusedConv'], unblocked: ['com.microsoft.FusedConv'],
+  },
+  {
     name: 'joined channels', x: [1, 16, 5, 5], y: [1, 64, 5, 5], weights: { d: [16, 1, 3, 3], p: [32, 16, 1, 1], b: [16], c: [32] },
     nodes: [convolution('k', ['x', 'd', 'b'], { group: 16, pads: [1, 1, 1, 1] }), convolution('q', ['k', 'p', 'c']), relu('q', 'r'), { op: 'Concat', inputs: ['r', 'q'], output: 'y', attributes: { axis: 1 } }],
     blocked: [`${BLOCKED}.Conv`, 'Concat', `${BLOCKED}.ReorderOutput`], unblocked: ['Conv', 'Concat'],

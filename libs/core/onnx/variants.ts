@@ -2,7 +2,7 @@ import type { Root, Tensor } from '#core/hashing';
 import type { OperandRef } from '#core/numerics';
 import type { CanonicalModel } from './compile.js';
 import { emitOnnx, shell, tensorNames } from './emission.js';
-import { executionForm } from './execution/form.js';
+import { executionForm, kernelsIn } from './execution/form.js';
 import { NCHWC } from './execution/layout.js';
 import type { BlockWidth } from './execution/weights.js';
 import { writeModel, type NamedHeader } from './proto/write.js';
@@ -26,6 +26,14 @@ export function blockProbe(profile: Root): { onnx: Uint8Array; input: string; ou
   const node = { name: '', opType: 'ReorderInput', domain: NCHWC, inputs: ['x'], output: 'y', attributes: [{ name: 'channels_last', value: 0 }] };
   const onnx = writeModel({ ...shell(profile), otherDomains: [NCHWC], nodes: [node], initializers: [], inputs: [{ name: 'x', ...header }], outputs: [{ name: 'y', ...header }] });
   return { onnx, input: 'x', output: 'y', dims: header.dims };
+}
+
+/**
+ * For each value the name of ONNX Runtime's kernel that makes it on a machine whose blocks of channels have this width: in a
+ * run, where kernels are joined, or in a trace, where every value is given out.
+ */
+export function kernelsOf({ graph, manifest }: CanonicalModel, { width, of }: { width: BlockWidth; of: 'run' | 'trace' }): string[] {
+  return kernelsIn(graph, { profile: manifest.profile, width, ...(of === 'trace' && { outputs: [...graph.nodes.keys()] }) });
 }
 
 /** The same with every value given out, in trace order. */

@@ -1,6 +1,6 @@
 export type { Apart } from './apart.js';
 export { Quarantine } from './quarantine.js';
-export { selfTest, type Mismatch, type SelfTestOptions, type SelfTestVerdict } from './self-test.js';
+export { describeMismatch, selfTest, type Mismatch, type SelfTestOptions, type SelfTestVerdict } from './self-test.js';
 export { openSession, traceFrom, type InferenceSession, type SessionOptions, type Splice } from './session.js';
 export { openTested, type TestedModel } from './tested-model.js';
 export { dataBeside } from './external-data.js';

@@ -1,18 +1,29 @@
 import { DTYPES, elementCount, elementWord, type Tensor } from '#core/hashing';
 import { evaluateElement, operatorByCode, type Descriptor } from '#core/numerics';
+import { kernelsOf, type BlockWidth, type CanonicalModel } from '#core/onnx';
+import { blockWidth } from './kernels.js';
 import { probe, sample, seeded } from './probes.js';
 import type { InferenceSession } from './session.js';
 
 export interface Mismatch {
   readonly modelId: string;
   readonly operator: string;
-  /** Value index, its readable name, and the element in it. */
+  /** ONNX Runtime's kernel that computed it here. */
+  readonly kernel: string;
+  /** Value index, its readable name and shape, the element in it and where that is. */
   readonly value: number;
   readonly name: string;
+  readonly dims: readonly number[];
   readonly element: number;
+  readonly place: readonly number[];
   /** Element words in hexadecimal: by the reference, and by this machine's runtime. */
   readonly expected: string;
   readonly got: string;
+}
+
+/** A mismatch in one sentence, as doctor and a refused model say it. */
+export function describeMismatch({ operator, name, kernel, dims, place, expected, got }: Mismatch): string {
+  return `${operator} (${name}) by ${kernel}: element [${place}] of [${dims}] is ${got} instead of ${expected}`;
 }
 
 export interface SelfTestVerdict {
@@ -37,15 +48,17 @@ const MAX_MISMATCHES = 32;
  */
 export async function selfTest(sessions: readonly InferenceSession[], { seed, elementsPerValue = 6 }: SelfTestOptions): Promise<SelfTestVerdict> {
   const mismatches: Mismatch[] = [];
+  const width = await blockWidth();
   let elements = 0;
   for (const session of sessions) {
+    const kernels = kernelNames(session.model, width);
     const random = seeded(seed);
     for (const hostile of [false, true]) {
       const inputs = session.model.manifest.signature.inputs.map((input) => probe(input, random, hostile));
-      const run = { session, inputs, values: await session.trace(inputs) };
+      const run = { session, kernels, inputs, values: await session.trace(inputs) };
       mismatches.push(...compareOutputs(run, await session.run(inputs)));
       for (let value = 0; value < run.values.length && mismatches.length < MAX_MISMATCHES; value++) {
-        const chosen = sample(elementCount(run.values[value]!.dims), elementsPerValue, random);
+        const chosen = sample(elementCount(run.values[value]!.dims), elementsPerValue, random).sort((a, b) => a - b);
         elements += chosen.length;
         mismatches.push(...compareValue(run, value, chosen));
         // The reference is slow; let the process answer messages in between.
@@ -58,33 +71,62 @@ export async function selfTest(sessions: readonly InferenceSession[], { seed, el
 
 interface ProbeRun {
   readonly session: InferenceSession;
+  readonly kernels: KernelNames;
   readonly inputs: readonly Tensor[];
   readonly values: readonly Tensor[];
 }
 
-function compareValue({ session: { model }, inputs, values }: ProbeRun, value: number, elements: readonly number[]): Mismatch[] {
+function compareValue(run: ProbeRun, value: number, elements: readonly number[]): Mismatch[] {
+  const { session: { model }, inputs, values } = run;
   const descriptor = model.manifest.descriptors[value]!;
   const read = operandReader(descriptor, { inputs, values, initializers: model.initializers });
   return elements.flatMap((element) => {
     const expected = evaluateElement(descriptor, element, read);
     const got = elementWord(values[value]!, element);
     if (expected === got) return [];
-    const operator = operatorByCode(descriptor.op).name;
-    return [{ modelId: model.manifest.modelId, operator, value, name: model.valueNames[value]!, element, expected: hex(expected), got: hex(got) }];
+    return [mismatch(run, { value, of: 'trace', element, expected, got })];
   });
 }
 
 /** The first element of each output that differs between a run and the trace. */
-function compareOutputs({ session: { model }, values }: ProbeRun, outputs: readonly Tensor[]): Mismatch[] {
-  return model.graph.outputs.flatMap(({ name, value }, i) => {
-    const [traced, ran] = [values[value]!, outputs[i]!];
+function compareOutputs(run: ProbeRun, outputs: readonly Tensor[]): Mismatch[] {
+  return run.session.model.graph.outputs.flatMap(({ value }, i) => {
+    const [traced, ran] = [run.values[value]!, outputs[i]!];
     const byte = ran.data.findIndex((got, at) => got !== traced.data[at]);
     if (byte < 0) return [];
     const element = Math.floor(byte / DTYPES[ran.dtype].size);
-    const [expected, got] = [traced, ran].map((tensor) => hex(elementWord(tensor, element))) as [string, string];
-    const operator = operatorByCode(model.manifest.descriptors[value]!.op).name;
-    return [{ modelId: model.manifest.modelId, operator, value, name: `${model.valueNames[value]} (${name}, run as a whole)`, element, expected, got }];
+    const [expected, got] = [traced, ran].map((tensor) => elementWord(tensor, element)) as [bigint, bigint];
+    return [mismatch(run, { value, of: 'run', element, expected, got })];
   });
+}
+
+function mismatch({ session: { model }, kernels }: ProbeRun, { value, of, element, expected, got }: { value: number; of: 'run' | 'trace'; element: number; expected: bigint; got: bigint }): Mismatch {
+  const { op, output: { dims } } = model.manifest.descriptors[value]!;
+  const name = of === 'trace' ? model.valueNames[value]! : `${model.valueNames[value]}, run as a whole`;
+  const where = { kernel: kernels(of)[value]!, value, name, dims, element, place: placeOf(element, dims) };
+  return { modelId: model.manifest.modelId, operator: operatorByCode(op).name, ...where, expected: hex(expected), got: hex(got) };
+}
+
+type KernelNames = (of: 'run' | 'trace') => readonly string[];
+
+/** Found out when first asked: it takes as long as opening the model, and most machines never ask. */
+function kernelNames(model: CanonicalModel, width: BlockWidth): KernelNames {
+  const known = new Map<'run' | 'trace', readonly string[]>();
+  return (of) => {
+    const names = known.get(of) ?? kernelsOf(model, { width, of });
+    known.set(of, names);
+    return names;
+  };
+}
+
+/** Index along each axis of an element in row-major order. */
+function placeOf(element: number, dims: readonly number[]): number[] {
+  let rest = element;
+  return dims.toReversed().map((size) => {
+    const index = rest % size;
+    rest = Math.floor(rest / size);
+    return index;
+  }).reverse();
 }
 
 /** Reads operand elements of a descriptor from a run. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { elementCount, type Tensor } from '#core/hashing';
 import { compileModel, withInitializers, type CanonicalModel } from '#core/onnx';
-import { openSession, openTested, selfTest, traceFrom, type InferenceSession } from './index.js';
+import { describeMismatch, openSession, openTested, selfTest, traceFrom, type InferenceSession } from './index.js';
 
 const model: CanonicalModel = compileModel(readFileSync(new URL('../../../models/mnist/model.onnx', import.meta.url)));
 const header = model.manifest.signature.inputs[0]!;
@@ -84,8 +84,11 @@ describe('tampered weights', () => {
     const verdict = await selfTest([{ ...session, model }], { seed: 1 });
     await session.close();
     expect(verdict.ok).toBe(false);
-    expect(verdict.mismatches[0]).toMatchObject({ operator: 'Conv', value: 0, name: 'Conv_0', modelId: model.manifest.modelId });
-    expect(verdict.mismatches[0]!.expected).not.toBe(verdict.mismatches[0]!.got);
+    const first = verdict.mismatches.find(({ value }) => value === 0)!;
+    expect(first).toMatchObject({ operator: 'Conv', value: 0, name: 'Conv_0', dims: [1, 8, 28, 28], modelId: model.manifest.modelId });
+    expect(first.expected).not.toBe(first.got);
+    expect(first.place.reduce((at, index, axis) => at * first.dims[axis]! + index, 0)).toBe(first.element);
+    expect(describeMismatch(first)).toMatch(/^Conv \(Conv_0\) by (com\.microsoft\.nchwc\.Conv in blocks of (8|16)|Conv): element \[0,\d+,\d+,\d+\] of \[1,8,28,28\] is 0x[0-9a-f]{8} instead of 0x[0-9a-f]{8}$/);
   });
 });
 

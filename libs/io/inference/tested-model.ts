@@ -1,7 +1,7 @@
 import { DTYPES, elementCount, type Root, type TensorHeader } from '#core/hashing';
 import { loadCanonical, type CanonicalModel } from '#core/onnx';
 import { AssayError } from '#core/protocol';
-import { selfTest, type SelfTestOptions } from './self-test.js';
+import { describeMismatch, selfTest, type SelfTestOptions } from './self-test.js';
 import { openSession, type InferenceSession, type SessionOptions } from './session.js';
 
 /** A model that this machine has shown to compute as the reference does. */
@@ -24,7 +24,7 @@ export async function openTested(file: Uint8Array, options: SelfTestOptions & Se
   if (ok) return { modelId, session, close: () => session.close() };
   await session.close();
   const [first] = mismatches;
-  throw new AssayError({ code: 'SELF_TEST_FAILED', message: `This machine computes ${first!.operator} (${first!.name}) of model ${modelId} differently.`, facts: { modelId, mismatches } });
+  throw new AssayError({ code: 'SELF_TEST_FAILED', message: `This machine computes model ${modelId} differently: ${describeMismatch(first!)}.`, facts: { modelId, mismatches } });
 }
 
 /** WHY before anything runs: a trace holds every value at once, here too, where no kernel limit stands between the model and us. */

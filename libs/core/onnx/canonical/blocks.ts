@@ -4,6 +4,9 @@ export const PACKED_BLOCK = 256;
 /** Block of the kernel for 1×1 windows: it takes so many channels at a time (onnxruntime/core/mlas/lib/snchwc.cpp, MlasNchwcConv pointwise). */
 export const POINTWISE_BLOCK = 128;
 
+/** Fewer channels than this, the narrowest block of MLAS's kernels, are summed channel by channel. */
+export const FEW_CHANNELS = 8;
+
 /**
  * Block size over K that MLAS takes for a product whose right side is not packed, from its width N and K, and whether its
  * left side lies transposed. Rule found by measurement (docs/numerics.md); source of the strides:

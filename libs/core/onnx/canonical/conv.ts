@@ -1,7 +1,7 @@
 import { convAttributes } from '#core/numerics';
 import { isFiniteConstant, NO_FACTS, type GraphBuilder, type Value } from '../graph.js';
 import { arithmetic, withoutNegativeZero } from './arithmetic.js';
-import { blockSize, POINTWISE_BLOCK } from './blocks.js';
+import { blockSize, FEW_CHANNELS, POINTWISE_BLOCK } from './blocks.js';
 import { isConstantWhere } from './constants.js';
 import { reshape, slice } from './movement.js';
 import { pad } from './indexing.js';
@@ -77,8 +77,7 @@ function blockOf(parts: ConvParts, positions: number): number {
   if (isDepthwise(parts)) return taps;
   const fast = groups === 1 && filters % 4 === 0 && isFiniteConstant(weights) && (!bias || bias.kind === 'constant');
   if (fast && taps === 1 && channels % 16 === 0 && pads.every((pad) => pad === 0)) return POINTWISE_BLOCK;
-  const few = channels < 8;
-  return fast && few && taps > 1 && taps <= 128 && filters >= 8 ? taps : blockSize(positions, channels * taps);
+  return fast && channels < FEW_CHANNELS && taps > 1 && taps <= 128 && filters >= 8 ? taps : blockSize(positions, channels * taps);
 }
 
 /** One filter per group: each gets a second filter of zeros, whose channel is cut off again. */

@@ -1,5 +1,5 @@
 import type { Tensor } from '#core/hashing';
-import { blockSize, POINTWISE_BLOCK } from '../canonical/blocks.js';
+import { blockSize, FEW_CHANNELS, POINTWISE_BLOCK } from '../canonical/blocks.js';
 import type { NumberedNode } from '../numbering.js';
 import type { WrittenAttribute } from '../proto/write.js';
 import { int64List, NCHWC, type Layout } from './layout.js';
@@ -53,7 +53,7 @@ function kernelsFor(node: NumberedNode): Kernel[] {
   if (node.operands[1]!.kind !== 'initializer' || node.operands[2]?.kind !== 'initializer' || filters % 4 !== 0) return kernels;
   if (depthwise && block >= products) kernels.push('depthwise');
   if (groups === 1 && taps === 1 && unpadded && channels % 4 === 0 && sameChain(products, block, POINTWISE_BLOCK)) kernels.push('pointwise');
-  if (groups === 1 && taps > 1 && sameChain(products, block, taps)) kernels.push('planar');
+  if (groups === 1 && channels < FEW_CHANNELS && taps > 1 && sameChain(products, block, taps)) kernels.push('planar');
   return kernels;
 }
 
@@ -116,21 +116,11 @@ function writePointwise(form: Layout, conv: Convolution): void {
   form.add({ opType: 'Conv', domain: NCHWC, inputs, output: form.written(value, 'blocked'), attributes: attributesOf(node, rectified) });
 }
 
-/** The kernel for few channels, which reads them as they lie: channel by channel, each a block of the chain. */
+/** The kernel for fewer channels than a block has, which reads them as they lie: channel by channel, each a block of the chain. */
 function writePlanar(form: Layout, conv: Convolution): void {
   const { node, value, rectified } = conv;
-  const weights = tensorOf(form, node, 1);
-  const pieces = piecesOf(weights.dims[1]!, form.width - 1);
-  const parts = split(form, { x: form.plain(node.operands[0]!), value, pieces });
-  let sum: string | undefined;
-  pieces.forEach(({ from, count }, i) => {
-    const last = i === pieces.length - 1;
-    const filters = form.constant(`#${value}.weights${i}`, () => filtersByChannel(filtersFor(weights, from, count), form.width));
-    const output = last ? form.written(value, 'blocked') : `%${value}.sum${i}`;
-    const inputs = [parts[i]!, filters, ...(last ? [biasOf(form, conv)] : sum ? [''] : []), ...(sum ? [sum] : [])];
-    form.add({ opType: 'Conv', domain: NCHWC, inputs, output, attributes: attributesOf(node, rectified && last) });
-    sum = output;
-  });
+  const inputs = [form.plain(node.operands[0]!), form.constant(`#${value}.weights`, () => filtersByChannel(tensorOf(form, node, 1), form.width)), biasOf(form, conv)];
+  form.add({ opType: 'Conv', domain: NCHWC, inputs, output: form.written(value, 'blocked'), attributes: attributesOf(node, rectified) });
 }
 
 interface Piece {
@@ -139,9 +129,7 @@ interface Piece {
 }
 
 function piecesOf(channels: number, most: number): Piece[] {
-  const number = Math.ceil(channels / most);
-  const size = most === 1 || most === POINTWISE_BLOCK ? most : Math.ceil(channels / number);
-  return Array.from({ length: number }, (_, i) => ({ from: i * size, count: Math.min(size, channels - i * size) }));
+  return Array.from({ length: Math.ceil(channels / most) }, (_, i) => ({ from: i * most, count: Math.min(most, channels - i * most) }));
 }
 
 /** Names of the channels of each piece. */

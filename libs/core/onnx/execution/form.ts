@@ -19,6 +19,23 @@ export interface FormParts extends EmissionParts {
  * another order. Which kernel holds which chain: docs/research/execution-form.md.
  */
 export function executionForm(graph: CanonicalGraph, parts: FormParts): Uint8Array {
+  const form = layOut(graph, parts);
+  const { initializers } = form.graph;
+  return writeFile(form.graph, { ...parts, initializers }, { nodes: form.nodes, read: form.read, constants: form.constants });
+}
+
+/** For each value ONNX Runtime's name of the kernel that makes it in such a file, with the width of its blocks of channels where it has them. */
+export function kernelsIn(graph: CanonicalGraph, parts: FormParts): string[] {
+  const form = layOut(graph, parts);
+  const made = new Map(form.nodes.toReversed().flatMap((node) => [node.output, ...(node.furtherOutputs ?? [])].map((name) => [name, node] as const)));
+  return graph.nodes.map((_, value) => {
+    const node = form.namesOf(value).flatMap((name) => made.get(name) ?? []).sort((a, b) => form.nodes.indexOf(a) - form.nodes.indexOf(b))[0];
+    if (!node) return 'a kernel joined with others';
+    return `${node.domain ? `${node.domain}.` : ''}${node.opType}${node.domain === NCHWC ? ` in blocks of ${parts.width}` : ''}`;
+  });
+}
+
+function layOut(graph: CanonicalGraph, parts: FormParts): Layout {
   const first = parts.firstNode ?? 0;
   const outputs = parts.outputs ?? graph.outputs.map(({ value }) => value);
   const given = new Set(outputs);
@@ -28,7 +45,7 @@ export function executionForm(graph: CanonicalGraph, parts: FormParts): Uint8Arr
   const readers = readersOf(whole, values);
   for (const value of values) if (!form.isWritten(value)) writeNode(form, { value, readers, given });
   for (const value of given) form.plain({ kind: 'value', index: value, ...graph.nodes[value]!.output });
-  return writeFile(whole, { ...parts, initializers: whole.initializers }, { nodes: form.nodes, read: form.read, constants: form.constants });
+  return form;
 }
 
 interface Place {

@@ -58,6 +58,11 @@ export class Layout {
     return layout === 'blocked' ? blockedName({ kind: 'value', index: value }) : lastName({ kind: 'value', index: value });
   }
 
+  /** The names that a value has in the layouts in which it may lie. */
+  namesOf(value: number): string[] {
+    return [this.names[value]!, blockedName({ kind: 'value', index: value }), lastName({ kind: 'value', index: value })];
+  }
+
   isWritten(value: number): boolean {
     return this.plainValues.has(value) || this.blockedValues.has(value) || this.lastValues.has(value);
   }
