@@ -30,7 +30,7 @@ const MAX_OPEN = 400;
 const SETTLE_MS = isShort ? 180_000 : 600_000;
 const CAST: SceneOptions = isShort
   ? { coordinators: 2, executors: 2, cheaters: ['wrong-output'], challengers: 2, accuser: false, lieEvery: 3 }
-  : { coordinators: 2, executors: 3, cheaters: ['wrong-output', 'wrong-intermediate', 'tampered-weights', 'wrong-partial-sum', 'silent', 'wrong-output', 'wrong-intermediate', 'tampered-weights', 'wrong-partial-sum', 'wrong-output', 'wrong-intermediate', 'wrong-partial-sum'], challengers: 2, accuser: true, lieEvery: 5 };
+  : { coordinators: 2, executors: 3, cheaters: ['wrong-output', 'wrong-intermediate', 'tampered-weights', 'wrong-partial-sum', 'silent', 'wrong-output', 'wrong-intermediate', 'wrong-partial-sum'], challengers: 2, accuser: true, lieEvery: 12 };
 
 const say = (line: string) => process.stderr.write(`${((Date.now() - began) / 1000).toFixed(0).padStart(5)} s  ${line}\n`);
 const began = Date.now();

@@ -13,7 +13,7 @@ import type { CaseFiles } from './cases.js';
 export interface OpeningParts {
   readonly address: Address;
   readonly chain: Pick<Chain, 'disputes' | 'network'>;
-  readonly cases: CaseFiles;
+  readonly cases: Pick<CaseFiles, 'keep'>;
   readonly models: Pick<ModelShelf<TestedModel>, 'with'>;
   readonly clock: Clock;
   readonly signal: AbortSignal;

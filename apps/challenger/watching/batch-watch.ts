@@ -14,7 +14,7 @@ export interface SeenBatch {
 
 export interface BatchWatchParts {
   readonly chain: Pick<Chain, 'events' | 'deployment' | 'finalityDepth'>;
-  readonly cursor: BlockCursor;
+  readonly cursor: Pick<BlockCursor, 'read' | 'write'>;
   /** Works a batch off; must not throw. Says whether anything was sent that a reorganisation could undo. */
   readonly onBatch: (batch: SeenBatch) => Promise<boolean>;
   readonly signal: AbortSignal;

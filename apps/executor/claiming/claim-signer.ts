@@ -18,7 +18,7 @@ export class ClaimSigner {
   constructor(
     private readonly account: PrivateKeyAccount,
     private readonly network: NetworkId,
-    private readonly ledger: ClaimLedger,
+    private readonly ledger: Pick<ClaimLedger, 'record'>,
   ) {}
 
   /** @throws AssayError STATE_CONFLICT if another claim for the job was signed before */

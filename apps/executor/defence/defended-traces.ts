@@ -12,7 +12,7 @@ const MAX_TRACES = 4;
 
 export interface DefendedTracesParts {
   readonly network: NetworkId;
-  readonly ledger: ClaimLedger;
+  readonly ledger: Pick<ClaimLedger, 'find' | 'inputsOf'>;
   readonly models: Pick<ModelShelf<TestedModel>, 'with'>;
   /** From whoever serves the job's data; checked here. */
   readonly fetchInputs: (jobId: Root) => Promise<readonly Tensor[]>;

@@ -19,10 +19,10 @@ export interface JobAnsweringParts {
   readonly capacity: number;
   readonly fault: FaultName;
   readonly faultEvery: number;
-  readonly models: ModelShelf<TestedModel>;
+  readonly models: Pick<ModelShelf<TestedModel>, 'with' | 'loaded'>;
   readonly payloads: Pick<PayloadStore, 'pack' | 'unpack'>;
-  readonly ledger: ClaimLedger;
-  readonly signer: ClaimSigner;
+  readonly ledger: Pick<ClaimLedger, 'find'>;
+  readonly signer: Pick<ClaimSigner, 'sign'>;
   /** ERC-1271: what the submitter's contract says. */
   readonly contractSigned: JobCheckParts['contractSigned'];
   readonly metrics: ExecutorMetrics;

@@ -14,12 +14,14 @@ export interface NatsOptions {
   readonly dir: string;
   readonly logFile: string;
   readonly users: readonly BrokerUser[];
+  /** Port of its HTTP monitoring; none if left out. */
+  readonly monitorPort?: number;
   readonly tls?: BrokerConfigOptions['tls'];
 }
 
 /** A real nats-server with JetStream and one nkey user per process. */
 export function natsProcess(options: NatsOptions): ChildOptions {
-  return { name: 'nats', command: options.binary, args: ['-c', writeNatsConfig(options)], logFile: options.logFile, probe: () => answers(options.port) };
+  return { name: 'nats', command: options.binary, args: ['-c', writeNatsConfig(options), ...(options.monitorPort ? ['-m', String(options.monitorPort)] : [])], logFile: options.logFile, probe: () => answers(options.port) };
 }
 
 /** Writes the server's configuration; a running server reads it again on SIGHUP. */

@@ -33,6 +33,8 @@ export interface NetworkOptions {
   readonly databaseUrl?: string;
   /** Start a gateway that speaks the Open Inference Protocol too. */
   readonly gateway?: boolean;
+  /** Port of the broker's HTTP monitoring. */
+  readonly brokerMonitorPort?: number;
   readonly batchIntervalMs?: number;
   readonly logLevel?: string;
   readonly report?: (line: string) => void;
@@ -134,7 +136,7 @@ class Starter {
 
   private async startBroker(port: number, members: readonly Member[]): Promise<void> {
     const binary = await findNatsServer(process.env, this.report);
-    await this.supervise(natsProcess({ binary, port, dir: this.folder.path('nats'), logFile: this.folder.log('nats'), users: brokerUsers(this.keys, members) }));
+    await this.supervise(natsProcess({ binary, port, dir: this.folder.path('nats'), logFile: this.folder.log('nats'), users: brokerUsers(this.keys, members), ...(this.options.brokerMonitorPort ? { monitorPort: this.options.brokerMonitorPort } : {}) }));
   }
 
   private startChain(port: number): Promise<void> {

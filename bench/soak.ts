@@ -1,0 +1,218 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { privateKeyToAccount } from 'viem/accounts';
+import type { Tensor } from '#core/hashing';
+import { connect, type Assay } from '#sdk';
+import { freePort, PROJECT_ROOT, startNetwork, startPostgres, type Network } from '#testing';
+
+/**
+ * A network under 80 % of the load that it first shows it can take, and what its processes hold on to meanwhile.
+ *
+ *   npm run soak -- [--minutes 30] [--capacity-seconds 30] [--json] [--save]
+ */
+const number = (name: string, otherwise: number) => (process.argv.includes(name) ? Number(process.argv[process.argv.indexOf(name) + 1]) : otherwise);
+const MINUTES = number('--minutes', 30);
+const CAPACITY_SECONDS = number('--capacity-seconds', 30);
+const SHARE = 0.8;
+const AT_ONCE = 24;
+/** Beyond this the machine was slower than when its capacity was measured, and jobs are left out rather than heaped up. */
+const MAX_OPEN = 200;
+const SAMPLES = 120;
+/** Of the run, for caches to fill and pools to open. */
+const WARM_UP = 1 / 3;
+/** What may be more at the end than after the warm-up: connections that come and go. */
+const SPARE = { files: 12, sockets: 12, children: 1, threads: 8 } as const;
+/** Growth of resident memory from warm-up to end by the fitted line, in MB, of which the larger counts. */
+const MAX_GROWTH_MB = 40;
+const MAX_GROWTH_SHARE = 0.15;
+
+interface Sample {
+  readonly minute: number;
+  readonly megabytes: number;
+  readonly files: number;
+  readonly sockets: number;
+  readonly threads: number;
+  /** Processes of its own: one for each model session. */
+  readonly children: number;
+}
+
+/** Jobs, as many at once or as many a second as told. */
+class Load {
+  answered = 0;
+  failed = 0;
+  leftOut = 0;
+  private open = 0;
+  private count = 0;
+
+  constructor(
+    private readonly assay: Assay,
+    private readonly model: `0x${string}`,
+  ) {}
+
+  reset(): void {
+    [this.answered, this.failed, this.leftOut] = [0, 0, 0];
+  }
+
+  /** Jobs a second with always as many on their way. */
+  async capacity(seconds: number): Promise<number> {
+    const end = performance.now() + seconds * 1000;
+    let done = 0;
+    await Promise.all(
+      Array.from({ length: AT_ONCE }, async () => {
+        for (; performance.now() < end; done++) await this.submit();
+      }),
+    );
+    return done / seconds;
+  }
+
+  /** So many a second until `end`, whether answers come or not, up to a bound. */
+  async run(perSecond: number, end: number): Promise<void> {
+    const started = performance.now();
+    for (let due = 0; performance.now() < end; await sleep(10)) {
+      for (; due < ((performance.now() - started) / 1000) * perSecond; due++) this.start();
+    }
+    while (this.open > 0) await sleep(50);
+  }
+
+  private start(): void {
+    if (this.open >= MAX_OPEN) return void this.leftOut++;
+    this.open++;
+    void this.submit().then(
+      () => this.answered++,
+      (error: unknown) => (this.failed++, say(String(error))),
+    ).finally(() => this.open--);
+  }
+
+  private async submit(): Promise<void> {
+    const pixels = new Float32Array(784).fill(this.count++ % 100_000);
+    const input: Tensor = { dtype: 'float32', dims: [1, 1, 28, 28], data: new Uint8Array(pixels.buffer) };
+    await this.assay.submit({ model: this.model, inputs: [input] });
+  }
+}
+
+const say = (line: string) => process.stderr.write(`${line}\n`);
+const dir = mkdtempSync(join(tmpdir(), 'assay-soak-'));
+const monitor = await freePort();
+const postgres = await startPostgres();
+let network: Network | undefined;
+try {
+  const executor = { ASSAY_CAPACITY: '16' };
+  network = await startNetwork({ dir, executors: 2, challengers: 1, gateway: true, databaseUrl: postgres.url, logLevel: 'warn', brokerMonitorPort: monitor, environment: { 'executor-1': executor, 'executor-2': executor } });
+  const assay = await connect({ url: network.urls.grpc, deployment: network.deployment, account: privateKeyToAccount(network.keys.privateKey('submitter')) });
+  const { modelId } = await assay.register({ name: 'mnist', file: new Uint8Array(readFileSync(join(PROJECT_ROOT, 'models/mnist/model.onnx'))) });
+  const load = new Load(assay, modelId);
+  await load.capacity(10);
+  const capacity = await load.capacity(CAPACITY_SECONDS);
+  say(`capacity: ${capacity.toFixed(1)} jobs a second; ${MINUTES} minutes at ${SHARE * 100} %`);
+  const { samples, broker, database, seconds } = await soak(network, load, capacity * SHARE);
+  const processes = Object.fromEntries([...samples].map(([name, taken]) => [name, judged(taken)]));
+  const leaks = Object.entries(processes).flatMap(([name, { leaks }]) => leaks.map((leak) => `${name}: ${leak}`));
+  if (broker.last > broker.first + 4) leaks.push(`broker: subscriptions from ${broker.first} to ${broker.last}`);
+  if (database.last > database.first + 4) leaks.push(`database: connections from ${database.first} to ${database.last}`);
+  const report = { minutes: Number((seconds / 60).toFixed(1)), model: 'mnist', capacityJobsPerSecond: round(capacity), share: SHARE, jobs: load.answered, jobsPerSecond: round(load.answered / seconds), failed: load.failed, leftOut: load.leftOut, cores: cpus().length, subscriptions: broker, databaseConnections: database, processes, leaks };
+  if (process.argv.includes('--json')) console.log(JSON.stringify(report));
+  else console.log(JSON.stringify(report, null, 2));
+  if (process.argv.includes('--save')) {
+    mkdirSync(join(PROJECT_ROOT, 'bench/results'), { recursive: true });
+    writeFileSync(join(PROJECT_ROOT, 'bench/results/soak.json'), `${JSON.stringify(report, null, 2)}\n`);
+  }
+  process.exitCode = leaks.length > 0 || load.failed > 0 ? 1 : 0;
+  assay.close();
+} finally {
+  await network?.stop();
+  await postgres.stop();
+  rmSync(dir, { recursive: true, force: true });
+}
+
+interface Ends {
+  readonly first: number;
+  readonly last: number;
+}
+
+async function soak({ processes }: Network, load: Load, perSecond: number): Promise<{ samples: Map<string, Sample[]>; broker: Ends; database: Ends; seconds: number }> {
+  const samples = new Map<string, Sample[]>();
+  const shared: { subscriptions: number; connections: number }[] = [];
+  const started = performance.now();
+  const end = started + MINUTES * 60_000;
+  load.reset();
+  const running = load.run(perSecond, end);
+  for (let i = 0; performance.now() < end; i++) {
+    await sleep((MINUTES * 60_000) / SAMPLES);
+    for (const { name, current } of processes) samples.set(name, [...(samples.get(name) ?? []), sampleOf(current.pid, (performance.now() - started) / 60_000)]);
+    shared.push({ subscriptions: await subscriptions(), connections: await connections() });
+    if (i % 10 === 9) say(`minute ${((performance.now() - started) / 60_000).toFixed(1)}: ${load.answered} jobs, ${load.failed} failed`);
+  }
+  await running;
+  const ends = (key: 'subscriptions' | 'connections') => ({ first: shared[Math.floor(shared.length * WARM_UP)]![key], last: shared.at(-1)![key] });
+  return { samples, broker: ends('subscriptions'), database: ends('connections'), seconds: (performance.now() - started) / 1000 };
+}
+
+/** First and last values after the warm-up, the line fitted to the memory, and what grew. */
+function judged(taken: readonly Sample[]) {
+  const warm = taken.slice(Math.floor(taken.length * WARM_UP));
+  const slope = slopeOf(warm.map(({ minute, megabytes }) => [minute, megabytes]));
+  const span = warm.at(-1)!.minute - warm[0]!.minute;
+  const median = [...warm].sort((a, b) => a.megabytes - b.megabytes)[Math.floor(warm.length / 2)]!.megabytes;
+  const leaks: string[] = [];
+  if (slope * span > Math.max(MAX_GROWTH_MB, MAX_GROWTH_SHARE * median)) leaks.push(`memory grows by ${round(slope)} MB a minute`);
+  for (const key of Object.keys(SPARE) as (keyof typeof SPARE)[]) {
+    const [before, after] = [warm.slice(0, 10), warm.slice(-10)].map((some) => Math.min(...some.map((sample) => sample[key]))) as [number, number];
+    if (after > before + SPARE[key]) leaks.push(`${key} from ${before} to ${after}`);
+  }
+  return { first: rounded(warm[0]!), last: rounded(warm.at(-1)!), medianMb: round(median), slopeMbPerMinute: round(slope), leaks };
+}
+
+function rounded(sample: Sample): Sample {
+  return { ...sample, minute: round(sample.minute), megabytes: round(sample.megabytes) };
+}
+
+/** Least squares. */
+function slopeOf(points: readonly (readonly [number, number])[]): number {
+  const mean = (at: 0 | 1) => points.reduce((sum, point) => sum + point[at], 0) / points.length;
+  const [mx, my] = [mean(0), mean(1)];
+  const variance = points.reduce((sum, [x]) => sum + (x - mx) ** 2, 0);
+  return variance === 0 ? 0 : points.reduce((sum, [x, y]) => sum + (x - mx) * (y - my), 0) / variance;
+}
+
+function sampleOf(pid: number, minute: number): Sample {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const of = (key: string) => Number(new RegExp(`${key}:\\s+(\\d+)`).exec(status)?.[1]);
+  const links = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+    } catch {
+      return [];
+    }
+  });
+  const children = readdirSync(`/proc/${pid}/task`).reduce((sum, task) => {
+    try {
+      return sum + readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).length;
+    } catch {
+      return sum;
+    }
+  }, 0);
+  return { minute, megabytes: of('VmRSS') / 1024, files: links.length, sockets: links.filter((link) => link.startsWith('socket:')).length, threads: of('Threads'), children };
+}
+
+async function subscriptions(): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${monitor}/varz`);
+  return ((await response.json()) as { subscriptions: number }).subscriptions;
+}
+
+async function connections(): Promise<number> {
+  const client = new pg.Client({ connectionString: postgres.url });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ count: string }>('SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()');
+    return Number(rows[0]!.count);
+  } finally {
+    await client.end();
+  }
+}
+
+function round(value: number): number {
+  return Number(value.toFixed(2));
+}
