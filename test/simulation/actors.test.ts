@@ -1,11 +1,10 @@
-import { bytesToHex } from 'viem';
 import { describe, expect, it } from 'vitest';
-import { clockOf, solve, type Action, type Role } from '#core/dispute';
+import { clockOf, type Role } from '#core/dispute';
 import { toyTrace, type TraceReader } from '#core/trace';
 import { seededRandom, type Random } from '#testing';
 import { LIES, type Run } from './liars.js';
 import { playMatch, type Result } from './match.js';
-import { honestPlayer, lastSecondPlayer, lyingChallenger, silentAfter, type Player } from './players.js';
+import { garbage, honestPlayer, inconsistent, lastSecondPlayer, lyingChallenger, replayer, silentAfter, type Player } from './players.js';
 import { accusation } from './random-moves.js';
 import { randomPlan } from './toy-plans.js';
 
@@ -28,27 +27,6 @@ const liar = (lie: string, player: (random: Random) => Player = (random) => hone
     return trace && trace.traceTree().root !== run.honest.traceTree().root ? { player: player(run.random), trace } : undefined;
   },
 });
-
-/** Answers, but not always from the same run. */
-function inconsistent(random: Random, other: TraceReader): Player {
-  return { act: (position) => ({ action: solve({ ...position, trace: random.next() < 0.5 ? position.trace : other }), after: 0 }) };
-}
-
-/** Makes its first move again and again. */
-function replayer(player: Player): Player {
-  let first: Action | undefined;
-  return { act: (position, left) => ({ action: (first ??= player.act(position, left).action), after: 0 }) };
-}
-
-/** Reveals what nobody has committed to. */
-function garbage(random: Random): Player {
-  return {
-    act(position) {
-      const action = solve(position);
-      return { action: 'nodes' in action ? { ...action, nodes: action.nodes.map(() => bytesToHex(random.bytes(32))) } : action, after: 0 };
-    },
-  };
-}
 
 const challenger = (player: (run: Run) => Player, refusals?: readonly string[]): Actor => ({ plays: 'challenger', sit: (run) => ({ player: player(run), trace: run.honest }), ...(refusals ? { refusals } : {}) });
 

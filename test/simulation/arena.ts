@@ -27,6 +27,11 @@ export interface Arena {
   stop(): Promise<void>;
   /** Moves the chain's clock. */
   pass(seconds: bigint): Promise<void>;
+  /** From now on blocks come with transactions only, and not every second by themselves: then a player can move in the very second it wants. */
+  holdStill(): Promise<void>;
+  isStill(): boolean;
+  /** The time of the next block, in seconds since 1970. */
+  nextBlockAt(time: bigint): Promise<void>;
 }
 
 export async function startArena(logFile: string): Promise<Arena> {
@@ -40,6 +45,7 @@ export async function startArena(logFile: string): Promise<Arena> {
   }
   await executor.vault.stake(STAKE);
   const clock = createTestClient({ mode: 'anvil', transport: http(anvil.rpcUrl) });
+  let still = false;
   return {
     anvil,
     executor,
@@ -47,6 +53,13 @@ export async function startArena(logFile: string): Promise<Arena> {
     rules: { network: executor.network, extension: LOCAL_PARAMETERS.disputes.extension, operatorOf: (code) => operatorByCode(code) },
     parameters: LOCAL_PARAMETERS.disputes,
     stop: () => anvil.stop(),
+    async holdStill() {
+      still = true;
+      await clock.setIntervalMining({ interval: 0 });
+      await clock.setAutomine(true);
+    },
+    isStill: () => still,
+    nextBlockAt: (time) => clock.setNextBlockTimestamp({ timestamp: time }),
     async pass(seconds) {
       await clock.increaseTime({ seconds: Number(seconds) });
       await clock.mine({ blocks: 1 });

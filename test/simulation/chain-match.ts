@@ -36,9 +36,10 @@ export async function playOnChain({ arena, random, honest, ...players }: ChainMa
     const by = mover(game)!;
     const now = await arena.executor.now();
     const { player, trace } = players[by];
-    const { action } = player.act({ game, role: by, claim, trace, reveals, now, payoutDelay: arena.parameters.payoutDelay }, secondsLeft(game, now));
+    const { action, after } = player.act({ game, role: by, claim, trace, reveals, now, payoutDelay: arena.parameters.payoutDelay }, secondsLeft(game, now));
     const silent = action.kind === 'concede' || action.kind === 'wait' || action.kind === 'settle';
     const before = game;
+    if (arena.isStill() && after > 0 && !silent) await arena.nextBlockAt(now + BigInt(after));
     const tried = silent ? undefined : await moveOnChain(arena[by], game, action);
     if (tried && 'hash' in tried) {
       const played = play(arena.rules, { game, move: action as Move, by, now: await timeOf(arena, tried) });
@@ -54,7 +55,7 @@ export async function playOnChain({ arena, random, honest, ...players }: ChainMa
         deepStrictEqual(play(arena.rules, { game, move: action as Move, by, now }), { refusal: tried.refusal });
       }
       const other = by === 'executor' ? 'challenger' : 'executor';
-      await arena.pass(expiresAt(game) + 1n - now);
+      if (expiresAt(game) >= now) await arena.nextBlockAt(expiresAt(game) + 1n);
       const sent = await moveOnChain(arena[other], game, { kind: 'expire' });
       if (!('hash' in sent)) throw new Error(`expire was refused: ${sent.refusal}`);
       const ended = play(arena.rules, { game, move: { kind: 'expire' }, by: other, now: await timeOf(arena, sent) });

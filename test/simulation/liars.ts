@@ -11,6 +11,8 @@ export interface Run {
 
 /** Makes the trace of an executor that lies in one way; undefined if this model offers no chance to. */
 export type Lie = (run: Run) => TraceReader | undefined;
+/** A lie about what an honest run of any model gave. */
+export type StructureLie = (run: Pick<Run, 'honest' | 'random'>) => TraceReader | undefined;
 
 const randomRoot = (random: Random): Root => bytesToHex(random.bytes(32));
 
@@ -27,8 +29,8 @@ const wrongElement: Lie = ({ plan, random }) => {
 };
 
 /** Several values wrong by themselves: what follows does not follow. */
-const wrongValues: Lie = ({ plan, honest, random }) => {
-  const wrong = new Set(Array.from({ length: random.between(1, 4) }, () => random.between(0, plan.values.length)));
+const wrongValues: StructureLie = ({ honest, random }) => {
+  const wrong = new Set(Array.from({ length: random.between(1, 4) }, () => random.between(0, honest.values.length)));
   const trees = new Map([...wrong].map((v) => [v, tensorTree(flipped(random, honest.values[v]!))]));
   return withLeaves(honest, { valueTrees: trees });
 };
@@ -44,13 +46,13 @@ const wrongWeight: Lie = ({ plan, random }) => {
   return toyTrace({ ...plan, initializers: plan.initializers.map((t, i) => (i === at ? flipped(random, t) : t)) });
 };
 
-const wrongOutput: Lie = ({ honest, random }) => lyingTrace(honest, withOutput(honest, randomRoot(random)));
+const wrongOutput: StructureLie = ({ honest, random }) => lyingTrace(honest, withOutput(honest, randomRoot(random)));
 
 function withOutput(honest: TraceReader, outputRoot: Root) {
   return { outputRoot, traceTree: MerkleTree.of([...leavesOf(honest).slice(0, -1), outputRoot]) };
 }
 
-const wrongPadding: Lie = ({ honest, random }) => {
+const wrongPadding: StructureLie = ({ honest, random }) => {
   const leaves = leavesOf(honest);
   const room = 2 ** honest.traceTree().depth - leaves.length;
   if (room === 0) return undefined;
@@ -58,7 +60,7 @@ const wrongPadding: Lie = ({ honest, random }) => {
   return lyingTrace(honest, { traceTree: MerkleTree.of([...leaves, ...padding]) });
 };
 
-const wrongTensorPadding: Lie = ({ honest, random }) => {
+const wrongTensorPadding: StructureLie = ({ honest, random }) => {
   const value = random.between(0, honest.values.length);
   const tensor = honest.values[value]!;
   const free = chunkCount(tensor) * 32 - tensor.data.length;
@@ -69,7 +71,7 @@ const wrongTensorPadding: Lie = ({ honest, random }) => {
   return withLeaves(honest, { valueTrees: new Map([[value, new MerkleTree(padded)]]) });
 };
 
-const wrongHeader: Lie = ({ honest, random }) => {
+const wrongHeader: StructureLie = ({ honest, random }) => {
   const value = random.between(0, honest.values.length);
   const { dtype, dims } = honest.values[value]!;
   const elements = elementCount(dims);
@@ -120,15 +122,13 @@ function withLeaves(honest: TraceReader, lies: { headers?: ReadonlyMap<number, R
   return lyingTrace(honest, { ...lies, traceTree: MerkleTree.of(leaves) });
 }
 
+export const STRUCTURE_LIES = { wrongValues, wrongOutput, wrongPadding, wrongTensorPadding, wrongHeader } as const;
+
 export const LIES: Readonly<Record<string, Lie>> = {
   wrongElement,
-  wrongValues,
   wrongInput,
   wrongWeight,
-  wrongOutput,
-  wrongPadding,
-  wrongTensorPadding,
-  wrongHeader,
+  ...STRUCTURE_LIES,
   wrongPartialSum,
   wrongStepCount,
 };

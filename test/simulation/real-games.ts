@@ -72,7 +72,7 @@ async function playOne(arena: Arena, session: InferenceSession, { random, seed }
   const before = await moneyOf(arena);
   try {
     const result = await playOnChain({ arena, random, honest: trace, executor: setting.executor, challenger: setting.challenger });
-    check(setting, result);
+    checkPlay(setting.honest, result);
     await settle(arena, result);
     checkMoney(arena, setting.honest, { before, after: await moneyOf(arena) });
     return { setting, result };
@@ -101,7 +101,7 @@ function againstLyingChallenger(random: Random, { trace, false_, lie }: Runs): S
   return made('challenger that makes things up', lyingChallenger(random), trace);
 }
 
-function check({ honest }: Setting, { winner, refused, moves }: ChainResult): void {
+export function checkPlay(honest: Role, { winner, refused, moves }: ChainResult): void {
   if (winner !== honest) throw new Error(`the ${honest} was honest and lost`);
   const own = refused.filter(({ by }) => by === honest);
   if (own.length > 0) throw new Error(`the honest ${honest} was refused ${own.map(({ refusal }) => refusal).join(', ')}`);
@@ -109,18 +109,19 @@ function check({ honest }: Setting, { winner, refused, moves }: ChainResult): vo
   if (twice >= 0) throw new Error(`the ${moves[twice]!.by} acted twice in a row`);
 }
 
-async function settle(arena: Arena, { game, winner }: ChainResult): Promise<void> {
+/** By whoever `sender` is: it makes no difference to who is paid. */
+export async function settle(arena: Arena, { game, winner }: ChainResult, sender = arena[winner]): Promise<void> {
   await arena.pass(BigInt(arena.parameters.payoutDelay) + 1n);
-  await gamesOn(arena[winner]).sender.settle(game);
+  await gamesOn(sender).sender.settle(game);
 }
 
-interface Money {
+export interface Money {
   readonly executorBalance: bigint;
   readonly executorStake: bigint;
   readonly challengerBalance: bigint;
 }
 
-async function moneyOf({ executor, challenger }: Arena): Promise<Money> {
+export async function moneyOf({ executor, challenger }: Arena): Promise<Money> {
   const [executorBalance, { amount: executorStake }, challengerBalance] = await Promise.all([
     executor.vault.balanceOf(executor.account!),
     executor.vault.stakeOf(executor.account!),
@@ -130,7 +131,7 @@ async function moneyOf({ executor, challenger }: Arena): Promise<Money> {
 }
 
 /** The loser's bond, or penalty, went where it should; the honest side lost nothing. */
-function checkMoney({ parameters: { bond, penalty, bountyBps } }: Arena, honest: Role, { before, after }: { before: Money; after: Money }): void {
+export function checkMoney({ parameters: { bond, penalty, bountyBps } }: Arena, honest: Role, { before, after }: { before: Money; after: Money }): void {
   const bounty = (penalty * BigInt(bountyBps)) / 10_000n;
   const gained = honest === 'executor' ? after.executorBalance - before.executorBalance : after.challengerBalance - before.challengerBalance;
   const due = honest === 'executor' ? bond : bounty;
