@@ -3,13 +3,17 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Tensor } from '#core/hashing';
 import { AssayError, formatReceipt, parseReceipt, type Receipt } from '#core/protocol';
+import { writeNpy } from './npy.js';
 
-/** Keeps what a job was and became: receipt.json, and each tensor as raw bytes. */
+/** Keeps what a job was and became: receipt.json, and each tensor as raw bytes and for NumPy. */
 export async function saveJob(folder: string, job: { receipt: Receipt | undefined; inputs: readonly Tensor[]; outputs: readonly Tensor[] }): Promise<void> {
   await mkdir(folder, { recursive: true });
   if (job.receipt) await writeFile(join(folder, 'receipt.json'), `${formatReceipt(job.receipt)}\n`);
-  await Promise.all(job.inputs.map((tensor, i) => writeFile(join(folder, `input-${i}.bin`), tensor.data)));
-  await Promise.all(job.outputs.map((tensor, i) => writeFile(join(folder, `output-${i}.bin`), tensor.data)));
+  await Promise.all([...job.inputs.map((tensor, i) => saveTensor(join(folder, `input-${i}`), tensor)), ...job.outputs.map((tensor, i) => saveTensor(join(folder, `output-${i}`), tensor))]);
+}
+
+async function saveTensor(file: string, tensor: Tensor): Promise<void> {
+  await Promise.all([writeFile(`${file}.bin`, tensor.data), writeFile(`${file}.npy`, writeNpy(tensor))]);
 }
 
 /** Names of the input files that `saveJob` put beside a receipt. */

@@ -1,5 +1,5 @@
-import { Option, type Command } from 'commander';
-import { isHex, type Address, type Hex } from 'viem';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { isAddress, isHex, type Address, type Hex } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { AssayError } from '#core/protocol';
 import { connectChain, readDeployment, type Chain, type Deployment } from '#io/chain';
@@ -92,4 +92,9 @@ function signingKey(folder: NetworkFolder, deployment: Deployment): Hex | undefi
 export function tlsOf(env: NodeJS.ProcessEnv): { tls?: ClientTls } {
   const { ASSAY_GRPC_TLS: on, ASSAY_GRPC_TLS_CA: ca, ASSAY_GRPC_TLS_CLIENT_CERT: cert, ASSAY_GRPC_TLS_CLIENT_KEY: key } = env;
   return on === 'true' || ca || cert ? { tls: { ca, cert, key } } : {};
+}
+
+export function addressArgument(text: string): Address {
+  if (!isAddress(text, { strict: false })) throw new InvalidArgumentError('not an address');
+  return text;
 }

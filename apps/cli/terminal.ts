@@ -40,6 +40,11 @@ export class Terminal {
     this.out.write(this.json ? `${jsonText(document)}\n` : text === '' ? '' : `${text}\n`);
   }
 
+  /** One of many results of a command that goes on: a line of JSON with --json, else the text. */
+  event(document: Json, text: string): void {
+    this.out.write(this.json ? `${jsonText(document, 0)}\n` : `${text}\n`);
+  }
+
   /** Prints a failure and returns the exit code for it. */
   failure(thrown: unknown): number {
     const error = asAssayError(thrown);
@@ -51,14 +56,14 @@ export class Terminal {
 }
 
 /** JSON with bigints as decimal text and bytes as hex. */
-export function jsonText(document: Json): string {
+export function jsonText(document: Json, indent = 2): string {
   return JSON.stringify(
     document,
     (_, value: unknown) => {
       if (typeof value === 'bigint') return value.toString();
       return value instanceof Uint8Array ? `0x${Buffer.from(value).toString('hex')}` : value;
     },
-    2,
+    indent,
   );
 }
 

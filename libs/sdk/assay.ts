@@ -20,8 +20,8 @@ export class Assay extends Connection {
   }
 
   /** Fetches the receipt's model, and the inputs unless they are given, and runs the job again on this machine. */
-  async replay(receipt: Receipt, inputs?: readonly Tensor[]): Promise<Replay> {
-    return replayReceipt(receipt, await this.client.downloadModel(receipt.claim.message.modelId), inputs ?? (await this.inputs(receipt)));
+  async replay(receipt: Receipt, inputs?: readonly Tensor[], onProgress?: (downloadedBytes: number) => void): Promise<Replay> {
+    return replayReceipt(receipt, await this.client.downloadModel(receipt.claim.message.modelId, onProgress ? { onProgress } : {}), inputs ?? (await this.inputs(receipt)));
   }
 }
 

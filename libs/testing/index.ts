@@ -14,3 +14,4 @@ export * from './network/folder.js';
 export * from './network/network.js';
 export * from './network/ledger.js';
 export * from './network/members.js';
+export * from './network/peers.js';

@@ -10,8 +10,17 @@ export interface Finished {
 
 const MAIN = join(PROJECT_ROOT, 'dist/apps/cli/main.js');
 
-export function startCommand(args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], cwd: PROJECT_ROOT, env: cleanEnvironment() });
+/** `cwd` and variables of its own, if not the checkout's; standard input, if there is one. */
+export interface Surroundings {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: Uint8Array | string;
+}
+
+export function startCommand(args: readonly string[], { cwd = PROJECT_ROOT, env = {}, input }: Surroundings = {}): ChildProcess {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'], cwd, env: { ...cleanEnvironment(), ...env } });
+  child.stdin?.end(input);
+  return child;
 }
 
 export function finished(child: ChildProcess): Promise<Finished> {

@@ -1,9 +1,9 @@
-import { InvalidArgumentError, type Command } from 'commander';
-import { isAddress, type Address } from 'viem';
+import type { Command } from 'commander';
+import type { Address } from 'viem';
 import { AssayError } from '#core/protocol';
 import { LOCAL_CHAIN_ID } from '#io/chain';
 import { amount, tokens } from '../amounts.js';
-import { payingChain, withPlace, type PlaceOptions } from '../place.js';
+import { addressArgument, payingChain, withPlace, type PlaceOptions } from '../place.js';
 import type { Perform } from '../program.js';
 
 interface DepositOptions extends PlaceOptions {
@@ -13,7 +13,7 @@ interface DepositOptions extends PlaceOptions {
 export function addDeposit(program: Command, perform: Perform): void {
   withPlace(program.command('deposit').argument('<tokens>', 'how many of the network’s token', amount))
     .description('Pay tokens of your account into the vault, for fees: your own, or another’s such as a gateway’s.')
-    .option('--to <address>', 'whose balance grows; your own if left out', address)
+    .option('--to <address>', 'whose balance grows; your own if left out', addressArgument)
     .addHelpText('after', '\nExamples:\n  assay faucet 100\n  assay deposit 50\n  assay deposit 50 --to 0x90f79bf6eb2c4f870365e785982e1f101e93b906')
     .action((sum: bigint, options: DepositOptions, command: Command) =>
       perform(command, async (terminal) => {
@@ -31,7 +31,7 @@ export function addDeposit(program: Command, perform: Perform): void {
 export function addFaucet(program: Command, perform: Perform): void {
   withPlace(program.command('faucet').argument('[tokens]', 'how many test tokens', amount, amount('100')))
     .description('Test tokens out of nothing, on a local network only.')
-    .option('--to <address>', 'who gets them; you if left out', address)
+    .option('--to <address>', 'who gets them; you if left out', addressArgument)
     .addHelpText('after', '\nExample:\n  assay faucet 100')
     .action((sum: bigint, options: DepositOptions, command: Command) =>
       perform(command, async (terminal) => {
@@ -43,9 +43,4 @@ export function addFaucet(program: Command, perform: Perform): void {
         terminal.result({ account: to, minted: made, balance, transaction: hash }, `${tokens(made)} test tokens for ${to}, which holds ${tokens(balance)} now`);
       }),
     );
-}
-
-function address(text: string): Address {
-  if (!isAddress(text, { strict: false })) throw new InvalidArgumentError('not an address');
-  return text;
 }

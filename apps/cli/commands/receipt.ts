@@ -9,6 +9,7 @@ import { readInputs, withInputs, type InputOptions } from '../inputs.js';
 import { inputsBeside, readReceipt } from '../job-files.js';
 import { chainOf, withAssay, withPlace, type PlaceOptions } from '../place.js';
 import type { Perform } from '../program.js';
+import type { Terminal } from '../terminal.js';
 import { rootOf } from './job.js';
 
 interface GetOptions extends PlaceOptions {
@@ -46,7 +47,7 @@ export function addReceipt(program: Command, perform: Perform): void {
     .action((file: string, options: PlaceOptions & InputOptions, command: Command) =>
       perform(command, (terminal) =>
         withAssay(options, async (assay) => {
-          const replay = await replayFile(assay, file, options);
+          const replay = await replayFile(assay, file, { ...options, bar: terminal.bar('model') });
           terminal.result(replay, replayText(replay));
           return replay.ok ? EXIT.ok : EXIT.refused;
         }),
@@ -60,14 +61,15 @@ async function receiptOf(assay: Assay, job: string): Promise<Receipt> {
   return receipt;
 }
 
-async function replayFile(assay: Assay, file: string, options: InputOptions): Promise<Replay> {
+async function replayFile(assay: Assay, file: string, options: InputOptions & { readonly bar: ReturnType<Terminal['bar']> }): Promise<Replay> {
   const receipt = await readReceipt(file);
-  const { inputs: signature } = await assay.model({ modelId: receipt.claim.message.modelId });
+  const { inputs: signature, bytes } = await assay.model({ modelId: receipt.claim.message.modelId });
   const given = options.digit ?? options.photo ?? options.input;
   const beside = given === undefined ? inputsBeside(file, signature.length) : undefined;
-  if (given === undefined && !beside) return assay.replay(receipt);
+  const onProgress = (done: number) => options.bar(done, bytes);
+  if (given === undefined && !beside) return assay.replay(receipt, undefined, onProgress);
   const inputs = await readInputs(beside ? { input: beside } : options, signature as Parameters<typeof readInputs>[1]);
-  return assay.replay(receipt, inputs);
+  return assay.replay(receipt, inputs, onProgress);
 }
 
 export function verdictText(verdict: ReceiptVerdict): string {

@@ -26,8 +26,8 @@ export function addRun(program: Command, perform: Perform): void {
     .option('--insure <tokens>', 'paid to you out of the stake if the answer is proven wrong', amount)
     .addOption(new Option('--verification <kind>', 'how much checking before the answer counts').choices(Object.keys(VERIFICATION)).default('optimistic'))
     .option('--redundancy <n>', 'executors that must agree, with --verification redundant', count)
-    .option('--save <folder>', 'write receipt and tensors there')
-    .addHelpText('after', '\nExamples:\n  assay run mnist --digit 7\n  assay run squeezenet --photo data/photos/kitten_224.png --save kitten\n  assay run 0x3f… --input a.json b.bin --json')
+    .option('--save <folder>', 'write receipt and tensors there, as .bin and .npy')
+    .addHelpText('after', '\nExamples:\n  assay run mnist --digit 7\n  assay run squeezenet --photo data/photos/kitten_224.png --save kitten\n  assay run 0x3f… --input a.npy b.json --json\n  python3 -c "…" | assay run mnist --input - --save out')
     .action((model: string, options: RunOptions, command: Command) =>
       perform(command, (terminal) =>
         withAssay(options, async (assay) => {

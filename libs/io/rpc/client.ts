@@ -182,7 +182,7 @@ export class Coordinator {
   }
 
   /** The canonical file; whether it has the id is for the caller to derive. */
-  async downloadModel(modelId: Root, options: CallOptions & { maxBytes?: number } = {}): Promise<Uint8Array> {
+  async downloadModel(modelId: Root, options: CallOptions & { maxBytes?: number; onProgress?: (bytes: number) => void } = {}): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     let bytes = 0;
     for await (const message of this.stream('Models/Download', encodeModelReference({ modelId }), options)) {
@@ -190,6 +190,7 @@ export class Coordinator {
       bytes += chunk.length;
       if (bytes > (options.maxBytes ?? 2 ** 31)) throw new AssayError({ code: 'MODEL_TOO_LARGE', facts: { modelId, limit: options.maxBytes } });
       chunks.push(chunk);
+      options.onProgress?.(bytes);
     }
     return joined(chunks, bytes);
   }

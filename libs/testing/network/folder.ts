@@ -53,6 +53,11 @@ export class NetworkFolder {
     writeFileSync(this.path('network.json'), `${JSON.stringify(record, null, 2)}\n`);
   }
 
+  /** Id of the process that runs the network here now. */
+  get holder(): number | undefined {
+    return holderOf(this.path('lock'));
+  }
+
   /** Takes the folder for this process; the returned function gives it back. @throws AssayError NETWORK_RUNNING */
   lock(): () => void {
     mkdirSync(this.dir, { recursive: true });

@@ -21,7 +21,7 @@ export interface NatsOptions {
 
 /** A real nats-server with JetStream and one nkey user per process. */
 export function natsProcess(options: NatsOptions): ChildOptions {
-  return { name: 'nats', command: options.binary, args: ['-c', writeNatsConfig(options), ...(options.monitorPort ? ['-m', String(options.monitorPort)] : [])], logFile: options.logFile, probe: () => answers(options.port) };
+  return { name: 'nats', command: options.binary, args: ['-c', writeNatsConfig(options), '-P', join(options.dir, 'pid'), ...(options.monitorPort ? ['-m', String(options.monitorPort)] : [])], logFile: options.logFile, probe: () => answers(options.port) };
 }
 
 /** Writes the server's configuration; a running server reads it again on SIGHUP. */

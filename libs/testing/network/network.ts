@@ -7,6 +7,7 @@ import { NetworkFolder, type NetworkRecord } from './folder.js';
 import { ACCOUNTS, LocalKeys } from './keys.js';
 import { prepareLedger, type LocalRules } from './ledger.js';
 import { brokerUsers, membersOf, type Member } from './members.js';
+import { usersOf } from './peers.js';
 import { natsProcess } from './nats.js';
 import { findNatsServer } from './nats-server.js';
 import { freePort, requirePort } from './ports.js';
@@ -136,7 +137,7 @@ class Starter {
 
   private async startBroker(port: number, members: readonly Member[]): Promise<void> {
     const binary = await findNatsServer(process.env, this.report);
-    await this.supervise(natsProcess({ binary, port, dir: this.folder.path('nats'), logFile: this.folder.log('nats'), users: brokerUsers(this.keys, members), ...(this.options.brokerMonitorPort ? { monitorPort: this.options.brokerMonitorPort } : {}) }));
+    await this.supervise(natsProcess({ binary, port, dir: this.folder.path('nats'), logFile: this.folder.log('nats'), users: usersOf(this.folder, brokerUsers(this.keys, members)), ...(this.options.brokerMonitorPort ? { monitorPort: this.options.brokerMonitorPort } : {}) }));
   }
 
   private startChain(port: number): Promise<void> {
