@@ -1,7 +1,7 @@
 import { encodeAbiParameters, keccak256, type Address } from 'viem';
 import type { Root } from '#core/hashing';
 import { AssayError } from '#core/protocol';
-import { batchesAbi, type Chain } from '#io/chain';
+import { batchesAbi, type BlockRange, type Chain } from '#io/chain';
 
 /** What a batch charged an account. */
 export interface ChargeView {
@@ -16,22 +16,16 @@ export interface ChargeView {
   readonly contest: { readonly contestId: Root; readonly state: 'open' | 'owed' | 'refunded'; readonly deadline: bigint } | undefined;
 }
 
-/** Blocks asked for at once; endpoints refuse larger ranges. */
-const RANGE = 2_000n;
-
 /** What was charged to an account, oldest first; from the chain's logs alone. */
 export async function listCharges(chain: Chain, account: Address): Promise<ChargeView[]> {
   const [unit, window, head] = await Promise.all([chain.batches.unit(), chain.charges.contestWindow(), chain.blockNumber()]);
   const found: ChargeView[] = [];
-  for (let fromBlock = BigInt(chain.deployment.deployedBlock); fromBlock <= head; fromBlock += RANGE) {
-    const toBlock = fromBlock + RANGE - 1n < head ? fromBlock + RANGE - 1n : head;
-    const logs = await chain.client.getContractEvents({ address: chain.batches.address, abi: batchesAbi, eventName: 'BatchCommitted', fromBlock, toBlock, strict: true });
-    for (const { args } of logs) {
-      for (const [index, word] of args.charges.entries()) {
-        if (word >> 96n !== BigInt(account)) continue;
-        const amount = (word & (2n ** 96n - 1n)) * unit;
-        found.push({ batchId: args.batchId, index, coordinator: args.batch.coordinator, amount, contestableUntil: args.batch.committedAt + window, contest: await contestOf(chain, args.batchId, index) });
-      }
+  const read = ({ from, to }: BlockRange) => chain.client.getContractEvents({ address: chain.batches.address, abi: batchesAbi, eventName: 'BatchCommitted', fromBlock: from, toBlock: to, strict: true });
+  for (const { args } of await chain.logs.all(read, { from: BigInt(chain.deployment.deployedBlock), to: head })) {
+    for (const [index, word] of args.charges.entries()) {
+      if (word >> 96n !== BigInt(account)) continue;
+      const amount = (word & (2n ** 96n - 1n)) * unit;
+      found.push({ batchId: args.batchId, index, coordinator: args.batch.coordinator, amount, contestableUntil: args.batch.committedAt + window, contest: await contestOf(chain, args.batchId, index) });
     }
   }
   return found;

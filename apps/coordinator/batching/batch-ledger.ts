@@ -1,12 +1,9 @@
-import { parseEvents, type Chain, type ChainEvent } from '#io/chain';
+import { parseEvents, type BlockRange, type Chain, type ChainEvent } from '#io/chain';
 import { AssayError } from '#core/protocol';
 import type { Landing } from '#io/storage';
 import type { BatchLedger } from './batcher.js';
 
 type Committed = Extract<ChainEvent, { eventName: 'BatchCommitted' }>;
-
-/** Blocks asked for at once when looking for a lost batch. */
-const RANGE = 2_000n;
 
 /**
  * @param readUpTo the block up to which the chain's events are already in the store
@@ -21,9 +18,8 @@ export function batchLedger(chain: Chain, readUpTo: () => Promise<bigint>): Batc
       return landingOf(chain, event);
     },
     find: async (root) => {
-      const head = await chain.blockNumber();
-      for (let from = await readUpTo(); from <= head; from += RANGE) {
-        const logs = await chain.client.getLogs({ address: chain.batches.address, fromBlock: from, toBlock: from + RANGE - 1n < head ? from + RANGE - 1n : head });
+      const read = ({ from, to }: BlockRange) => chain.client.getLogs({ address: chain.batches.address, fromBlock: from, toBlock: to });
+      for await (const logs of chain.logs.pieces(read, { from: await readUpTo(), to: await chain.blockNumber() })) {
         const event = parseEvents(logs).filter(isCommitted).find((e) => e.args.root === root && e.args.coordinator.toLowerCase() === account.toLowerCase());
         if (event) return landingOf(chain, event);
       }

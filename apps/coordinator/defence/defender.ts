@@ -1,14 +1,14 @@
 import type { Address } from 'viem';
 import type { Root } from '#core/hashing';
 import { asAssayError } from '#core/protocol';
-import { parseEvents, type BatchWord, type Chain, type ChainEvent, type Leaf, type ShownJob } from '#io/chain';
+import { parseEvents, type BatchWord, type BlockRange, type Chain, type ChainEvent, type Leaf, type ShownJob } from '#io/chain';
 import type { BatchedClaim, BatchStore, CursorStore, Fence } from '#io/storage';
 import type { Logger } from '#platform';
 import { batchTree } from '../batching/batch-plan.js';
 import { partsOf } from './publication.js';
 
 export interface DefenderParts {
-  readonly chain: Pick<Chain, 'account' | 'batches' | 'blockNumber' | 'charges' | 'client' | 'deployment' | 'now' | 'requests'>;
+  readonly chain: Pick<Chain, 'account' | 'batches' | 'blockNumber' | 'charges' | 'client' | 'deployment' | 'now' | 'requests' | 'logs'>;
   readonly batches: Pick<BatchStore, 'byChainId' | 'claimsOf' | 'chargedTo'>;
   readonly cursors: Pick<CursorStore, 'read' | 'write'>;
   readonly proofIn: (batchSeq: number, digest: Root) => Promise<Root[]>;
@@ -19,8 +19,6 @@ export interface DefenderParts {
 }
 
 const CURSOR = 'defence';
-/** Blocks asked for at once. */
-const RANGE = 2_000n;
 /** So far back from the head everything is read again: a reorganisation may have brought something else. */
 const LOOK_BACK = 64n;
 /** Jobs shown in one transaction: about four million gas. */
@@ -69,7 +67,7 @@ export class Defender {
     const head = await chain.blockNumber();
     const first = BigInt(chain.deployment.deployedBlock);
     const known = (await cursors.read(CURSOR))?.block ?? first;
-    for (let from = known; from <= head && !this.stopped; from += RANGE) await this.read(from, from + RANGE - 1n < head ? from + RANGE - 1n : head);
+    if (known <= head) await this.read(known, head);
     for (const [key, accusation] of this.open) if (!this.stopped) await this.answer(key, accusation);
     const oldest = [...this.open.values()].reduce((low, { blockNumber }) => (blockNumber < low ? blockNumber : low), head - LOOK_BACK);
     if (oldest > known) await cursors.write(CURSOR, oldest, { fence });
@@ -77,7 +75,8 @@ export class Defender {
 
   private async read(fromBlock: bigint, toBlock: bigint): Promise<void> {
     const { chain } = this.parts;
-    const logs = await chain.client.getLogs({ address: [chain.charges.address, chain.requests.address], fromBlock, toBlock });
+    const read = ({ from, to }: BlockRange) => chain.client.getLogs({ address: [chain.charges.address, chain.requests.address], fromBlock: from, toBlock: to });
+    const logs = await chain.logs.all(read, { from: fromBlock, to: toBlock });
     for (const event of parseEvents(logs)) {
       const demand = event.eventName === 'Contested' && same(event.args.coordinator, chain.account!) ? event.args.contestId : event.eventName === 'Requested' ? String(event.args.batchId) : undefined;
       if (demand !== undefined && !this.missed.has(demand)) this.open.set(demand, event as Accusation);

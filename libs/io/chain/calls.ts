@@ -2,6 +2,7 @@ import { encodeFunctionData, zeroAddress, type Abi, type AbiStateMutability, typ
 import { ZERO_ROOT, type Root } from '#core/hashing';
 import { AssayError, type Claim, type Request } from '#core/protocol';
 import { batchesAbi, chargesAbi, disputesAbi, requestsAbi, vaultAbi } from './generated/abis.js';
+import type { BlockRange, LogReader } from './logs.js';
 import { chainError } from './revert.js';
 import type { Sent, TransactionSender } from './sender.js';
 import { tokenAbi } from './token.js';
@@ -103,17 +104,22 @@ export function packCharge({ submitter, amount }: Charge, unit: bigint): bigint 
   return (BigInt(submitter) << 96n) | (amount / unit);
 }
 
-export function batchesCalls(batches: Contract<typeof batchesAbi>, { client, fromBlock }: { client: PublicClient; fromBlock: bigint }) {
+/** How the calls read past events. */
+export interface History {
+  readonly client: PublicClient;
+  readonly logs: LogReader;
+  readonly fromBlock: bigint;
+  /** Blocks from the head on that count as not yet final. */
+  readonly finalityDepth: bigint;
+}
+
+/** Batches remembered at most: what is final does not change. */
+const MAX_KNOWN_BATCHES = 1_024;
+
+export function batchesCalls(batches: Contract<typeof batchesAbi>, history: History) {
   let known: Promise<bigint> | undefined;
   const unit = () => (known ??= batches.read('unit', []).catch((error: unknown) => ((known = undefined), Promise.reject(error))));
-  const committed = async (batchId: bigint) => {
-    try {
-      const [log] = await client.getContractEvents({ address: batches.address, abi: batchesAbi, eventName: 'BatchCommitted', args: { batchId }, fromBlock, toBlock: 'latest', strict: true });
-      return log?.args;
-    } catch (error) {
-      throw chainError(error, 'Batches.batch');
-    }
-  };
+  const committed = committedIn(batches.address, history);
   /** As it was committed, from the log; all zero for one that is none. */
   const batch = async (batchId: bigint): Promise<BatchWord> => (await committed(batchId))?.batch ?? NO_BATCH;
   return {
@@ -148,6 +154,31 @@ export function batchesCalls(batches: Contract<typeof batchesAbi>, { client, fro
   };
 }
 
+/** Finds a batch's event, from the newest block backwards. */
+function committedIn(address: Address, { client, logs, fromBlock, finalityDepth }: History) {
+  const find = async (batchId: bigint, to: bigint) => {
+    const read = (piece: BlockRange) => client.getContractEvents({ address, abi: batchesAbi, eventName: 'BatchCommitted', args: { batchId }, fromBlock: piece.from, toBlock: piece.to, strict: true });
+    for await (const [log] of logs.pieces(read, { from: fromBlock, to })) if (log) return log;
+    return undefined;
+  };
+  const final = new Map<bigint, NonNullable<Awaited<ReturnType<typeof find>>>['args']>();
+  return async (batchId: bigint) => {
+    const before = final.get(batchId);
+    if (before) return before;
+    try {
+      const head = await client.getBlockNumber({ cacheTime: 0 });
+      const log = await find(batchId, head);
+      if (log && log.blockNumber + finalityDepth <= head) {
+        final.set(batchId, log.args);
+        if (final.size > MAX_KNOWN_BATCHES) final.delete(final.keys().next().value!);
+      }
+      return log?.args;
+    } catch (error) {
+      throw chainError(error, 'Batches.batch');
+    }
+  };
+}
+
 export type ShownJob = ContractFunctionArgs<typeof chargesAbi, Writes, 'answer'>[1][number];
 
 export function chargesCalls(charges: Contract<typeof chargesAbi>) {
@@ -164,7 +195,7 @@ export function chargesCalls(charges: Contract<typeof chargesAbi>) {
 /** A claim with all that checking and disputing it needs, as Requests publishes it. */
 export type Leaf = ContractFunctionArgs<typeof requestsAbi, Writes, 'publish'>[2][number];
 
-export function requestsCalls(requests: Contract<typeof requestsAbi>, { client, fromBlock }: { client: PublicClient; fromBlock: bigint }) {
+export function requestsCalls(requests: Contract<typeof requestsAbi>, { client, logs, fromBlock }: History) {
   return {
     address: requests.address,
     request: (batchId: bigint, batch: BatchWord) => requests.write('request', [batchId, batch]),
@@ -175,8 +206,13 @@ export function requestsCalls(requests: Contract<typeof requestsAbi>, { client, 
     publishWindow: () => requests.read('publishWindow', []),
     /** What was published of a batch so far. */
     published: async (batchId: bigint): Promise<readonly Leaf[]> => {
-      const logs = await client.getContractEvents({ address: requests.address, abi: requestsAbi, eventName: 'Published', args: { batchId }, fromBlock, toBlock: 'latest', strict: true }).catch((error: unknown) => Promise.reject(chainError(error, 'Requests.published')));
-      return logs.flatMap((log) => log.args.leaves);
+      const read = ({ from, to }: BlockRange) => client.getContractEvents({ address: requests.address, abi: requestsAbi, eventName: 'Published', args: { batchId }, fromBlock: from, toBlock: to, strict: true });
+      try {
+        const found = await logs.all(read, { from: fromBlock, to: await client.getBlockNumber({ cacheTime: 0 }) });
+        return found.flatMap((log) => log.args.leaves);
+      } catch (error) {
+        throw chainError(error, 'Requests.published');
+      }
     },
   };
 }

@@ -7,6 +7,7 @@ import type { Deployment } from './deployment.js';
 import { endpoints, endpointUrls, switchesOf } from './endpoints.js';
 import { eventPages, FINALITY_DEPTH, type EventPage } from './events.js';
 import { batchesAbi, chargesAbi, disputesAbi, requestsAbi, vaultAbi } from './generated/abis.js';
+import { LogReader } from './logs.js';
 import { chainError } from './revert.js';
 import { TransactionSender, type Outgoing } from './sender.js';
 import { tokenAbi } from './token.js';
@@ -53,13 +54,15 @@ export async function connectChain(options: ChainOptions) {
   const at = { client, sender };
   const token = contractAt({ ...at, name: 'Token', abi: tokenAbi, address: deployment.token });
   const vault = contractAt({ ...at, name: 'Vault', abi: vaultAbi, address: deployment.vault });
-  const logs = { client, fromBlock: BigInt(deployment.deployedBlock) };
-  const batches = batchesCalls(contractAt({ ...at, name: 'Batches', abi: batchesAbi, address: deployment.batches }), logs);
+  const logs = new LogReader();
+  const history = { client, logs, fromBlock: BigInt(deployment.deployedBlock), finalityDepth };
+  const batches = batchesCalls(contractAt({ ...at, name: 'Batches', abi: batchesAbi, address: deployment.batches }), history);
   return {
     deployment,
     network: { chainId: deployment.chainId, disputes: deployment.disputes } satisfies NetworkId,
     client: client as PublicClient,
     sender,
+    logs,
     /** Blocks from the head on that count as not yet final. */
     finalityDepth,
     account: sender?.address ?? options.account,
@@ -67,7 +70,7 @@ export async function connectChain(options: ChainOptions) {
     vault: vaultCalls(vault, token),
     batches,
     charges: chargesCalls(contractAt({ ...at, name: 'Charges', abi: chargesAbi, address: deployment.charges })),
-    requests: requestsCalls(contractAt({ ...at, name: 'Requests', abi: requestsAbi, address: deployment.requests }), logs),
+    requests: requestsCalls(contractAt({ ...at, name: 'Requests', abi: requestsAbi, address: deployment.requests }), history),
     disputes: disputesCalls(contractAt({ ...at, name: 'Disputes', abi: disputesAbi, address: deployment.disputes }), batches.batch),
     /** Any transaction of the account. */
     send: (outgoing: Outgoing) => {

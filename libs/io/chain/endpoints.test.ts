@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createTestClient, http, publicActions, type Hex } from 'viem';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startAnvil, startRpcProxy, type RpcProxy, type RunningAnvil } from '#testing';
-import { connectChain, deployContracts, endpointUrls, LOCAL_PARAMETERS, type Chain, type ChainOptions, type Deployment } from './index.js';
+import { connectChain, deployContracts, disputeTransactions, endpointUrls, LOCAL_PARAMETERS, type Chain, type ChainOptions, type Deployment } from './index.js';
 
 const KEY: Hex = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80';
 
@@ -139,6 +139,25 @@ describe('the event stream behind bad endpoints', () => {
       if (page.to >= block) stop.abort();
     }
     expect(errors).toEqual([]);
+  }, 30_000);
+
+  it('finds what lies far back where large ranges are refused, and asks once for what is final', async () => {
+    const chain = await connect({ finalityDepth: 8n });
+    await chain.token.mint(chain.account!, 10n ** 24n);
+    await chain.vault.deposit(chain.account!, 10n ** 24n);
+    const { coordinatorBond } = await chain.batches.terms();
+    await chain.batches.join(chain.account!, BigInt(coordinatorBond), 0n);
+    const root = `0x${'5a'.repeat(32)}` as const;
+    await chain.batches.commit({ root, count: 3, totals: [], charges: [] });
+    const batchId = await chain.batches.batchCount();
+    await node().mine({ blocks: 200 });
+    for (const { behaviour } of proxies) behaviour.maxRange = 30n;
+    expect(await chain.batches.batch(batchId)).toMatchObject({ root, count: 3 });
+    for (const { calls } of proxies) calls.clear();
+    expect(await chain.batches.chargesOf(batchId)).toEqual([]);
+    expect(proxies.map(({ calls }) => calls.get('eth_getLogs') ?? 0)).toEqual([0, 0]);
+    expect((await chain.batches.batch(batchId + 1n)).root).toBe(`0x${'00'.repeat(32)}`);
+    expect(await disputeTransactions(chain, root)).toEqual([]);
   }, 30_000);
 
   it('loses and repeats nothing while endpoints come and go', async () => {

@@ -6,6 +6,7 @@ import type { Inclusion, MoveCall } from './calls.js';
 import type { Chain } from './connection.js';
 import type { ChainEvent } from './events.js';
 import { disputesAbi } from './generated/abis.js';
+import type { BlockRange } from './logs.js';
 import type { Sent } from './sender.js';
 
 /** The dispute games of a chain, as a player wants them: what happens, what to send, what to ask. */
@@ -104,7 +105,8 @@ export interface DisputeTransaction {
 
 /** Every transaction of a game in order, with its gas; reads the chain only. */
 export async function disputeTransactions(chain: Chain, gameId: Root): Promise<DisputeTransaction[]> {
-  const logs = await chain.client.getLogs({ address: chain.deployment.disputes, fromBlock: BigInt(chain.deployment.deployedBlock), toBlock: 'latest' });
+  const read = ({ from, to }: BlockRange) => chain.client.getLogs({ address: chain.deployment.disputes, fromBlock: from, toBlock: to });
+  const logs = await chain.logs.all(read, { from: BigInt(chain.deployment.deployedBlock), to: await chain.blockNumber() });
   const hashes = logs.filter((log) => log.topics[1] === gameId).map((log) => log.transactionHash);
   return Promise.all([...new Set(hashes)].map((hash) => disputeTransaction(chain, hash)));
 }
