@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { commonVariables, modelVariables, readConfig, switchOf, variable, wholeNumber, type Environment } from '#platform';
 
-const schema = z.object({
+export const challengerSchema = z.object({
   ...commonVariables,
   ...modelVariables,
   /** Sends nothing: says in log, metrics and /health what it would do. */
@@ -16,8 +16,8 @@ const schema = z.object({
   ASSAY_MAX_CHAIN_LAG_S: variable(wholeNumber(1, 86_400).default(120), '120'),
 });
 
-export type ChallengerConfig = z.infer<typeof schema>;
+export type ChallengerConfig = z.infer<typeof challengerSchema>;
 
 export function challengerConfig(env: Environment): ChallengerConfig {
-  return readConfig(schema, env);
+  return readConfig(challengerSchema, env);
 }

@@ -3,11 +3,11 @@ import { NestFactory } from '@nestjs/core';
 import { DEFAULT_PROFILE } from '#core/onnx';
 import { PROTOCOL_VERSION } from '#core/protocol';
 import { ModelShelf } from '#io/artifacts';
-import { addressOf } from '#io/chain';
+import { addressOf, type Chain } from '#io/chain';
 import { keepPresent, Messaging, sayHello } from '#io/messaging';
-import { announceReady, createLogger, createMonitoring, NestLog, runProcess, Shutdown, VERSION } from '#platform';
+import { announceReady, createLogger, createMonitoring, NestLog, runProcess, Shutdown, VERSION, watchEther } from '#platform';
 import type { Player } from '#player';
-import { ChallengerModule, PLAYER, WATCH, type Watch } from './app.module.js';
+import { CHAIN, ChallengerModule, PLAYER, WATCH, type Watch } from './app.module.js';
 import { challengerConfig } from './config.js';
 
 await runProcess(async () => {
@@ -23,6 +23,8 @@ await runProcess(async () => {
   shutdown.onShutdown('broker', () => messaging.close());
   await sayHello(messaging, { role: 'challenger', version: VERSION });
   monitoring.check('broker', () => messaging.problem());
+  const { client } = app.get<Chain>(CHAIN);
+  watchEther(monitoring.registry, () => client.getBalance({ address }));
   void messaging.closed().then((err) => {
     if (!err) return;
     log.error({ event: 'broker.lost', err }, err.message);

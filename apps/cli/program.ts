@@ -30,6 +30,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   stake: async () => (await import('./commands/stake.js')).addStake,
   monitor: async () => (await import('./commands/monitor.js')).addMonitor,
   admin: async () => (await import('./commands/admin.js')).addAdmin,
+  'broker-config': async () => (await import('./commands/broker.js')).addBroker,
   backup: async () => (await import('./commands/backup.js')).addBackup,
   restore: async () => (await import('./commands/backup.js')).addRestore,
   receipt: async () => (await import('./commands/receipt.js')).addReceipt,

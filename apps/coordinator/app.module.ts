@@ -5,6 +5,7 @@ import type { Address } from 'viem';
 import { AssayError, cancelSchema, presenceSchema, PROTOCOL_VERSION, subjects, type Presence } from '#core/protocol';
 import { JOB, succeeded } from '#io/messaging';
 import { ErrorFilter } from '#io/rpc';
+import { callMetrics } from '#platform';
 import type { Fence, ModelRecord } from '#io/storage';
 import { AdminController } from './admin/admin.controller.js';
 import { AdminService } from './admin/admin.service.js';
@@ -32,6 +33,7 @@ import { JobFeed } from './submission/job-feed.js';
 import { RateLimit } from './submission/rates.js';
 import { JobsController } from './submission/jobs.controller.js';
 import { JobsService } from './submission/jobs.service.js';
+import { SUBMISSIONS } from './metrics.js';
 import type { World } from './world.js';
 
 /** The RoleKeepers of this process. */
@@ -75,7 +77,7 @@ interface JobRooms {
 }
 
 function makeJobsService(world: World, { feed, proofs, modelById, board, gate }: JobRooms): JobsService {
-  const { chain, storage, config, clock, stopping } = world;
+  const { chain, storage, config, clock, stopping, registry } = world;
   const { network } = chain;
   const stakes = makeStakes(world);
   const millis = () => performance.now();
@@ -100,6 +102,7 @@ function makeJobsService(world: World, { feed, proofs, modelById, board, gate }:
     jobs: storage.jobs,
     requireAccess: accessCheck({ network, contractSigned: (address, hash, signature) => chain.contractSigned(address, hash, signature), now: clock.now }),
     feed,
+    metrics: callMetrics(registry, SUBMISSIONS),
     now: clock.now,
     stopping,
   });

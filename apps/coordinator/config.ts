@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { commonVariables, hostPort, readConfig, variable, wholeNumber, type Environment } from '#platform';
+import { commonVariables, hostPort, readConfig, secret, variable, wholeNumber, type Environment } from '#platform';
 
 /** WHY not zero: a fee of nothing marks a job that is run again because its answer was overturned. */
 const price = z.string().regex(/^[1-9]\d{0,37}$/, 'is not a positive whole number of the token’s smallest unit').transform(BigInt);
@@ -12,7 +12,7 @@ const webOrigins = z
   .transform((text) => text.split(',').map((origin) => origin.trim()))
   .pipe(z.array(z.string().refine((origin) => origin === '*' || origin === 'null' || (URL.canParse(origin) && new URL(origin).origin === origin), 'is not an origin as browsers name it: scheme://host[:port] and nothing after it')));
 
-const schema = z.object({
+export const coordinatorSchema = z.object({
   ...commonVariables,
   ASSAY_GRPC_LISTEN: variable(hostPort, '127.0.0.1:50051'),
   /** PEM files: TLS for gRPC; with a client CA, callers need a certificate signed by it. */
@@ -24,7 +24,9 @@ const schema = z.object({
   ASSAY_WEB_ORIGINS: variable(webOrigins.default([]), 'https://app.example,http://localhost:5173 (or * for any)'),
   /** SHA-256 of the admin token, in hex; without it there is no admin. */
   ASSAY_ADMIN_TOKEN_SHA256: variable(z.string().regex(/^[0-9a-f]{64}$/, 'is not 64 hex digits in lower case').optional(), '(printf %s "$TOKEN" | sha256sum)'),
-  DATABASE_URL: variable(z.string().regex(/^postgres(ql)?:\/\//, 'is not a postgresql:// URL').optional(), 'postgresql://user:password@127.0.0.1:5432/assay'),
+  /** Servers of the broker's cluster that keep each object: one, or three or five so that one or two may fail. */
+  ASSAY_NATS_REPLICAS: variable(wholeNumber(1, 5).default(1), '3'),
+  DATABASE_URL: secret(z.string().regex(/^postgres(ql)?:\/\//, 'is not a postgresql:// URL').optional(), 'postgresql://user:password@127.0.0.1:5432/assay'),
   ASSAY_PGLITE_DIR: variable(z.string().min(1).optional(), './data/coordinator/database'),
   /** How long an answered job waits for its batch. */
   ASSAY_BATCH_INTERVAL_MS: variable(wholeNumber(50, 3_600_000).default(2_000), '2000'),
@@ -43,10 +45,10 @@ const schema = z.object({
   ASSAY_FAULT: variable(z.enum(COORDINATOR_FAULTS).default('none'), 'withhold'),
 });
 
-export type CoordinatorConfig = z.infer<typeof schema>;
+export type CoordinatorConfig = z.infer<typeof coordinatorSchema>;
 
 export function coordinatorConfig(env: Environment): CoordinatorConfig {
-  const oneDatabase = schema.refine((c) => (c.DATABASE_URL === undefined) !== (c.ASSAY_PGLITE_DIR === undefined), {
+  const oneDatabase = coordinatorSchema.refine((c) => (c.DATABASE_URL === undefined) !== (c.ASSAY_PGLITE_DIR === undefined), {
     path: ['DATABASE_URL'],
     message: 'set either this or ASSAY_PGLITE_DIR, not both and not neither',
   });

@@ -20,7 +20,8 @@ export async function startCoordinator({ config, log, shutdown }: CoordinatorOpt
   // WHY: every waiting call listens; they are bounded by the number of calls, not by a leak.
   setMaxListeners(0, stopping.signal);
   await requireFree(config.ASSAY_GRPC_LISTEN);
-  const world = await openWorld({ config, log, shutdown, stopping: stopping.signal });
+  const monitoring = createMonitoring('coordinator');
+  const world = await openWorld({ config, log, shutdown, stopping: stopping.signal, registry: monitoring.registry });
 
   const grpc = grpcServer(config.ASSAY_GRPC_LISTEN, tlsOf(config));
   const app = await NestFactory.createMicroservice(CoordinatorModule.with(world), { ...grpc.options, logger: new NestLog(log), abortOnError: false });
@@ -34,7 +35,6 @@ export async function startCoordinator({ config, log, shutdown }: CoordinatorOpt
   grpc.setServing(true);
   shutdown.onShutdown('health', () => grpc.setServing(false));
 
-  const monitoring = createMonitoring('coordinator');
   work.watch(monitoring);
   if (config.ASSAY_METRICS_LISTEN) await monitoring.listen(config.ASSAY_METRICS_LISTEN);
   shutdown.onShutdown('monitoring', () => monitoring.close());

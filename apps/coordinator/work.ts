@@ -1,8 +1,9 @@
 import type { INestApplicationContext } from '@nestjs/common';
-import { Gauge, type Monitoring } from '#platform';
+import { watchEther, type Monitoring } from '#platform';
 import { followPresence, ROLES } from './app.module.js';
 import { PresenceBoard } from './assignment/presence-board.js';
 import { DataServer } from './data/data-server.js';
+import { watchCoordinator } from './metrics.js';
 import type { RoleKeeper } from './roles/role-keeper.js';
 import { JobFeed } from './submission/job-feed.js';
 import type { World } from './world.js';
@@ -30,7 +31,7 @@ export function startWork(app: INestApplicationContext, world: World): Work {
   const presences = followPresence(world, app.get(PresenceBoard), () => roles.forEach((role) => role.note(EXECUTOR_CAME)));
   for (const role of roles) role.start();
   return {
-    watch: (monitoring) => watch(monitoring, world, roles),
+    watch: (monitoring) => watch(monitoring, world, { roles, board: app.get(PresenceBoard) }),
     stop: async () => {
       await Promise.all(presences.map((presence) => presence.stop()));
       await Promise.all([...roles.map((role) => role.stop()), data.stop()]);
@@ -39,25 +40,9 @@ export function startWork(app: INestApplicationContext, world: World): Work {
   };
 }
 
-function watch(monitoring: Monitoring, { storage, messaging, chainProblem }: World, roles: readonly RoleKeeper[]): void {
+function watch(monitoring: Monitoring, { storage, messaging, chain, chainProblem, clock }: World, { roles, board }: { readonly roles: readonly RoleKeeper[]; readonly board: PresenceBoard }): void {
   monitoring.check('broker', () => messaging.problem());
   monitoring.check('chain', () => chainProblem.text);
-  new Gauge({
-    name: 'assay_role_held',
-    help: '1 while this process does what only one may do at a time',
-    labelNames: ['role'],
-    registers: [monitoring.registry],
-    collect() {
-      for (const { name, isHeld } of roles) this.set({ role: name }, Number(isHeld));
-    },
-  });
-  new Gauge({
-    name: 'assay_jobs',
-    help: 'Jobs by state',
-    labelNames: ['state'],
-    registers: [monitoring.registry],
-    async collect() {
-      for (const [state, count] of Object.entries(await storage.jobs.countByState())) this.set({ state }, count);
-    },
-  });
+  watchEther(monitoring.registry, () => chain.client.getBalance({ address: chain.account! }));
+  watchCoordinator(monitoring.registry, { roles, jobs: () => storage.jobs.oldestByState(), present: (role) => board.present(role).length, now: clock.now });
 }

@@ -8,7 +8,7 @@ import { AssayError } from '#core/protocol';
 import { addressOf, connectChain, readDeployment, type Chain } from '#io/chain';
 import { connectMessaging, type Messaging } from '#io/messaging';
 import { openStorage, type Storage } from '#io/storage';
-import { connectWithRetry, natsTls, systemClock, type Clock, type Logger, type Shutdown } from '#platform';
+import { connectWithRetry, natsTls, systemClock, type Clock, type Logger, type Registry, type Shutdown } from '#platform';
 import type { CoordinatorConfig } from './config.js';
 
 /** Everything outside of this process that it works with. */
@@ -25,9 +25,12 @@ export interface World {
   readonly chainProblem: { text: string | undefined; set(text: string | undefined): void };
   /** Aborts when the process begins to stop. */
   readonly stopping: AbortSignal;
+  /** Where what runs here is counted. */
+  readonly registry: Registry;
 }
 
 export interface OpenWorldOptions {
+  readonly registry: Registry;
   readonly config: CoordinatorConfig;
   readonly log: Logger;
   readonly shutdown: Pick<Shutdown, 'onShutdown'>;
@@ -37,7 +40,7 @@ export interface OpenWorldOptions {
 const RETRY = { attempts: 8, firstDelayMs: 250, maxDelayMs: 4_000, clock: systemClock };
 
 /** Opens database, chain and broker, each with bounded patience; what was opened closes at shutdown, the database last. */
-export async function openWorld({ config, log, shutdown, stopping }: OpenWorldOptions): Promise<World> {
+export async function openWorld({ config, log, shutdown, stopping, registry }: OpenWorldOptions): Promise<World> {
   const deployment = await readDeployment(config.ASSAY_DEPLOYMENT);
   const self = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const storage = await openStorage({ database: databaseOf(config), migrations: migrationsFolder(), artifacts: join(config.ASSAY_DATA_DIR, 'models'), self });
@@ -46,8 +49,8 @@ export async function openWorld({ config, log, shutdown, stopping }: OpenWorldOp
   const broker = { url: config.ASSAY_NATS_URL, seed: config.ASSAY_NATS_SEED, ...natsTls(config), role: 'coordinator', address: addressOf(config.ASSAY_PRIVATE_KEY), log } as const;
   const messaging = await connectWithRetry(() => connectMessaging(broker), { ...RETRY, what: 'broker', code: 'BROKER_UNREACHABLE', log });
   shutdown.onShutdown('broker', () => messaging.close());
-  await messaging.objects.createBuckets();
-  return { config, storage, chain, messaging, clock: systemClock, log, self, chainProblem: problemNote(), stopping };
+  await connectWithRetry(() => messaging.objects.createBuckets(config.ASSAY_NATS_REPLICAS), { ...RETRY, what: 'object store', code: 'BROKER_UNREACHABLE', log });
+  return { config, storage, chain, messaging, clock: systemClock, log, self, chainProblem: problemNote(), stopping, registry };
 }
 
 function problemNote(): World['chainProblem'] {

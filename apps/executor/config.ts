@@ -5,7 +5,7 @@ import { commonVariables, modelVariables, readConfig, switchOf, variable, wholeN
 export const FAULTS = ['none', 'wrong-output', 'wrong-intermediate', 'tampered-weights', 'silent', 'wrong-partial-sum'] as const;
 export type FaultName = (typeof FAULTS)[number];
 
-const schema = z.object({
+export const executorSchema = z.object({
   ...commonVariables,
   ...modelVariables,
   /** Sends nothing: says in log, metrics and /health what it would do. */
@@ -17,8 +17,8 @@ const schema = z.object({
   ASSAY_FAULT_EVERY: variable(wholeNumber(1, 1_000_000).default(1), '10'),
 });
 
-export type ExecutorConfig = z.infer<typeof schema>;
+export type ExecutorConfig = z.infer<typeof executorSchema>;
 
 export function executorConfig(env: Environment): ExecutorConfig {
-  return readConfig(schema, env);
+  return readConfig(executorSchema, env);
 }

@@ -1,11 +1,11 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
-import { addressOf } from '#io/chain';
+import { addressOf, type Chain } from '#io/chain';
 import { ModelShelf } from '#io/artifacts';
 import { keepPresent, Messaging, NatsTransport, sayHello } from '#io/messaging';
-import { announceReady, createLogger, createMonitoring, NestLog, runProcess, Shutdown, VERSION } from '#platform';
+import { announceReady, createLogger, createMonitoring, NestLog, runProcess, Shutdown, VERSION, watchEther } from '#platform';
 import type { Player } from '#player';
-import { ExecutorModule, PLAYER } from './app.module.js';
+import { CHAIN, ExecutorModule, PLAYER } from './app.module.js';
 import { executorConfig } from './config.js';
 import { JobAnswering } from './execution/job-answering.js';
 import { testStoredModels } from './execution/start-test.js';
@@ -28,6 +28,8 @@ await runProcess(async () => {
   shutdown.onShutdown('broker', () => messaging.close());
   await sayHello(messaging, { role: 'executor', version: VERSION });
   monitoring.check('broker', () => messaging.problem());
+  const { client } = app.get<Chain>(CHAIN);
+  watchEther(monitoring.registry, () => client.getBalance({ address }));
   void messaging.closed().then((err) => {
     if (!err) return;
     log.error({ event: 'broker.lost', err }, err.message);

@@ -3,7 +3,7 @@ import { commonVariables, hostPort, readConfig, variable, wholeNumber, type Envi
 
 const { ASSAY_DEPLOYMENT, ASSAY_PRIVATE_KEY, ASSAY_DATA_DIR, ASSAY_LOG_LEVEL, ASSAY_METRICS_LISTEN } = commonVariables;
 
-const schema = z.object({
+export const gatewaySchema = z.object({
   ASSAY_DEPLOYMENT,
   /** Signs for callers with an API key; its deposit pays. */
   ASSAY_PRIVATE_KEY,
@@ -19,8 +19,8 @@ const schema = z.object({
   ASSAY_WAIT_MS: variable(wholeNumber(100, 600_000).default(60_000), '60000'),
 });
 
-export type GatewayConfig = z.infer<typeof schema>;
+export type GatewayConfig = z.infer<typeof gatewaySchema>;
 
 export function gatewayConfig(env: Environment): GatewayConfig {
-  return readConfig(schema, env);
+  return readConfig(gatewaySchema, env);
 }

@@ -6,7 +6,7 @@ import { privateKeyToAccount } from 'viem/accounts';
 import { readDeployment } from '#io/chain';
 import { claimFolder, KeyBook, SpendingBook } from '#io/keys';
 import { grpcServer, INFERENCE_API, requireFree } from '#io/rpc';
-import { connectWithRetry, createMonitoring, NestLog, systemClock, type Logger, type Shutdown } from '#platform';
+import { callMetrics, connectWithRetry, createMonitoring, NestLog, systemClock, type CallMetrics, type Logger, type Monitoring, type Shutdown } from '#platform';
 import { connect, type Assay } from '#sdk';
 import { GatewayModule } from './app.module.js';
 import type { GatewayConfig } from './config.js';
@@ -24,6 +24,8 @@ export interface GatewayOptions {
 
 const RETRY = { what: 'coordinator', code: 'COORDINATOR_UNREACHABLE', attempts: 8, firstDelayMs: 250, maxDelayMs: 4_000, clock: systemClock } as const;
 const SETTLE_EVERY_MS = 5_000;
+/** Names and words of callMetrics for what a gateway is asked. */
+export const INFERENCES = { name: 'assay_inference', what: 'Inferences asked for here' } as const;
 
 /** Starts a gateway; resolves with the address that signs once it serves. @throws AssayError PORT_BUSY, COORDINATOR_UNREACHABLE, CHAIN_MISMATCH */
 export async function startGateway({ config, log, shutdown }: GatewayOptions): Promise<{ readonly address: string }> {
@@ -34,15 +36,16 @@ export async function startGateway({ config, log, shutdown }: GatewayOptions): P
   const deployment = await readDeployment(config.ASSAY_DEPLOYMENT);
   const assay = await connectWithRetry(() => connect({ url: config.ASSAY_GRPC_URL, account, deployment }), { ...RETRY, log });
   shutdown.onShutdown('coordinator', () => assay.close());
-  const parts = partsOf(config, assay);
+  const monitoring = createMonitoring('gateway');
+  const parts = partsOf(config, assay, callMetrics(monitoring.registry, INFERENCES));
   shutdown.onShutdown('spending', () => parts.spending.close());
   keepSettling(parts, { assay, log, shutdown });
-  await serve(parts, { config, log, shutdown });
+  await serve(parts, { config, log, shutdown, monitoring });
   log.info({ event: 'ready', address: account.address, grpc: config.ASSAY_INFERENCE_GRPC_LISTEN, http: config.ASSAY_INFERENCE_HTTP_LISTEN }, 'gateway is ready');
   return { address: account.address };
 }
 
-function partsOf(config: GatewayConfig, assay: Assay): InferenceParts {
+function partsOf(config: GatewayConfig, assay: Assay, metrics: CallMetrics): InferenceParts {
   const keys = join(config.ASSAY_DATA_DIR, 'keys');
   return {
     assay,
@@ -50,6 +53,7 @@ function partsOf(config: GatewayConfig, assay: Assay): InferenceParts {
     keys: new KeyBook(keys),
     spending: new SpendingBook(keys),
     statistics: new Statistics(),
+    metrics,
     waitMs: config.ASSAY_WAIT_MS,
     now: systemClock.now,
   };
@@ -63,7 +67,7 @@ function keepSettling({ keys, spending, now }: InferenceParts, { assay, log, shu
   shutdown.onShutdown('settling', () => (stop.abort(), settling));
 }
 
-async function serve(parts: InferenceParts, { config, log, shutdown }: GatewayOptions): Promise<void> {
+async function serve(parts: InferenceParts, { config, log, shutdown, monitoring }: GatewayOptions & { monitoring: Monitoring }): Promise<void> {
   const grpc = grpcServer(config.ASSAY_INFERENCE_GRPC_LISTEN, undefined, INFERENCE_API);
   const app = await NestFactory.create<NestExpressApplication>(GatewayModule.with({ ...parts, log }), { logger: new NestLog(log), abortOnError: false, bodyParser: false });
   app.disable('x-powered-by');
@@ -74,7 +78,6 @@ async function serve(parts: InferenceParts, { config, log, shutdown }: GatewayOp
   await app.listen(port, host);
   grpc.setServing(true);
   shutdown.onShutdown('health', () => grpc.setServing(false));
-  const monitoring = createMonitoring('gateway');
   if (config.ASSAY_METRICS_LISTEN) await monitoring.listen(config.ASSAY_METRICS_LISTEN);
   shutdown.onShutdown('monitoring', () => monitoring.close());
 }

@@ -58,7 +58,7 @@ export function unlocked(env: Environment): Environment {
   const { ASSAY_KEYSTORE: file, ASSAY_KEYSTORE_PASSWORD_FILE: passwordFile } = env;
   if (!file || env['ASSAY_PRIVATE_KEY']) return env;
   if (!passwordFile) throw new AssayError({ code: 'CONFIG_INVALID', message: 'ASSAY_KEYSTORE without ASSAY_KEYSTORE_PASSWORD_FILE', facts: { file } });
-  return { ...env, ASSAY_PRIVATE_KEY: decryptKey(read(file), read(passwordFile).replace(/\r?\n$/, '')) };
+  return { ...env, ASSAY_PRIVATE_KEY: decryptKey(readText(file), readText(passwordFile).replace(/\r?\n$/, '')) };
 }
 
 /** WHY a refusal is possible: OpenSSL computes scrypt only for n < 2^(16 r) and within 2 GiB. */
@@ -88,7 +88,8 @@ function parsed(text: string): z.infer<typeof keystoreSchema> {
   }
 }
 
-function read(file: string): string {
+/** @throws AssayError FILE_UNREADABLE */
+export function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {

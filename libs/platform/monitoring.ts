@@ -1,7 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { AssayError } from '#core/protocol';
+import { buildInfo } from './measures.js';
 import type { Listen } from './variables.js';
 
 export { Counter, Gauge, Histogram, Registry } from 'prom-client';
@@ -13,7 +14,7 @@ export interface Monitoring {
   readonly registry: Registry;
   /** Adds a condition that /health reports. */
   check(name: string, check: HealthCheck): void;
-  /** Opens /metrics and /health; returns the address actually bound. */
+  /** Opens /metrics, /health (or /ready) and /live; returns the address actually bound. */
   listen(listen: Listen): Promise<Listen>;
   close(): Promise<void>;
 }
@@ -22,7 +23,17 @@ export function createMonitoring(processName: string): Monitoring {
   const registry = new Registry();
   registry.setDefaultLabels({ process: processName });
   collectDefaultMetrics({ register: registry });
+  buildInfo(registry);
   const checks = new Map<string, HealthCheck>();
+  new Gauge({
+    name: 'assay_healthy',
+    help: 'What /health looks at: 1 while it is well',
+    labelNames: ['check'],
+    registers: [registry],
+    collect() {
+      for (const [name, check] of checks) this.set({ check: name }, Number(check() === undefined));
+    },
+  });
   let server: Server | undefined;
   return {
     registry,
@@ -39,7 +50,9 @@ export function createMonitoring(processName: string): Monitoring {
 
 async function respond(path: string, registry: Registry, checks: Map<string, HealthCheck>) {
   if (path === '/metrics') return { status: 200, type: registry.contentType, body: await registry.metrics() };
-  if (path !== '/health') return { status: 404, type: 'text/plain', body: 'not found: try /health or /metrics\n' };
+  // WHY apart: a broker or a chain that is away is no reason to start the process again.
+  if (path === '/live') return { status: 200, type: 'text/plain', body: 'alive\n' };
+  if (path !== '/health' && path !== '/ready') return { status: 404, type: 'text/plain', body: 'not found: try /health, /ready, /live or /metrics\n' };
   const faults = [...checks].flatMap(([name, check]) => {
     const problem = check();
     return problem === undefined ? [] : [{ name, problem }];

@@ -1,6 +1,6 @@
 import { isAddress, isHex, type Address, type Hex } from 'viem';
 import { z } from 'zod';
-import { variable } from './config.js';
+import { secret, variable } from './config.js';
 
 const url = (protocols: string[]) =>
   z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), `is not a URL that starts with ${protocols.join(' or ')}//`);
@@ -8,6 +8,10 @@ const url = (protocols: string[]) =>
 const rpcUrl = url(['http:', 'https:']);
 /** One RPC endpoint, or up to eight separated by commas, the preferred one first. */
 const rpcUrls = z.string().refine((text) => text.split(',').length <= 8 && text.split(',').every((one) => rpcUrl.safeParse(one.trim()).success), 'is not a list of URLs that start with http:// or https://');
+
+const natsUrl = url(['nats:', 'tls:']);
+/** The broker, or up to eight nodes of its cluster separated by commas: any that answers is used. */
+const natsUrls = z.string().refine((text) => text.split(',').length <= 8 && text.split(',').every((one) => natsUrl.safeParse(one.trim()).success), 'is not a list of URLs that start with nats:// or tls://');
 
 /** host:port as a listener takes it; port 0 lets the system choose. */
 export const hostPort = z
@@ -36,8 +40,8 @@ export const commonVariables = {
   ASSAY_FEE_CAP_GWEI: variable(wholeNumber(1, 1_000_000).default(500), '500'),
   /** Blocks below the head that a reorganisation may still take back; a deeper one is survived too, by reading everything again. */
   ASSAY_FINALITY_DEPTH: variable(wholeNumber(1, 10_000).default(64), '64'),
-  ASSAY_NATS_URL: variable(url(['nats:', 'tls:']), 'nats://127.0.0.1:4222'),
-  ASSAY_NATS_SEED: variable(natsSeed, 'SUAM… (58 characters, from `nk -gen user`)'),
+  ASSAY_NATS_URL: variable(natsUrls, 'nats://127.0.0.1:4222'),
+  ASSAY_NATS_SEED: secret(natsSeed, 'SUAM… (58 characters, from `nk -gen user`)'),
   /** For a broker with TLS (tls://…): who signed its certificate, and this process's own certificate if it asks for one. */
   ASSAY_NATS_TLS_CA: variable(z.string().min(1).optional(), './ca.pem'),
   ASSAY_NATS_TLS_CERT: variable(z.string().min(1).optional(), './executor-1.pem'),

@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess, type SpawnSyncReturns } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +11,7 @@ import { watchOver } from './network/watchman.js';
 const DEBIAN_PLACE = 'usr/lib/postgresql';
 const COMMAND = 'sudo apt-get install postgresql';
 const START_MS = 30_000;
+const LOOPBACK = '127.0.0.1';
 
 export interface RunningPostgres {
   /** URL of an empty database. */
@@ -40,7 +41,7 @@ interface User {
  * beside the system's temporary files, without root and without touching the system.
  * @throws AssayError TOOL_MISSING with the command to run
  */
-export async function startPostgres(say: (line: string) => void = () => {}): Promise<RunningPostgres> {
+export async function startPostgres(say: (line: string) => void = () => {}, host = LOOPBACK): Promise<RunningPostgres> {
   const installation = installed('/') ?? fetchPackages(say);
   const user = unprivileged();
   const dir = mkdtempSync(join(tmpdir(), 'assay-postgres-'));
@@ -52,7 +53,8 @@ export async function startPostgres(say: (line: string) => void = () => {}): Pro
     if (result.status !== 0) throw failed(program, result, join(dir, 'log'));
   };
   run('initdb', ['-D', join(dir, 'data'), '-U', 'assay', '-A', 'trust', '-N', '-E', 'UTF8', '--locale=C']);
-  const settings = { listen_addresses: '127.0.0.1', port, unix_socket_directories: dir, fsync: 'off', max_connections: 40, shared_buffers: '32MB', logging_collector: 'off' };
+  if (host !== LOOPBACK) appendFileSync(join(dir, 'data/pg_hba.conf'), `host all all ${host}/24 trust\n`);
+  const settings = { listen_addresses: host, port, unix_socket_directories: dir, fsync: 'off', max_connections: 40, shared_buffers: '32MB', logging_collector: 'off' };
   const start = async () => {
     const server = spawn(join(installation.bin, 'postgres'), ['-D', join(dir, 'data'), ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])], {
       ...user,
@@ -61,7 +63,7 @@ export async function startPostgres(say: (line: string) => void = () => {}): Pro
       stdio: ['ignore', 'ignore', openSync(join(dir, 'log'), 'a')],
     });
     watchOver(server);
-    await accepting(server, () => spawnSync(join(installation.bin, 'pg_isready'), ['-h', '127.0.0.1', '-p', String(port), '-q'], { env: installation.env }).status === 0, join(dir, 'log'));
+    await accepting(server, () => spawnSync(join(installation.bin, 'pg_isready'), ['-h', host, '-p', String(port), '-q'], { env: installation.env }).status === 0, join(dir, 'log'));
     return server;
   };
   const end = async (signal: NodeJS.Signals) => {
@@ -70,8 +72,8 @@ export async function startPostgres(say: (line: string) => void = () => {}): Pro
   };
   let server = await start();
   const createDatabase = (name: string) => {
-    run('createdb', ['-h', '127.0.0.1', '-p', String(port), '-U', 'assay', name]);
-    return `postgresql://assay@127.0.0.1:${port}/${name}`;
+    run('createdb', ['-h', host, '-p', String(port), '-U', 'assay', name]);
+    return `postgresql://assay@${host}:${port}/${name}`;
   };
   return {
     url: createDatabase('assay'),

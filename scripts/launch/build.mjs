@@ -15,7 +15,7 @@ export function buildSteps() {
     {
       name: 'build',
       title: 'compiling TypeScript',
-      sources: ['apps', 'libs', 'test', 'bench', 'examples', 'prisma', 'tsconfig.json', 'tsconfig.build.json', 'package.json'],
+      sources: ['apps', 'libs', 'test', 'bench', 'deploy', 'examples', 'prisma', 'tsconfig.json', 'tsconfig.build.json', 'package.json'],
       endings: ['.ts', '.tsx', '.json', '.prisma'],
       makes: 'dist/apps/cli/main.js',
     },

@@ -243,7 +243,8 @@ export class Assigner {
   }
 
   private async takeFrom({ job, executor }: { job: JobRecord; executor: Address }, error: AssayError): Promise<void> {
-    const askAgain = MAY_ASK_AGAIN.has(error.code);
+    // WHY the second: while a broker's server is gone, the job comes to none of those that were connected to it, and none would be left.
+    const askAgain = MAY_ASK_AGAIN.has(error.code) || error.facts['received'] === false;
     this.parts.log.warn({ event: 'job.moved-on', jobId: job.jobId, executor, code: error.code, facts: error.facts }, `the executor did not answer: ${error.message}`);
     if (error.code === 'PEER_SILENT') this.parts.board.drop('executor', executor);
     if (!NOT_ITS_FAULT.has(error.code)) this.paused.set(executor, this.parts.now() + (askAgain ? NO_ROOM_PAUSE_MS : PAUSE_MS));

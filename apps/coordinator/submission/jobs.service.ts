@@ -1,8 +1,9 @@
 import { Observable } from 'rxjs';
 import type { Root } from '#core/hashing';
-import { AssayError, hasAnswer, type Access, isTerminal, jobIdOf, type JobState } from '#core/protocol';
+import { asAssayError, AssayError, hasAnswer, type Access, isTerminal, jobIdOf, type JobState } from '#core/protocol';
 import { pageOf, type AccessMessage, type JobParts } from '#io/rpc';
 import type { JobQuery, JobRecord, JobStore } from '#io/storage';
+import { measured, type CallMetrics } from '#platform';
 import { acceptJob, type AcceptanceParts, type Submission } from './acceptance.js';
 import type { JobFeed } from './job-feed.js';
 import { reportJob, type JobReportParts } from './job-report.js';
@@ -21,6 +22,7 @@ export interface JobsServiceParts {
   /** Calls a second, by the caller's network address. @throws AssayError RATE_LIMITED */
   readonly callers: { take(key: string): void };
   readonly feed: JobFeed;
+  readonly metrics: CallMetrics;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Aborts when the process stops. */
@@ -50,7 +52,11 @@ export class JobsService {
    * @throws AssayError as acceptJob; JOB_PENDING if the answer takes longer than `waitMs`; JOB_FAILED, REQUEST_EXPIRED, JOB_CANCELLED;
    * RATE_LIMITED, QUEUE_FULL
    */
-  async submit(submission: Submission, waitMs: number, caller: Caller): Promise<JobParts> {
+  submit(submission: Submission, waitMs: number, caller: Caller): Promise<JobParts> {
+    return measured(this.parts.metrics, () => this.answered(submission, waitMs, caller), (error) => asAssayError(error).code);
+  }
+
+  private async answered(submission: Submission, waitMs: number, caller: Caller): Promise<JobParts> {
     if (this.parts.stopping.aborted) throw new AssayError({ code: 'SHUTTING_DOWN' });
     this.parts.callers.take(caller.peer);
     const { jobId } = await this.settled(submission, Math.min(waitMs || USUAL_WAIT_MS, LONGEST_WAIT_MS), caller.gone);

@@ -1,6 +1,7 @@
 import type { Tensor } from '#core/hashing';
-import { AssayError, formatReceipt } from '#core/protocol';
+import { asAssayError, AssayError, formatReceipt } from '#core/protocol';
 import type { ApiKey, KeyAccount, KeyBook, SpendingBook } from '#io/keys';
+import { measured, type CallMetrics } from '#platform';
 import { inputRootOf, type Answered, type Assay, type SignedRequest } from '#sdk';
 import type { ModelDirectory, NamedModel } from '../models/directory.js';
 import { inputTensors, type GivenInput, type NamedHeader } from '../tensors/inputs.js';
@@ -41,6 +42,7 @@ export interface InferenceParts {
   readonly keys: KeyBook;
   readonly spending: SpendingBook;
   readonly statistics: Statistics;
+  readonly metrics: CallMetrics;
   readonly waitMs: number;
   readonly now: () => number;
 }
@@ -50,7 +52,11 @@ export class InferenceService {
   constructor(private readonly parts: InferenceParts) {}
 
   /** @throws AssayError of the keys, tensors, models and options; as the coordinator's */
-  async infer(request: InferRequest, caller: Caller): Promise<InferResponse> {
+  infer(request: InferRequest, caller: Caller): Promise<InferResponse> {
+    return measured(this.parts.metrics, () => this.inferred(request, caller), (error) => asAssayError(error).code);
+  }
+
+  private async inferred(request: InferRequest, caller: Caller): Promise<InferResponse> {
     const key = await this.keyOf(caller);
     const model = await this.parts.directory.find(request.model, request.version);
     const started = process.hrtime.bigint();

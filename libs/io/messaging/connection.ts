@@ -4,6 +4,7 @@ import { AssayError } from '#core/protocol';
 import { inboxPrefix, type BrokerRole } from './permissions.js';
 
 export interface ConnectionOptions {
+  /** One server, or several of a cluster separated by commas. */
   readonly url: string;
   /** nkey seed of the user that this process is at the broker. */
   readonly seed: string;
@@ -14,26 +15,32 @@ export interface ConnectionOptions {
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
-/** After a broken connection: this many attempts, one a second, then the process is told that it is over. */
+/** After a broken connection: this many attempts in all, one a second at each server, then the process is told that it is over. */
 const RECONNECT_ATTEMPTS = 60;
 const RECONNECT_WAIT_MS = 1_000;
+/** WHY so often: a link that is cut says nothing; two pings without an answer, and another server is looked for. */
+const PING_EVERY_MS = 5_000;
+const PINGS_UNANSWERED = 2;
 
 /**
  * One attempt to connect.
  * @throws AssayError BROKER_REFUSED if the server does not take the credential, BROKER_UNREACHABLE otherwise
  */
 export async function connectBroker(options: ConnectionOptions): Promise<NatsConnection> {
-  const secure = options.tls !== undefined || options.url.startsWith('tls:');
+  const servers = options.url.split(',').map((server) => server.trim());
+  const secure = options.tls !== undefined || servers.some((server) => server.startsWith('tls:'));
   try {
     return await connect({
-      servers: options.url,
+      servers,
       ...(secure ? { tls: { ...options.tls } } : {}),
       authenticator: nkeyAuthenticator(new TextEncoder().encode(options.seed)),
       inboxPrefix: inboxPrefix(options.role, options.address),
       name: `assay-${options.role}-${options.address.toLowerCase()}`,
       timeout: CONNECT_TIMEOUT_MS,
-      maxReconnectAttempts: RECONNECT_ATTEMPTS,
+      maxReconnectAttempts: Math.ceil(RECONNECT_ATTEMPTS / servers.length),
       reconnectTimeWait: RECONNECT_WAIT_MS,
+      pingInterval: PING_EVERY_MS,
+      maxPingOut: PINGS_UNANSWERED,
     });
   } catch (cause) {
     const refused = isRefusal(cause);

@@ -147,7 +147,7 @@ export class Messaging {
 function requestError(subject: string, cause: unknown): AssayError {
   const facts = { subject };
   if (cause instanceof NoRespondersError || (cause instanceof RequestError && cause.isNoResponders())) {
-    return new AssayError({ code: 'PEER_SILENT', message: 'nobody listens there', facts, cause });
+    return new AssayError({ code: 'PEER_SILENT', message: 'nobody listens there', facts: { ...facts, received: false }, cause });
   }
   if (cause instanceof TimeoutError) return new AssayError({ code: 'PEER_SILENT', message: 'no answer in time', facts, cause });
   if (cause instanceof PermissionViolationError || (cause instanceof Error && cause.cause instanceof PermissionViolationError)) {

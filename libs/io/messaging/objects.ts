@@ -22,6 +22,8 @@ const CHUNK_BYTES = 128 * 1024;
 export const MAX_OBJECT_BYTES = 1024 * 1024 * 1024;
 const CHUNKS_IN_FLIGHT = 8;
 const DAY_NS = 24 * 3600 * 1e9;
+/** JetStream's code for a stream that is there with another configuration. */
+const NAME_IN_USE = 10_058;
 
 /** WHY inputs and models have no byte limit of their own: a full disk must refuse new jobs, not forget old ones. */
 const LIMITS: Record<Bucket, { max_bytes: number; max_age: number }> = {
@@ -42,10 +44,13 @@ export class ObjectStore {
     this.stream = jetstream(connection);
   }
 
-  /** Creates the buckets; only the coordinator may. */
-  async createBuckets(): Promise<void> {
+  /**
+   * Creates the buckets, each on so many servers of the broker's cluster; buckets there are get that number. Only the coordinator may.
+   * @throws AssayError BROKER_UNREACHABLE if the cluster cannot do it now, also because it has fewer servers
+   */
+  async createBuckets(replicas = 1): Promise<void> {
     const manager = await jetstreamManager(this.connection, { checkAPI: false });
-    for (const bucket of [TENSOR_BUCKET, MODEL_BUCKET, OUTPUT_BUCKET] as const) await createBucket(manager, bucket);
+    for (const bucket of [TENSOR_BUCKET, MODEL_BUCKET, OUTPUT_BUCKET] as const) await createBucket(manager, bucket, replicas);
   }
 
   /** Writes an object; the same bytes under the same name again change nothing. */
@@ -91,16 +96,24 @@ function chunkSubject({ bucket, writer, name }: ObjectName, index: number): stri
   return `assay.object.${bucket}.${writer.toLowerCase()}.${name}.${index}`;
 }
 
-async function createBucket(manager: JetStreamManager, bucket: Bucket): Promise<void> {
-  await manager.streams.add({
-    name: bucket,
+async function createBucket({ streams }: JetStreamManager, bucket: Bucket, replicas: number): Promise<void> {
+  const config = {
     subjects: [`assay.object.${bucket}.>`],
     retention: RetentionPolicy.Limits,
     discard: DiscardPolicy.Old,
     storage: StorageType.File,
     max_msgs_per_subject: 1,
+    num_replicas: replicas,
     ...LIMITS[bucket],
-  });
+  };
+  try {
+    await streams.add({ name: bucket, ...config }).catch((error: { readonly code?: unknown }) => {
+      if (error.code === NAME_IN_USE) return streams.update(bucket, config);
+      throw error;
+    });
+  } catch (cause) {
+    throw new AssayError({ code: 'BROKER_UNREACHABLE', message: `the broker does not make the bucket ${bucket}`, facts: { bucket, replicas, reason: cause instanceof Error ? cause.message : String(cause) }, cause });
+  }
 }
 
 /** Runs over the chunks of `size` bytes, CHUNKS_IN_FLIGHT at a time; an empty object has one empty chunk. */

@@ -66,12 +66,33 @@ export interface BrokerConfigOptions {
   readonly users: readonly BrokerUser[];
   /** With `caFile`, clients need a certificate too. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile?: string };
+  readonly cluster?: BrokerCluster;
 }
 
+/** One server's place in a cluster. */
+export interface BrokerCluster {
+  readonly serverName: string;
+  /** Where the other servers reach this one. */
+  readonly host: string;
+  readonly port: number;
+  /** host:port of all of them; its own among them does no harm. */
+  readonly peers: readonly string[];
+  /** What the servers know each other by. */
+  readonly password: string;
+}
+
+/** WHY: a link that is cut says nothing; servers and clients that do not answer two pings are gone. */
+const BROKER_PINGS = { ping_interval: '5s', ping_max: 2 };
+
 /** A whole nats-server configuration file: JetStream, one nkey user per process, nobody else. JSON is a subset of the server's format. */
-export function brokerConfig({ host, port, storeDir, users, tls }: BrokerConfigOptions): string {
+export function brokerConfig({ host, port, storeDir, users, tls, cluster }: BrokerConfigOptions): string {
   const secure = tls ? { tls: { cert_file: tls.certFile, key_file: tls.keyFile, ...(tls.caFile ? { ca_file: tls.caFile, verify: true } : {}) } } : {};
-  return `${JSON.stringify({ host, port, max_payload: MAX_MESSAGE_BYTES, jetstream: { store_dir: storeDir }, ...secure, authorization: { users: users.map(userEntry) } }, null, 2)}\n`;
+  return `${JSON.stringify({ host, port, max_payload: MAX_MESSAGE_BYTES, jetstream: { store_dir: storeDir }, ...BROKER_PINGS, ...secure, ...(cluster ? clusterOf(cluster) : {}), authorization: { users: users.map(userEntry) } }, null, 2)}\n`;
+}
+
+function clusterOf({ serverName, host, port, peers, password }: BrokerCluster) {
+  const user = 'assay';
+  return { server_name: serverName, cluster: { name: 'assay', host, port, authorization: { user, password }, routes: peers.map((peer) => `nats://${user}:${password}@${peer}`) } };
 }
 
 function userEntry({ publicKey, role, address }: BrokerUser) {

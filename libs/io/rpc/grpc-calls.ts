@@ -96,11 +96,14 @@ function credentialsOf({ ca, cert, key }: ClientTls): ChannelCredentials {
   return credentials.createSsl(ca ? pem(ca) : null, key ? pem(key) : null, cert ? pem(cert) : null);
 }
 
+/** WHY: a link that is cut says nothing, and a call without a deadline (watching) would wait for ever. */
+const KEEPALIVE = { 'grpc.keepalive_time_ms': 20_000, 'grpc.keepalive_timeout_ms': 10_000 };
+
 export function makeStubs(target: string, tls: ClientTls | undefined): Stubs {
   const { assay } = loadPackageDefinition(loadSync(PROTO_FILES, { ...LOADER_OPTIONS, includeDirs: [...LOADER_OPTIONS.includeDirs] })) as unknown as {
     assay: { v1: Record<keyof Stubs, new (target: string, credentials: unknown, options: object) => never> };
   };
-  const options = { 'grpc.max_receive_message_length': MAX_MESSAGE_BYTES, 'grpc.max_send_message_length': MAX_MESSAGE_BYTES };
+  const options = { 'grpc.max_receive_message_length': MAX_MESSAGE_BYTES, 'grpc.max_send_message_length': MAX_MESSAGE_BYTES, ...KEEPALIVE };
   const make = (name: keyof Stubs) => new assay.v1[name](target, tls ? credentialsOf(tls) : credentials.createInsecure(), options);
   return { Admin: make('Admin'), Jobs: make('Jobs'), Models: make('Models'), Network: make('Network') };
 }

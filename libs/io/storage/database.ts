@@ -17,7 +17,21 @@ export interface Database {
 }
 
 const MAX_CONNECTIONS = 8;
-const CONNECT_TIMEOUT_MS = 5_000;
+/** No answer for so long, and the connection counts as cut; longer than any query of ours takes. */
+const QUERY_TIMEOUT_MS = 30_000;
+
+/**
+ * What every connection to a server asks for.
+ * WHY: a link that is cut says nothing. Without these a query would wait a quarter of an hour, and the server would keep the locks of a
+ * transaction that nobody ends for two hours, a role's among them: nobody could take it over.
+ */
+export const CONNECTION = {
+  connectionTimeoutMillis: 5_000,
+  keepAlive: true,
+  keepAliveInitialDelayMillis: 5_000,
+  idle_in_transaction_session_timeout: 15_000,
+  options: '-c tcp_user_timeout=15000 -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2',
+} as const;
 
 export async function openDatabase(location: DatabaseLocation): Promise<Database> {
   return 'url' in location ? openServer(location.url) : openEmbedded(location.folder);
@@ -25,14 +39,14 @@ export async function openDatabase(location: DatabaseLocation): Promise<Database
 
 async function openServer(url: string): Promise<Database> {
   await probe(url);
-  const pool = new pg.Pool({ connectionString: url, max: MAX_CONNECTIONS, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  const pool = new pg.Pool({ ...CONNECTION, connectionString: url, max: MAX_CONNECTIONS, query_timeout: QUERY_TIMEOUT_MS });
   // WHY: an idle connection that the server drops would otherwise end the process; the next query opens another.
   pool.on('error', () => {});
   return { factory: new PrismaPg(pool), apart: (work) => workApart(url, work), close: () => pool.end() };
 }
 
 async function workApart<T>(url: string, work: (factory: SqlMigrationAwareDriverAdapterFactory) => Promise<T>): Promise<T> {
-  const pool = new pg.Pool({ connectionString: url, max: 2, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  const pool = new pg.Pool({ ...CONNECTION, connectionString: url, max: 2 });
   pool.on('error', () => {});
   try {
     return await work(new PrismaPg(pool));
@@ -43,7 +57,7 @@ async function workApart<T>(url: string, work: (factory: SqlMigrationAwareDriver
 
 /** SAFETY: facts name host and database only, the URL holds a password. */
 async function probe(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  const client = new pg.Client({ ...CONNECTION, connectionString: url });
   try {
     await client.connect();
     await client.query('SELECT 1');

@@ -145,6 +145,12 @@ export class JobStore {
     return Object.fromEntries(rows.map((row) => [row.state, row._count._all]));
   }
 
+  /** How many jobs are in each state, and when the one that changed longest ago did. */
+  async oldestByState(): Promise<Partial<Record<JobState, { readonly count: number; readonly oldest: Date }>>> {
+    const rows = await this.prisma.job.groupBy({ by: ['state'], _count: { _all: true }, _min: { updatedAt: true } });
+    return Object.fromEntries(rows.map((row) => [row.state, { count: row._count._all, oldest: row._min.updatedAt }]));
+  }
+
   /** Fees promised by a submitter that no batch on chain has charged yet. */
   async unchargedFees(submitter: Address): Promise<bigint> {
     const { _sum } = await this.prisma.job.aggregate({

@@ -3,6 +3,7 @@ import { JOB_STATES, type JobState } from '#core/protocol';
 import type { Root } from '#core/hashing';
 import { z } from 'zod';
 import type { JobChange, JobChanges } from './changes.js';
+import { CONNECTION } from './database.js';
 
 const CHANNEL = 'assay_jobs';
 /** A notification holds less than 8,000 bytes, an id 66. */
@@ -57,7 +58,7 @@ export class JobNotifications {
 
   /** `ended` resolves when the connection is over. */
   private async listen(): Promise<{ readonly ended: Promise<void> }> {
-    const client = new pg.Client({ connectionString: this.url, application_name: 'assay-notifications', keepAlive: true });
+    const client = new pg.Client({ ...CONNECTION, connectionString: this.url, application_name: 'assay-notifications' });
     const ended = new Promise<void>((resolve) => client.once('end', () => resolve()).on('error', () => resolve()));
     client.on('notification', ({ payload }) => this.heard(payload ?? ''));
     await client.connect();

@@ -9,6 +9,7 @@ import { answers, freePort } from './ports.js';
 
 export interface AnvilOptions {
   readonly port: number;
+  readonly host?: string;
   readonly logFile: string;
   /** The chain is kept here, also over SIGKILL (at most two seconds old then); nowhere if left out. */
   readonly stateFile?: string;
@@ -23,11 +24,12 @@ export interface AnvilOptions {
  */
 export function anvilProcess(options: AnvilOptions): ChildOptions {
   if (options.stateFile) mkdirSync(dirname(options.stateFile), { recursive: true });
-  const args = ['--host', '127.0.0.1', '--port', options.port, '--chain-id', LOCAL_CHAIN_ID, '--quiet', '--block-time', 1, '--mixed-mining', '--enable-tx-gas-limit'];
+  const { host = '127.0.0.1' } = options;
+  const args = ['--host', host, '--port', options.port, '--chain-id', LOCAL_CHAIN_ID, '--quiet', '--block-time', 1, '--mixed-mining', '--enable-tx-gas-limit'];
   if (options.stateFile) args.push('--state', options.stateFile, '--state-interval', 2);
   if (options.mnemonic) args.push('--mnemonic', options.mnemonic);
   if (options.accounts) args.push('--accounts', options.accounts);
-  return { name: 'chain', command: anvilBinary(), args: args.map(String), logFile: options.logFile, probe: () => answers(options.port) };
+  return { name: 'chain', command: anvilBinary(), args: args.map(String), logFile: options.logFile, probe: () => answers(options.port, host) };
 }
 
 /** WHY: the program itself, not the package's Node front, so that signals and process ids are the chain's own. */

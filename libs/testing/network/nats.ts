@@ -10,6 +10,7 @@ const HOST = '127.0.0.1';
 export interface NatsOptions {
   readonly binary: string;
   readonly port: number;
+  readonly host?: string;
   /** Configuration and JetStream's files. */
   readonly dir: string;
   readonly logFile: string;
@@ -17,18 +18,19 @@ export interface NatsOptions {
   /** Port of its HTTP monitoring; none if left out. */
   readonly monitorPort?: number;
   readonly tls?: BrokerConfigOptions['tls'];
+  readonly cluster?: BrokerConfigOptions['cluster'];
 }
 
 /** A real nats-server with JetStream and one nkey user per process. */
 export function natsProcess(options: NatsOptions): ChildOptions {
-  return { name: 'nats', command: options.binary, args: ['-c', writeNatsConfig(options), '-P', join(options.dir, 'pid'), ...(options.monitorPort ? ['-m', String(options.monitorPort)] : [])], logFile: options.logFile, probe: () => answers(options.port) };
+  return { name: 'nats', command: options.binary, args: ['-c', writeNatsConfig(options), '-P', join(options.dir, 'pid'), ...(options.monitorPort ? ['-m', String(options.monitorPort)] : [])], logFile: options.logFile, probe: () => answers(options.port, options.host) };
 }
 
 /** Writes the server's configuration; a running server reads it again on SIGHUP. */
-export function writeNatsConfig({ dir, port, users, tls }: Pick<NatsOptions, 'dir' | 'port' | 'users' | 'tls'>): string {
+export function writeNatsConfig({ dir, port, host = HOST, users, tls, cluster }: Omit<NatsOptions, 'binary' | 'logFile'>): string {
   mkdirSync(dir, { recursive: true });
   const file = join(dir, 'nats.conf');
-  writeFileSync(file, brokerConfig({ host: HOST, port, storeDir: join(dir, 'jetstream'), users, ...(tls && { tls }) }), { mode: 0o600 });
+  writeFileSync(file, brokerConfig({ host, port, storeDir: join(dir, 'jetstream'), users, ...(tls && { tls }), ...(cluster && { cluster }) }), { mode: 0o600 });
   return file;
 }
 

@@ -29,9 +29,9 @@ function tryListen(port: number): Promise<number | undefined> {
 }
 
 /** True if something accepts connections on the port. */
-export function answers(port: number): Promise<boolean> {
+export function answers(port: number, host = HOST): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, HOST);
+    const socket = connect(port, host);
     const end = (open: boolean) => {
       socket.destroy();
       resolve(open);
