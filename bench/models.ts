@@ -1,6 +1,7 @@
 /**
  * What does the canonical form cost? Every model in its canonical form against the original file at ONNX Runtime's
- * default optimisation, one thread each, measured in turns within one run so that both see the same machine.
+ * default optimisation, one thread each, measured in turns within one run so that both see the same machine, in CPU time.
+ * The floor is what the canonical form's sums of products cost alone (floor.ts): nothing around them can save more.
  *
  *   npm run bench:models [-- --json] [-- --save] [-- --seconds 6] [-- mnist squeezenet …]
  *
@@ -15,7 +16,8 @@ import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { compileModel, openDimensions, type CanonicalModel, type CompileReport } from '#core/onnx';
-import { costAgainst, openOriginal, openSession, type Cost } from '#io/inference';
+import { costAgainst, openOriginal, openSession, sampleInputs, type Cost } from '#io/inference';
+import { openFloor } from './floor.js';
 
 const environment = z.object({ ASSAY_MODELS_DIR: z.string().default(resolve('..', 'shared', 'models')) }).parse(process.env);
 const FOLDERS = [resolve('models'), environment.ASSAY_MODELS_DIR];
@@ -48,6 +50,8 @@ interface Pair {
   readonly int8Ms: number;
   readonly float32Ms: number;
   readonly ratio: number;
+  /** Of the int8 form's products alone, to the same. */
+  readonly floorRatio: number;
   /** Nodes of the canonical forms: what runs of small models consist of. */
   readonly int8Nodes: number;
   readonly float32Nodes: number;
@@ -69,9 +73,11 @@ async function measurePairs(folders: readonly string[], milliseconds: number): P
 async function measurePair([int8, float32]: readonly [string, string], milliseconds: number): Promise<Pair> {
   const [quantised, plain] = [canonicalOf(fileIn(int8)), canonicalOf(fileIn(float32))];
   const [session, other] = [await openSession(quantised, { thread: 'calling' }), await openSession(plain, { thread: 'calling' })];
-  const cost = await costAgainst({ session, original: { compute: (inputs) => other.run(inputs) } }, { seed: SEED, milliseconds });
-  await Promise.all([session.close(), other.close()]);
-  return { int8: basename(int8), float32: basename(float32), int8Ms: cost.canonicalMs, float32Ms: cost.originalMs, ratio: cost.ratio, int8Nodes: quantised.report.nodes, float32Nodes: plain.report.nodes };
+  const inputs = sampleInputs(plain.manifest.signature.inputs, SEED);
+  const floor = await openFloor(quantised);
+  const cost = await costAgainst({ session, floor, original: { compute: () => other.run(inputs) } }, { seed: SEED, milliseconds });
+  await Promise.all([session.close(), other.close(), floor.close()]);
+  return { int8: basename(int8), float32: basename(float32), int8Ms: cost.canonicalMs, float32Ms: cost.originalMs, ratio: cost.ratio, floorRatio: cost.floorRatio!, int8Nodes: quantised.report.nodes, float32Nodes: plain.report.nodes };
 }
 
 const fileIn = (folder: string): Uint8Array => new Uint8Array(readFileSync(join(folder, 'model.onnx')));
@@ -92,8 +98,9 @@ async function measure(folder: string, milliseconds: number): Promise<Row | Refu
   const session = await openSession(canonical, { thread: 'calling' });
   const form = { signature: canonical.manifest.signature, widened: canonical.report.widened };
   const [original, unoptimised] = [await openOriginal(file, form), await openOriginal(file, { ...form, optimised: false })];
-  const cost = await costAgainst({ session, original, unoptimised }, { seed: SEED, milliseconds });
-  await Promise.all([session.close(), original.close(), unoptimised.close()]);
+  const floor = await openFloor(canonical);
+  const cost = await costAgainst({ session, original, unoptimised, floor }, { seed: SEED, milliseconds });
+  await Promise.all([session.close(), original.close(), unoptimised.close(), floor.close()]);
   const { nodes } = canonical.report;
   return { model, ...cost, nodes, lowered: lowered(canonical.report) };
 }
@@ -142,29 +149,29 @@ function summary(results: readonly (Row | Refusal)[], pairs: readonly Pair[]): S
   return { machine: cpus()[0]?.model, node: process.version, date: new Date().toISOString().slice(0, 10), geometricMean: geometricMean(ratios), largest: Math.max(...ratios), aim: AIM, missing, rows, refusals, pairs };
 }
 
-const COLUMNS = ['model', 'original ms', 'canonical ms', 'ratio', 'unoptimised', 'nodes', 'lowered'];
+const COLUMNS = ['model', 'original ms', 'canonical ms', 'ratio', 'floor', 'unoptimised', 'nodes', 'lowered'];
 
-function cells({ model, originalMs, canonicalMs, ratio, unoptimisedRatio, nodes, lowered: operators }: Row): string[] {
-  return [model, originalMs.toFixed(3), canonicalMs.toFixed(3), ratio.toFixed(2), unoptimisedRatio?.toFixed(2) ?? '', String(nodes), operators.join(', ')];
+function cells({ model, originalMs, canonicalMs, ratio, floorRatio, unoptimisedRatio, nodes, lowered: operators }: Row): string[] {
+  return [model, originalMs.toFixed(3), canonicalMs.toFixed(3), ratio.toFixed(2), floorRatio?.toFixed(2) ?? '', unoptimisedRatio?.toFixed(2) ?? '', String(nodes), operators.join(', ')];
 }
 
 function remarks({ geometricMean: mean, largest, aim, missing, refusals, pairs }: Summary): string[] {
   return [
-    `geometric mean ${mean.toFixed(3)} (aim ${aim.geometricMean}), largest ${largest.toFixed(2)} (aim ${aim.largest})${missing.length > 0 ? `, without ${missing.join(', ')}, which are not here` : ''}; unoptimised: the original with the optimiser off`,
-    ...pairs.map((pair) => `${pair.int8} ${pair.int8Ms.toFixed(3)} ms against ${pair.float32} ${pair.float32Ms.toFixed(3)} ms, both canonical: ${pair.ratio.toFixed(2)} (${pair.int8Nodes} and ${pair.float32Nodes} nodes)`),
+    `geometric mean ${mean.toFixed(3)} (aim ${aim.geometricMean}), largest ${largest.toFixed(2)} (aim ${aim.largest})${missing.length > 0 ? `, without ${missing.join(', ')}, which are not here` : ''}; unoptimised: the original with the optimiser off; floor: the canonical form's sums of products alone, by the same kernels, in one call`,
+    ...pairs.map((pair) => `${pair.int8} ${pair.int8Ms.toFixed(3)} ms against ${pair.float32} ${pair.float32Ms.toFixed(3)} ms, both canonical: ${pair.ratio.toFixed(2)}, its products alone ${pair.floorRatio.toFixed(2)} (${pair.int8Nodes} and ${pair.float32Nodes} nodes)`),
     ...refusals.map(({ model, refused }) => `${model}: refused: ${refused}`),
   ];
 }
 
 function text(all: Summary): string {
-  const widths = [24, 12, 13, 7, 12, 6, 0];
-  const lines = [COLUMNS, ...all.rows.map(cells)].map((row) => row.map((cell, i) => (i === 0 || i === 6 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join(' '));
+  const widths = [24, 12, 13, 7, 7, 12, 6, 0];
+  const lines = [COLUMNS, ...all.rows.map(cells)].map((row) => row.map((cell, i) => (i === 0 || i === 7 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join(' '));
   return [...lines, ...remarks(all)].join('\n');
 }
 
 function page(all: Summary): string {
   const row = (line: readonly string[]): string => `| ${line.join(' | ')} |`;
-  const head = `# What the canonical form costs\n\n\`npm run bench:models -- --save\`, ${all.date}, ${all.machine}, Node ${all.node}. Medians, one thread each, measured in turns.\n`;
+  const head = `# What the canonical form costs\n\n\`npm run bench:models -- --save\`, ${all.date}, ${all.machine}, Node ${all.node}. Medians of CPU time, one thread each, measured in turns.\n`;
   return [head, row(COLUMNS), row(COLUMNS.map(() => '---')), ...all.rows.map((one) => row(cells(one))), '', ...remarks(all), ''].join('\n');
 }
 

@@ -91,7 +91,7 @@ export function reportText({ machine, load, node, date, seed, samples, rows, ref
   const figures = rows.map((row) => [row.model, row.nodes, row.originalMs.toFixed(3), row.canonicalMs.toFixed(3), row.ratio.toFixed(2), row.difference.absolute.toExponential(1), row.difference.relative.toExponential(1), row.traceBytes, row.worstDispute.moves.length, row.worstDispute.gasBound, row.worstDispute.name]);
   const lowered = rows.map((row) => [row.model, countsText(row.sourceOperators), countsText(row.operators), becomesText(row)]);
   return [
-    `${machine} (load ${load}), Node ${node}, ${date}; one thread, medians in turns; largest differences over ${samples} sample inputs, seed ${seed}`,
+    `${machine} (load ${load}), Node ${node}, ${date}; one thread, medians of CPU time in turns; largest differences over ${samples} sample inputs, seed ${seed}`,
     table(head, figures),
     ...lowered.map(([model, source, canonical, became]) => `\n${model}\n  source     ${source}\n  canonical  ${canonical}\n  became     ${became}`),
     ...refusals.map(({ model, refused }) => `\n${model}: refused: ${refused}`),
