@@ -51,6 +51,7 @@ contract Disputes is IDisputes, EIP712 {
     uint32 private immutable PAYOUT_DELAY;
     uint32 private immutable PAUSE_LIMIT;
     address public immutable GUARDIAN;
+    address public immutable CHECKS;
 
     /// Whose move is being relayed.
     address private transient _relayed;
@@ -58,8 +59,14 @@ contract Disputes is IDisputes, EIP712 {
     mapping(bytes32 gameId => bytes32) public override stateOf;
     mapping(bytes32 claimDigest => Standing) private _standing;
 
-    constructor(IVault vault, IBatches batches, IStepVerifier stepVerifier, address guardian, Parameters memory p)
-        EIP712("Assay", "1")
+    constructor(
+        IVault vault,
+        IBatches batches,
+        IStepVerifier stepVerifier,
+        address guardian,
+        address checks,
+        Parameters memory p
+    ) EIP712("Assay", "1")
     {
         require(
             p.bountyBps <= MAX_BOUNTY_BPS && _bounty(p.penalty, p.bountyBps) >= p.bond && p.extension >= MIN_EXTENSION
@@ -72,6 +79,7 @@ contract Disputes is IDisputes, EIP712 {
         BATCHES = batches;
         STEP_VERIFIER = stepVerifier;
         GUARDIAN = guardian;
+        CHECKS = checks;
         BOND = p.bond;
         PENALTY = p.penalty;
         BOUNTY_BPS = p.bountyBps;
@@ -88,22 +96,17 @@ contract Disputes is IDisputes, EIP712 {
         external
         returns (bytes32 gameId)
     {
-        bytes32 digest;
-        (gameId, digest) = _newId(claim, _sender());
-        Faults.requireModel(claim.modelId, model);
-        _requireSigned(claim.executor, digest, signature);
+        _requireSigned(claim.executor, claimDigest(claim), signature);
+        return _open(claim, 0, model, _sender());
+    }
 
-        Game memory game = _newGame(claim, digest, _sender());
-        game.phase = Games.TRACE;
-        game.executorTurn = true;
-        game.executorClock = CLOCK;
-        game.challengerClock = CLOCK;
-        game.valueCount = model.valueCount;
-        game.depth = uint8(FanOut.depthFor(model.valueCount));
-
-        _standing[digest].openGames++;
-        emit Opened(gameId, digest, claim.executor, game.challenger, claim, _store(gameId, game));
-        VAULT.lockBond(game.challenger, BOND);
+    /// @inheritdoc IDisputes
+    function openEvidence(Claim calldata claim, bytes32 traceRoot, Model calldata model, address challenger)
+        external
+        returns (bytes32 gameId)
+    {
+        require(msg.sender == CHECKS && traceRoot != 0, NotChecks(msg.sender));
+        return _open(claim, traceRoot, model, challenger);
     }
 
     /// @inheritdoc IDisputes
@@ -353,6 +356,29 @@ contract Disputes is IDisputes, EIP712 {
         game.challenger = challenger;
         game.movedAt = uint64(block.timestamp);
         game.outputRoot = claim.outputRoot;
+    }
+
+    /// @param traceRoot what the first reveal must open; zero for whatever it does
+    function _open(Claim calldata claim, bytes32 traceRoot, Model calldata model, address challenger)
+        private
+        returns (bytes32 gameId)
+    {
+        bytes32 digest;
+        (gameId, digest) = _newId(claim, challenger);
+        Faults.requireModel(claim.modelId, model);
+
+        Game memory game = _newGame(claim, digest, challenger);
+        game.phase = Games.TRACE;
+        game.executorTurn = true;
+        game.executorClock = CLOCK;
+        game.challengerClock = CLOCK;
+        game.valueCount = model.valueCount;
+        game.depth = uint8(FanOut.depthFor(model.valueCount));
+        game.node = traceRoot;
+
+        _standing[digest].openGames++;
+        emit Opened(gameId, digest, claim.executor, challenger, claim, _store(gameId, game));
+        VAULT.lockBond(challenger, BOND);
     }
 
     function _store(bytes32 id, Game memory game) private returns (bytes32[8] memory words) {

@@ -77,6 +77,7 @@ interface IDisputes {
     error OutOfRange(uint256 index, uint256 limit);
     /// What the proof shows is not the fault it names.
     error NoFault();
+    error NotChecks(address caller);
     error PayoutPending(uint64 payableAt);
     error AlreadySettled();
     error NothingOwed(bytes32 claim);
@@ -89,6 +90,11 @@ interface IDisputes {
 
     /// Locks the bond out of the caller's Vault balance; the caller is the challenger.
     function open(Claim calldata claim, bytes calldata signature, Model calldata model) external returns (bytes32 gameId);
+    /// Checks only: a game over a checker's evidence. `claim` is the claim as the checker would have made it, not signed;
+    /// the first reveal must open `traceRoot`.
+    function openEvidence(Claim calldata claim, bytes32 traceRoot, Model calldata model, address challenger)
+        external
+        returns (bytes32 gameId);
     /// @param outputSiblings first reveal only: from leaf valueCount−1 up to the revealed node above it; else empty
     function revealTrace(bytes32[8] calldata game, bytes32[] calldata nodes, bytes32[] calldata outputSiblings) external;
     /// @param dataRoot first reveal of a tensor only, else zero

@@ -20,6 +20,8 @@ library Moves {
             return;
         }
 
+        // A checker revealed its trace's root before there was a game.
+        require(game.node == 0 || game.node == root, IDisputes.NotUnderNode());
         _requireOutput(game, nodes, outputSiblings);
         game.traceRoot = root;
         game.node = root;

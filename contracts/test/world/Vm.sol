@@ -12,6 +12,7 @@ interface Vm {
     function prank(address sender) external;
     function warp(uint256 timestamp) external;
     function roll(uint256 height) external;
+    function setBlockhash(uint256 height, bytes32 blockHash) external;
     function addr(uint256 key) external pure returns (address);
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function etch(address target, bytes calldata code) external;

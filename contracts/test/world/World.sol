@@ -2,7 +2,9 @@
 pragma solidity 0.8.37;
 
 import {Batches} from "../../src/Batches.sol";
+import {Beacons} from "../../src/Beacons.sol";
 import {Charges} from "../../src/Charges.sol";
+import {Checks} from "../../src/Checks.sol";
 import {Requests} from "../../src/Requests.sol";
 import {Disputes} from "../../src/Disputes.sol";
 import {TestToken} from "../../src/TestToken.sol";
@@ -25,9 +27,12 @@ abstract contract World is Test {
     Disputes internal disputes;
     Charges internal charges;
     Requests internal requests;
+    Beacons internal beacons;
+    Checks internal checks;
     address internal authority;
     address internal chargesAt;
     address internal requestsAt;
+    address internal checksAt;
     address internal treasury = address(0x7EA5);
     IStepVerifier internal steps;
 
@@ -68,18 +73,22 @@ abstract contract World is Test {
         address disputesAt = vm.computeCreateAddress(address(this), nonce + 3);
         chargesAt = vm.computeCreateAddress(address(this), nonce + 4);
         requestsAt = vm.computeCreateAddress(address(this), nonce + 5);
+        checksAt = vm.computeCreateAddress(address(this), nonce + 7);
         vault = newVault(address(token), batchesAt, disputesAt);
         batches = newBatches(IBatches.Terms(20, 1, 1 << 31, 1_000, 200, 1_000e6));
         disputes = newDisputes(parameters());
         charges = Charges(create("Charges.sol:Charges", abi.encode(vault, batches, disputes, 5 ether, 10, 10)));
         requests = Requests(create("Requests.sol:Requests", abi.encode(vault, batches, disputes, 5 ether, 10)));
+        beacons = Beacons(create("Beacons.sol:Beacons", abi.encode(batches)));
+        checks = Checks(create("Checks.sol:Checks", abi.encode(Checks.Setting(vault, batches, disputes, beacons, 100 ether, 2, 1_000))));
+        assertEq(address(checks), checksAt, "checks where the vault expects them");
         assertEq(address(charges), chargesAt, "charges where the vault expects them");
         assertEq(address(batches), batchesAt, "batches where the vault expects them");
         assertEq(address(disputes), disputesAt, "disputes where the vault expects them");
     }
 
     function newVault(address token_, address batches_, address disputes_) internal returns (Vault) {
-        return Vault(create("Vault.sol:Vault", abi.encode(token_, UNBONDING, Vault.Modules(batches_, disputes_, chargesAt, requestsAt, address(0)))));
+        return Vault(create("Vault.sol:Vault", abi.encode(token_, UNBONDING, Vault.Modules(batches_, disputes_, chargesAt, requestsAt, checksAt))));
     }
 
     function newBatches(IBatches.Terms memory terms) internal returns (Batches) {
@@ -89,7 +98,7 @@ abstract contract World is Test {
     }
 
     function newDisputes(IDisputes.Parameters memory p) internal returns (Disputes) {
-        return Disputes(create("Disputes.sol:Disputes", abi.encode(vault, batches, steps, guardian, p)));
+        return Disputes(create("Disputes.sol:Disputes", abi.encode(vault, batches, steps, guardian, checksAt, p)));
     }
 
     function parameters() internal pure returns (IDisputes.Parameters memory) {

@@ -71,6 +71,7 @@ function revealTrace(game: Game, nodes: readonly Root[], outputSiblings: readonl
     require(root === game.node, 'NotUnderNode');
     return game;
   }
+  require(game.node === ZERO_ROOT || game.node === root, 'NotUnderNode');
   const below = game.depth - openedLevels(game.depth);
   const leaf = game.valueCount - 1;
   require(outputSiblings.length === below, 'NotTheOutput');

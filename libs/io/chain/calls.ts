@@ -1,7 +1,7 @@
 import { encodeFunctionData, zeroAddress, type Abi, type AbiStateMutability, type Address, type ContractFunctionArgs, type ContractFunctionName, type ContractFunctionReturnType, type Hex, type PublicClient } from 'viem';
 import { ZERO_ROOT, type Root } from '#core/hashing';
 import { AssayError, type Claim, type Request } from '#core/protocol';
-import { batchesAbi, chargesAbi, disputesAbi, requestsAbi, vaultAbi } from './generated/abis.js';
+import { batchesAbi, beaconsAbi, chargesAbi, checksAbi, disputesAbi, requestsAbi, vaultAbi } from './generated/abis.js';
 import type { BlockRange, LogReader } from './logs.js';
 import { chainError } from './revert.js';
 import type { Sent, TransactionSender } from './sender.js';
@@ -214,6 +214,44 @@ export function requestsCalls(requests: Contract<typeof requestsAbi>, { client, 
         throw chainError(error, 'Requests.published');
       }
     },
+  };
+}
+
+/** What a checker says a run gave: roots of outputs and trace. */
+export type Evidence = ContractFunctionArgs<typeof checksAbi, Writes, 'reveal'>[2][number];
+
+export interface Accused {
+  readonly checker: Address;
+  readonly evidence: readonly Evidence[];
+  readonly index: number;
+  readonly claim: Claim;
+  readonly model: ContractFunctionArgs<typeof disputesAbi, Writes, 'open'>[2];
+}
+
+export function checksCalls(checks: Contract<typeof checksAbi>) {
+  return {
+    address: checks.address,
+    takeSeat: () => checks.write('takeSeat', []),
+    leaveSeat: () => checks.write('leaveSeat', []),
+    seatedAt: (checker: Address) => checks.read('seatedAt', [checker]),
+    commit: (batchId: bigint, batch: BatchWord, commitment: Root) => checks.write('commit', [batchId, batch, commitment]),
+    reveal: (batchId: bigint, batch: BatchWord, shown: { readonly evidence: readonly Evidence[]; readonly proofs: readonly (readonly Root[])[]; readonly salt: Root }) =>
+      checks.write('reveal', [batchId, batch, shown.evidence, shown.proofs, shown.salt]),
+    collect: (batchId: bigint, batch: BatchWord, due: { readonly charges: readonly bigint[]; readonly checker: Address }) => checks.write('collect', [batchId, batch, due.charges, due.checker]),
+    accuse: (batchId: bigint, { checker, evidence, index, claim, model }: Accused) => checks.write('accuse', [batchId, checker, evidence, BigInt(index), claim, model]),
+    roundOf: (batchId: bigint, checker: Address) => checks.read('roundOf', [batchId, checker]),
+  };
+}
+
+export function beaconsCalls(beacons: Contract<typeof beaconsAbi>) {
+  return {
+    address: beacons.address,
+    /** @param header RLP of the beacon block's header */
+    prove: (batchId: bigint, batch: BatchWord, header: Hex) => beacons.write('prove', [batchId, batch, header]),
+    redraw: (batchId: bigint, batch: BatchWord) => beacons.write('redraw', [batchId, batch]),
+    blockOf: (batchId: bigint, batch: BatchWord) => beacons.read('blockOf', [batchId, batch]),
+    /** Zero until it is proven. */
+    beaconOf: (batchId: bigint) => beacons.read('beaconOf', [batchId]),
   };
 }
 

@@ -2,11 +2,11 @@ import { createPublicClient, defineChain, parseAbi, type Address, type Hex, type
 import { privateKeyToAccount } from 'viem/accounts';
 import type { Root } from '#core/hashing';
 import { AssayError, type NetworkId } from '#core/protocol';
-import { batchesCalls, chargesCalls, contractAt, disputesCalls, requestsCalls, tokenCalls, vaultCalls } from './calls.js';
+import { batchesCalls, beaconsCalls, chargesCalls, checksCalls, contractAt, disputesCalls, requestsCalls, tokenCalls, vaultCalls } from './calls.js';
 import type { Deployment } from './deployment.js';
 import { endpoints, endpointUrls, switchesOf } from './endpoints.js';
 import { eventPages, FINALITY_DEPTH, type EventPage } from './events.js';
-import { batchesAbi, chargesAbi, disputesAbi, requestsAbi, vaultAbi } from './generated/abis.js';
+import { batchesAbi, beaconsAbi, chargesAbi, checksAbi, disputesAbi, requestsAbi, vaultAbi } from './generated/abis.js';
 import { LogReader } from './logs.js';
 import { chainError } from './revert.js';
 import { TransactionSender, type Outgoing } from './sender.js';
@@ -71,6 +71,8 @@ export async function connectChain(options: ChainOptions) {
     batches,
     charges: chargesCalls(contractAt({ ...at, name: 'Charges', abi: chargesAbi, address: deployment.charges })),
     requests: requestsCalls(contractAt({ ...at, name: 'Requests', abi: requestsAbi, address: deployment.requests }), history),
+    checks: checksCalls(contractAt({ ...at, name: 'Checks', abi: checksAbi, address: deployment.checks })),
+    beacons: beaconsCalls(contractAt({ ...at, name: 'Beacons', abi: beaconsAbi, address: deployment.beacons })),
     disputes: disputesCalls(contractAt({ ...at, name: 'Disputes', abi: disputesAbi, address: deployment.disputes }), batches.batch),
     /** Any transaction of the account. */
     send: (outgoing: Outgoing) => {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createPublicClient, createWalletClient, defineChain, getContractAddress, http, zeroAddress, type Abi, type Address, type Hex } from 'viem';
+import { createPublicClient, createWalletClient, defineChain, getContractAddress, http, type Abi, type Address, type Hex } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { AssayError } from '#core/protocol';
 import type { Deployment } from './deployment.js';
@@ -36,6 +36,12 @@ export interface NetworkParameters {
     /** Seconds for which the guardian can hold settlements up, in all. */
     readonly pauseLimit: number;
   };
+  readonly checks: {
+    /** What a checker with a seat has staked. */
+    readonly stake: bigint;
+    /** So many are paid for their share of the checks. */
+    readonly seats: number;
+  };
 }
 
 const UNIT = 10n ** 18n;
@@ -49,6 +55,7 @@ export const LOCAL_PARAMETERS: NetworkParameters = {
   unbondingDelay: 1_800n,
   batches: { challengeWindow: 20n, beaconDelay: 1n, sampleRate: 2n ** 31n, ...SHARES, coordinatorBond: 10_000n * MICRO },
   disputes: { bond: 5n * UNIT, penalty: 20n * UNIT, bountyBps: 5_000, clock: 120, extension: 60, payoutDelay: 2, pauseLimit: 120 },
+  checks: { stake: 100n * UNIT, seats: 2 },
 };
 
 /**
@@ -60,12 +67,13 @@ export const LIVE_PARAMETERS: NetworkParameters = {
   unbondingDelay: 14n * 86_400n,
   batches: { challengeWindow: 86_400n, beaconDelay: 4n, sampleRate: 2n ** 32n / 10n, ...SHARES, coordinatorBond: 100_000n * MICRO },
   disputes: { bond: 100n * UNIT, penalty: 400n * UNIT, bountyBps: 5_000, clock: 6 * 3_600, extension: 3_600, payoutDelay: 86_400, pauseLimit: 7 * 86_400 },
+  checks: { stake: 1_000n * UNIT, seats: 2 },
 };
 
 /** Contracts that hold the operators, in the order in which Steps wants to know them. */
 export const STEP_FAMILIES = ['ArithmeticSteps', 'ReductionSteps', 'MovementSteps'] as const;
 /** Contracts in the order they are deployed; an address follows from the deployer's nonce, so each can know the others. */
-const ORDER = ['TestToken', ...STEP_FAMILIES, 'Steps', 'Authority', 'Vault', 'Batches', 'Disputes', 'Charges', 'Requests'] as const;
+const ORDER = ['TestToken', ...STEP_FAMILIES, 'Steps', 'Authority', 'Vault', 'Batches', 'Disputes', 'Charges', 'Requests', 'Beacons', 'Checks'] as const;
 type ContractName = (typeof ORDER)[number];
 
 export interface DeployOptions {
@@ -109,13 +117,15 @@ async function deployAll(options: DeployOptions): Promise<Deployment> {
   if (!options.token) await deployer.deploy('TestToken', []);
   if (!options.stepVerifier) await deploySteps(deployer);
   await deployer.deploy('Authority', [owner]);
-  const { Batches: batches, Disputes: disputes, Charges: charges, Requests: requests } = addresses;
-  await deployer.deploy('Vault', [addresses.TestToken, parameters.unbondingDelay, { batches, disputes, charges, requests, checks: zeroAddress }]);
+  const { Batches: batches, Disputes: disputes, Charges: charges, Requests: requests, Beacons: beacons, Checks: checks } = addresses;
+  await deployer.deploy('Vault', [addresses.TestToken, parameters.unbondingDelay, { batches, disputes, charges, requests, checks }]);
   await deployer.deploy('Batches', [settingOf(addresses, owner, parameters)]);
-  await deployer.deploy('Disputes', [addresses.Vault, batches, addresses.Steps, options.guardian ?? owner, parameters.disputes]);
+  await deployer.deploy('Disputes', [addresses.Vault, batches, addresses.Steps, options.guardian ?? owner, checks, parameters.disputes]);
   const half = parameters.batches.challengeWindow / 2n;
   await deployer.deploy('Charges', [addresses.Vault, batches, disputes, parameters.disputes.bond, half, half]);
   await deployer.deploy('Requests', [addresses.Vault, batches, disputes, parameters.disputes.bond, half]);
+  await deployer.deploy('Beacons', [batches]);
+  await deployer.deploy('Checks', [{ vault: addresses.Vault, batches, disputes, beacons, stakeNeeded: parameters.checks.stake, seats: parameters.checks.seats, payBps: parameters.batches.poolBps }]);
   if (!options.token) for (const coordinator of options.coordinators ?? []) await deployer.register(coordinator);
   return {
     chainId: deployer.chainId,
@@ -125,6 +135,8 @@ async function deployAll(options: DeployOptions): Promise<Deployment> {
     disputes: addresses.Disputes,
     charges: addresses.Charges,
     requests: addresses.Requests,
+    checks: addresses.Checks,
+    beacons: addresses.Beacons,
     authority: addresses.Authority,
     stepVerifier: addresses.Steps,
     deployedBlock: deployer.fromBlock,

@@ -14,6 +14,8 @@ export const deploymentSchema = z.object({
   disputes: address,
   charges: address,
   requests: address,
+  checks: address,
+  beacons: address,
   authority: address,
   stepVerifier: address,
   /** Block of the first contract: nothing before it concerns this network. */
