@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IBatches} from "./interfaces/IBatches.sol";
 import {ICharges} from "./interfaces/ICharges.sol";
 import {IDisputes} from "./interfaces/IDisputes.sol";
 import {IVault} from "./interfaces/IVault.sol";
+import {Signatures} from "./libraries/Signatures.sol";
 
 /// @title Charges. Documented in ICharges.
 contract Charges is ICharges {
@@ -104,19 +103,12 @@ contract Charges is ICharges {
             jobId > its.lastJob && job.claim.jobId == jobId && (_shownIn[jobId] == 0 || _shownIn[jobId] == id)
                 && job.request.submitter == its.submitter && job.claim.fee <= job.request.maxFee
                 && job.batch.coordinator == its.coordinator && job.batchId > its.from && job.batchId <= its.to
-                && _signed(its.submitter, jobId, job.signature),
+                && Signatures.isBy(its.submitter, jobId, job.signature),
             NotOwed(jobId)
         );
         require(BATCHES.includes(job.batchId, job.batch, digest, job.proof), NotOwed(jobId));
         _shownIn[jobId] = id;
         its.lastJob = jobId;
         its.shown += job.claim.fee;
-    }
-
-    /// A plain key stays bound by its signature whatever code its account gets later (EIP-7702), as in Disputes.
-    function _signed(address by, bytes32 digest, bytes calldata signature) private view returns (bool) {
-        (address signer, ECDSA.RecoverError failure,) = ECDSA.tryRecoverCalldata(digest, signature);
-        if (failure == ECDSA.RecoverError.NoError && signer == by) return true;
-        return SignatureChecker.isValidERC1271SignatureNowCalldata(by, digest, signature);
     }
 }

@@ -90,7 +90,7 @@ contract Checks is IChecks {
 
         its.word = commitment;
 
-        emit Committed(batchId, msg.sender);
+        emit EvidenceCommitted(batchId, msg.sender);
     }
 
     /// @inheritdoc IChecks
@@ -112,7 +112,7 @@ contract Checks is IChecks {
         its.word = word;
         its.entries = uint32(evidence.length);
 
-        emit Revealed(batchId, msg.sender, evidence);
+        emit EvidenceRevealed(batchId, msg.sender, evidence);
     }
 
     // Anyone
@@ -130,7 +130,7 @@ contract Checks is IChecks {
         for (uint256 i = 0; i < charges.length; i++) charged += uint96(charges[i]);
         uint256 paid = VAULT.reward(checker, payFor(batch, charged * BATCHES.unit(), its.entries));
 
-        emit Paid(batchId, checker, paid);
+        emit CheckPaid(batchId, checker, paid);
     }
 
     /// @inheritdoc IChecks

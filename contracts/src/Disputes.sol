@@ -2,9 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IBatches} from "./interfaces/IBatches.sol";
 import {IDisputes} from "./interfaces/IDisputes.sol";
@@ -15,6 +13,7 @@ import {FanOut} from "./libraries/FanOut.sol";
 import {Games} from "./libraries/Games.sol";
 import {Messages} from "./libraries/Messages.sol";
 import {Moves} from "./libraries/Moves.sol";
+import {Signatures} from "./libraries/Signatures.sol";
 import {Choice, Claim, Game, Model, Proof, Request, Standing} from "./types/Types.sol";
 
 /// @title Disputes. Documented in IDisputes.
@@ -59,14 +58,8 @@ contract Disputes is IDisputes, EIP712 {
     mapping(bytes32 gameId => bytes32) public override stateOf;
     mapping(bytes32 claimDigest => Standing) private _standing;
 
-    constructor(
-        IVault vault,
-        IBatches batches,
-        IStepVerifier stepVerifier,
-        address guardian,
-        address checks,
-        Parameters memory p
-    ) EIP712("Assay", "1")
+    constructor(IVault vault, IBatches batches, IStepVerifier steps, address guardian, address checks, Parameters memory p)
+        EIP712("Assay", "1")
     {
         require(
             p.bountyBps <= MAX_BOUNTY_BPS && _bounty(p.penalty, p.bountyBps) >= p.bond && p.extension >= MIN_EXTENSION
@@ -75,38 +68,23 @@ contract Disputes is IDisputes, EIP712 {
             BadParameters()
         );
 
-        VAULT = vault;
-        BATCHES = batches;
-        STEP_VERIFIER = stepVerifier;
-        GUARDIAN = guardian;
-        CHECKS = checks;
-        BOND = p.bond;
-        PENALTY = p.penalty;
-        BOUNTY_BPS = p.bountyBps;
-        CLOCK = p.clock;
-        EXTENSION = p.extension;
-        PAYOUT_DELAY = p.payoutDelay;
-        PAUSE_LIMIT = p.pauseLimit;
+        (VAULT, BATCHES, STEP_VERIFIER, GUARDIAN, CHECKS) = (vault, batches, steps, guardian, checks);
+        (BOND, PENALTY, BOUNTY_BPS) = (p.bond, p.penalty, p.bountyBps);
+        (CLOCK, EXTENSION, PAYOUT_DELAY, PAUSE_LIMIT) = (p.clock, p.extension, p.payoutDelay, p.pauseLimit);
     }
 
     // Challenger, executor in turn
 
     /// @inheritdoc IDisputes
-    function open(Claim calldata claim, bytes calldata signature, Model calldata model)
-        external
-        returns (bytes32 gameId)
-    {
+    function open(Claim calldata claim, bytes calldata signature, Model calldata model) external returns (bytes32) {
         _requireSigned(claim.executor, claimDigest(claim), signature);
         return _open(claim, 0, model, _sender());
     }
 
     /// @inheritdoc IDisputes
-    function openEvidence(Claim calldata claim, bytes32 traceRoot, Model calldata model, address challenger)
-        external
-        returns (bytes32 gameId)
-    {
+    function openEvidence(Claim calldata claim, bytes32 traceRoot, Model calldata model, address by) external returns (bytes32) {
         require(msg.sender == CHECKS && traceRoot != 0, NotChecks(msg.sender));
-        return _open(claim, traceRoot, model, challenger);
+        return _open(claim, traceRoot, model, by);
     }
 
     /// @inheritdoc IDisputes
@@ -359,10 +337,7 @@ contract Disputes is IDisputes, EIP712 {
     }
 
     /// @param traceRoot what the first reveal must open; zero for whatever it does
-    function _open(Claim calldata claim, bytes32 traceRoot, Model calldata model, address challenger)
-        private
-        returns (bytes32 gameId)
-    {
+    function _open(Claim calldata claim, bytes32 traceRoot, Model calldata model, address challenger) private returns (bytes32 gameId) {
         bytes32 digest;
         (gameId, digest) = _newId(claim, challenger);
         Faults.requireModel(claim.modelId, model);
@@ -402,12 +377,8 @@ contract Disputes is IDisputes, EIP712 {
         emit Ended(gameId, fault, 0, 0, words);
     }
 
-    /// Who has a plain key stays bound by its signature whatever code its account gets later (EIP-7702); a
-    /// contract's signature is worth what the contract says now (ERC-1271).
     function _requireSigned(address by, bytes32 digest, bytes calldata signature) private view {
-        (address signer, ECDSA.RecoverError failure,) = ECDSA.tryRecoverCalldata(digest, signature);
-        if (failure == ECDSA.RecoverError.NoError && signer == by) return;
-        require(SignatureChecker.isValidERC1271SignatureNowCalldata(by, digest, signature), BadSignature());
+        require(Signatures.isBy(by, digest, signature), BadSignature());
     }
 
     /// Fills `game` with the one given, which must be the one stored.

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IBatches} from "./interfaces/IBatches.sol";
 import {IDisputes} from "./interfaces/IDisputes.sol";
 import {IRequests} from "./interfaces/IRequests.sol";
 import {IVault} from "./interfaces/IVault.sol";
+import {Signatures} from "./libraries/Signatures.sol";
 
 /// @title Requests. Documented in IRequests.
 contract Requests is IRequests {
@@ -138,10 +137,7 @@ contract Requests is IRequests {
     /// SAFETY: a claim that its executor never signed, or without its request, can be neither checked nor disputed.
     function _signedClaim(Leaf calldata leaf) private view returns (bytes32 digest) {
         digest = DISPUTES.claimDigest(leaf.claim);
-        address by = leaf.claim.executor;
-        (address signer, ECDSA.RecoverError failure,) = ECDSA.tryRecoverCalldata(digest, leaf.signature);
-        bool signed = (failure == ECDSA.RecoverError.NoError && signer == by)
-            || SignatureChecker.isValidERC1271SignatureNowCalldata(by, digest, leaf.signature);
+        bool signed = Signatures.isBy(leaf.claim.executor, digest, leaf.signature);
         require(signed && DISPUTES.jobId(leaf.request) == leaf.claim.jobId, NotTheClaims());
     }
 

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { parseUnits } from 'viem';
-import { detection, exposureLimit, exposureOf, forfeitFor, SAMPLE_RATE_ONE, splitFee, stakeFor } from '#core/protocol';
+import { checkPay, detection, exposureLimit, exposureOf, forfeitFor, SAMPLE_RATE_ONE, splitFee, stakeFor } from '#core/protocol';
 import { LIVE_PARAMETERS } from '#io/chain';
 import { DECIMALS, tokens } from '../amounts.js';
 import type { Perform } from '../program.js';
@@ -26,20 +26,21 @@ export function addEconomics(program: Command, perform: Perform): void {
 }
 
 function report({ value, p, fee, challengers }: EconomicsOptions): [object, string] {
-  const { batches, disputes } = LIVE_PARAMETERS;
+  const { batches, disputes, checks } = LIVE_PARAMETERS;
   const split = splitFee(fee, batches);
   const exposure = exposureOf({ fee: split.executor, insuredValue: value }, p);
   const stake = stakeFor(exposure, p, disputes.bountyBps);
   const lost = forfeitFor(stake, { fee, insuredValue: value }, disputes);
   const document = {
     value: tokens(value),
-    p: Number(p) / Number(SAMPLE_RATE_ONE),
+    p: Number((Number(p) / Number(SAMPLE_RATE_ONE)).toFixed(6)),
     detection: detection(p, challengers),
     exposure: tokens(exposure),
     stake: tokens(stake),
     exposureLimit: tokens(exposureLimit(stake, p, disputes.bountyBps)),
     overturned: { forfeited: tokens(lost.forfeited), bounty: tokens(lost.bounty), compensation: tokens(lost.compensation), pool: tokens(lost.pool) },
     fee: { executor: tokens(split.executor), pool: tokens(split.pool), protocol: tokens(split.protocol) },
+    checkPay: tokens(checkPay({ charged: fee, entries: 1n, count: 1n }, { poolBps: batches.poolBps, seats: checks.seats, sampleRate: p })),
     challengeWindowSeconds: Number(batches.challengeWindow),
     unbondingSeconds: Number(LIVE_PARAMETERS.unbondingDelay),
   };
@@ -51,6 +52,7 @@ function report({ value, p, fee, challengers }: EconomicsOptions): [object, stri
     ['stake for one such job open', document.stake],
     ['overturned: bounty / submitter / pool', `${document.overturned.bounty} / ${document.overturned.compensation} / ${document.overturned.pool}`],
     ['fee to executor / pool / protocol', `${document.fee.executor} / ${document.fee.pool} / ${document.fee.protocol}`],
+    [`pay of a check, with ${checks.seats} seats`, document.checkPay],
     ['challenge window, seconds', document.challengeWindowSeconds],
     ['unbonding delay, seconds', document.unbondingSeconds],
   ];

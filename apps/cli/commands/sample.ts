@@ -70,7 +70,7 @@ async function draw(terminal: Terminal, { batch: batchId, challenger, verify, ..
   const document = { batchId, root: batch.root, count: batch.count, challenger, beaconBlock: batch.committedBlock + BigInt(batch.beaconDelay), beacon, rate, indices, proof, rule, ...(matches === undefined ? {} : { matches }) };
   const text = [`batch ${batchId}, ${batch.count} claims, root ${batch.root}`, `beacon ${beacon} (prevrandao of block ${document.beaconBlock})`, `rate ${rate} of 2^32`, `drawn ${indices.join(', ') || 'none'}`, ...proof.map(({ index, hash }) => `  ${index}  ${hash}`), rule];
   terminal.result(document, [...text, ...(matches === undefined ? [] : [matches ? 'the draw given is right' : 'the draw given is WRONG'])].join('\n'));
-  return matches === false ? EXIT.invalid : EXIT.ok;
+  return matches === false ? EXIT.refused : EXIT.ok;
 }
 
 async function show(terminal: Terminal, { tensor, out, facts, text }: { tensor: Tensor; out: string | undefined; facts: object; text: string }): Promise<void> {

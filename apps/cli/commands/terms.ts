@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { encodeFunctionData, isHex, type Address, type Hex } from 'viem';
 import { AssayError } from '#core/protocol';
-import { authorityAbi, batchesAbi, connectChain, type Chain } from '#io/chain';
+import { authorityAbi, batchesAbi, chainError, connectChain, ROLES, type Chain } from '#io/chain';
 import { findPlace, withPlace, type PlaceOptions } from '../place.js';
 import type { Perform } from '../program.js';
 import { table } from '../terminal.js';
@@ -14,9 +14,6 @@ interface AdminOptions extends PlaceOptions {
 /** The words of Batches.Terms, which is all there is to set. */
 const TERMS = ['challengeWindow', 'beaconDelay', 'sampleRate', 'poolBps', 'protocolBps', 'coordinatorBond'] as const;
 type Term = (typeof TERMS)[number];
-
-/** Roles of AccessManager; the admin role is its own, zero. */
-const ADMIN_ROLE = 0n;
 
 /** Terms, pause and roles of the contracts, through the network's AccessManager. */
 export function addTerms(admin: Command, perform: Perform): void {
@@ -78,8 +75,8 @@ async function act(options: AdminOptions, { call, via }: { call: Hex; via?: 'sch
   const data = via === 'schedule' ? encodeFunctionData({ abi: authorityAbi, functionName: 'schedule', args: [batches, call, 0] }) : via === 'execute' ? encodeFunctionData({ abi: authorityAbi, functionName: 'execute', args: [batches, call] }) : call;
   const to = via ? authority : batches;
   if (options.dryRun) {
-    await chain.client.call({ account: chain.account, to, data }).catch((cause: unknown) => {
-      throw new AssayError({ code: 'CHAIN_REVERTED', message: `the contract would refuse this: ${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)}`, facts: { to, from: chain.account }, cause });
+    await chain.client.call({ account: chain.account, to, data }).catch((error: unknown) => {
+      throw chainError(error, via ? `Authority.${via}` : 'Batches');
     });
     return [{ dryRun: true, from: chain.account, to, data }, `would be accepted; nothing sent\nto   ${to}\ndata ${data}`];
   }
@@ -89,7 +86,7 @@ async function act(options: AdminOptions, { call, via }: { call: Hex; via?: 'sch
 
 async function rolesOf(chain: Chain, account: Address) {
   const { authority, batches } = chain.deployment;
-  const [admin, delay] = await chain.client.readContract({ address: authority, abi: authorityAbi, functionName: 'hasRole', args: [ADMIN_ROLE, account] });
+  const [admin, delay] = await chain.client.readContract({ address: authority, abi: authorityAbi, functionName: 'hasRole', args: [ROLES.admin, account] });
   const right = async (name: 'setTerms' | 'setPaused') => {
     const selector = encodeFunctionData(name === 'setTerms' ? { abi: batchesAbi, functionName: name, args: [await chain.batches.terms()] } : { abi: batchesAbi, functionName: name, args: [true] }).slice(0, 10) as Hex;
     const [held, after] = await chain.client.readContract({ address: authority, abi: authorityAbi, functionName: 'canCall', args: [account, batches, selector] });

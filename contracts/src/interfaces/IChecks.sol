@@ -30,9 +30,9 @@ interface IChecks {
 
     event Seated(address indexed checker);
     event Unseated(address indexed checker);
-    event Committed(uint256 indexed batchId, address indexed checker);
-    event Revealed(uint256 indexed batchId, address indexed checker, Evidence[] evidence);
-    event Paid(uint256 indexed batchId, address indexed checker, uint256 amount);
+    event EvidenceCommitted(uint256 indexed batchId, address indexed checker);
+    event EvidenceRevealed(uint256 indexed batchId, address indexed checker, Evidence[] evidence);
+    event CheckPaid(uint256 indexed batchId, address indexed checker, uint256 amount);
     event Accused(uint256 indexed batchId, address indexed checker, bytes32 indexed gameId, bytes32 claim);
 
     error StakeTooLow(address checker, uint256 stake, uint256 needed);

@@ -64,4 +64,21 @@ export function detection(rate: bigint, challengers: number): number {
   return 1 - (1 - Number(rate) / Number(SAMPLE_RATE_ONE)) ** challengers;
 }
 
+/** What a checker is paid for its revealed entries of a batch, rounded down: Checks.payFor. On average all seats together get the pool's share. */
+export function checkPay(batch: { readonly charged: bigint; readonly entries: bigint; readonly count: bigint }, { poolBps, seats, sampleRate }: Pick<Economy, 'poolBps' | 'sampleRate'> & { readonly seats: number }): bigint {
+  return (batch.charged * BigInt(poolBps) * batch.entries * SAMPLE_RATE_ONE) / (BASIS_POINTS * BigInt(seats) * batch.count * sampleRate);
+}
+
+/** A contest of a charge after its deadline: Charges.resolve. What is not shown in full is refunded in full, and as much again taken. */
+export function resolvedContest({ amount, shown, bond }: { readonly amount: bigint; readonly shown: bigint; readonly bond: bigint }) {
+  const taken = shown >= amount ? 0n : least(2n * amount, bond);
+  const refund = least(taken, amount);
+  return { taken, refund, pool: taken - refund };
+}
+
+/** A batch that was not published on request: Requests.resolve. */
+export function withheldBatch({ charged, bond }: { readonly charged: bigint; readonly bond: bigint }) {
+  return resolvedContest({ amount: charged, shown: 0n, bond });
+}
+
 const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createPublicClient, createWalletClient, defineChain, getContractAddress, http, type Abi, type Address, type Hex } from 'viem';
+import { createPublicClient, createWalletClient, defineChain, getAbiItem, getContractAddress, http, isAddressEqual, toFunctionSelector, type Abi, type AbiFunction, type Address, type ContractFunctionArgs, type ContractFunctionName, type Hex } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { AssayError } from '#core/protocol';
 import type { Deployment } from './deployment.js';
-import { batchesAbi, vaultAbi } from './generated/abis.js';
+import { authorityAbi, batchesAbi, vaultAbi } from './generated/abis.js';
 import { tokenAbi } from './token.js';
 import { chainError } from './revert.js';
 
@@ -13,6 +13,8 @@ import { chainError } from './revert.js';
 export interface NetworkParameters {
   /** Longer than challengeWindow and the longest dispute together: stake that is leaving can still be slashed. */
   readonly unbondingDelay: bigint;
+  /** Seconds between the announcement of new terms and the earliest time they can be set. */
+  readonly timelock: bigint;
   readonly batches: {
     readonly challengeWindow: bigint;
     /** Blocks after a batch whose prevrandao is its beacon. */
@@ -53,6 +55,7 @@ const STARTING_FLOAT = 100n * MICRO;
 /** Short enough to watch; the test token has 18 decimals. */
 export const LOCAL_PARAMETERS: NetworkParameters = {
   unbondingDelay: 1_800n,
+  timelock: 0n,
   batches: { challengeWindow: 20n, beaconDelay: 1n, sampleRate: 2n ** 31n, ...SHARES, coordinatorBond: 10_000n * MICRO },
   disputes: { bond: 5n * UNIT, penalty: 20n * UNIT, bountyBps: 5_000, clock: 120, extension: 60, payoutDelay: 2, pauseLimit: 120 },
   checks: { stake: 100n * UNIT, seats: 2 },
@@ -65,7 +68,8 @@ export const LOCAL_PARAMETERS: NetworkParameters = {
  */
 export const LIVE_PARAMETERS: NetworkParameters = {
   unbondingDelay: 14n * 86_400n,
-  batches: { challengeWindow: 86_400n, beaconDelay: 4n, sampleRate: 2n ** 32n / 10n, ...SHARES, coordinatorBond: 100_000n * MICRO },
+  timelock: 2n * 86_400n,
+  batches: { challengeWindow: 86_400n, beaconDelay: 4n, sampleRate: 2n ** 32n / 10n, ...SHARES, poolBps: 1_500, coordinatorBond: 100_000n * MICRO },
   disputes: { bond: 100n * UNIT, penalty: 400n * UNIT, bountyBps: 5_000, clock: 6 * 3_600, extension: 3_600, payoutDelay: 86_400, pauseLimit: 7 * 86_400 },
   checks: { stake: 1_000n * UNIT, seats: 2 },
 };
@@ -76,6 +80,9 @@ export const STEP_FAMILIES = ['ArithmeticSteps', 'ReductionSteps', 'MovementStep
 const ORDER = ['TestToken', ...STEP_FAMILIES, 'Steps', 'Authority', 'Vault', 'Batches', 'Disputes', 'Charges', 'Requests', 'Beacons', 'Checks'] as const;
 type ContractName = (typeof ORDER)[number];
 
+/** Roles of Authority. */
+export const ROLES = { admin: 0n, terms: 1n, pause: 2n } as const;
+
 export interface DeployOptions {
   readonly rpcUrl: string;
   /** Pays, and is the admin of Authority until it hands that over. */
@@ -83,7 +90,9 @@ export interface DeployOptions {
   readonly parameters: NetworkParameters;
   /** Registered at once, with bond and float of test tokens; with another token they join by themselves. */
   readonly coordinators?: readonly Address[];
-  /** May hold settlements up for a while; by default who deploys. */
+  /** Sets terms, after the timelock, and hands roles out; who deploys has no power left then. By default who deploys. */
+  readonly admin?: Address;
+  /** May hold settlements up for a while, pause new batches and cancel announced terms; by default who deploys. */
   readonly guardian?: Address;
   /** An ERC-20 to use instead of a new test token. */
   readonly token?: Address;
@@ -99,7 +108,7 @@ interface Artifact {
 }
 
 /**
- * Deploys a network. Afterwards only the terms of Batches and its pause can be set, through Authority.
+ * Deploys a network. Afterwards only the terms of Batches and its pause can be set, through Authority, each by its own role.
  * @throws AssayError FILE_UNREADABLE if the contracts have not been compiled, TRANSACTION_FAILED if the chain refused one.
  */
 export async function deployContracts(options: DeployOptions): Promise<Deployment> {
@@ -126,6 +135,7 @@ async function deployAll(options: DeployOptions): Promise<Deployment> {
   await deployer.deploy('Requests', [addresses.Vault, batches, disputes, parameters.disputes.bond, half]);
   await deployer.deploy('Beacons', [batches]);
   await deployer.deploy('Checks', [{ vault: addresses.Vault, batches, disputes, beacons, stakeNeeded: parameters.checks.stake, seats: parameters.checks.seats, payBps: parameters.batches.poolBps }]);
+  await deployer.govern({ admin: options.admin ?? owner, guardian: options.guardian ?? owner, timelock: parameters.timelock });
   if (!options.token) for (const coordinator of options.coordinators ?? []) await deployer.register(coordinator);
   return {
     chainId: deployer.chainId,
@@ -182,6 +192,20 @@ async function openDeployer(options: DeployOptions) {
       if (receipt.contractAddress?.toLowerCase() !== addresses[name].toLowerCase()) {
         throw new AssayError({ code: 'TRANSACTION_FAILED', message: `${name} is at another address than expected: the deployer sent something else meanwhile`, facts: { expected: addresses[name], found: receipt.contractAddress } });
       }
+    },
+    /** Each role for one thing: terms after the timelock, the pause at once. WHY the admin last: until then who deploys hands roles out. */
+    async govern({ admin, guardian, timelock }: { admin: Address; guardian: Address; timelock: bigint }) {
+      const call = async <N extends ContractFunctionName<typeof authorityAbi, 'nonpayable'>>(functionName: N, args: ContractFunctionArgs<typeof authorityAbi, 'nonpayable', N>) =>
+        void (await mined(functionName, await wallet.writeContract({ address: addresses.Authority, abi: authorityAbi, functionName, args } as never)));
+      const selector = (name: 'setTerms' | 'setPaused') => toFunctionSelector(getAbiItem({ abi: batchesAbi, name }) as AbiFunction);
+      await call('setTargetFunctionRole', [addresses.Batches, [selector('setTerms')], ROLES.terms]);
+      await call('setTargetFunctionRole', [addresses.Batches, [selector('setPaused')], ROLES.pause]);
+      await call('setRoleGuardian', [ROLES.terms, ROLES.pause]);
+      await call('grantRole', [ROLES.terms, admin, Number(timelock)]);
+      await call('grantRole', [ROLES.pause, guardian, 0]);
+      if (isAddressEqual(admin, account.address)) return;
+      await call('grantRole', [ROLES.admin, admin, Number(timelock)]);
+      await call('renounceRole', [ROLES.admin, account.address]);
     },
     async register(coordinator: Address) {
       const bond = options.parameters.batches.coordinatorBond;

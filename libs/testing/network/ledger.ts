@@ -45,6 +45,7 @@ function deploy({ keys, rpcUrl, rules }: LedgerOptions): Promise<Deployment> {
     unbondingDelay: rules.unbondingDelay ?? LOCAL_PARAMETERS.unbondingDelay,
     batches: { ...LOCAL_PARAMETERS.batches, ...rules.batches },
     disputes: { ...LOCAL_PARAMETERS.disputes, ...rules.disputes },
+    timelock: LOCAL_PARAMETERS.timelock,
     checks: LOCAL_PARAMETERS.checks,
   };
   return deployContracts({ rpcUrl, privateKey: keys.privateKey('deployer'), parameters, coordinators: [keys.account('coordinator').address] });

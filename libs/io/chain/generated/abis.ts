@@ -9190,9 +9190,15 @@ export const checksAbi = [
         "internalType": "address",
         "name": "checker",
         "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
       }
     ],
-    "name": "Committed",
+    "name": "CheckPaid",
     "type": "event"
   },
   {
@@ -9209,15 +9215,9 @@ export const checksAbi = [
         "internalType": "address",
         "name": "checker",
         "type": "address"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint256",
-        "name": "amount",
-        "type": "uint256"
       }
     ],
-    "name": "Paid",
+    "name": "EvidenceCommitted",
     "type": "event"
   },
   {
@@ -9259,7 +9259,7 @@ export const checksAbi = [
         "type": "tuple[]"
       }
     ],
-    "name": "Revealed",
+    "name": "EvidenceRevealed",
     "type": "event"
   },
   {
@@ -10083,7 +10083,7 @@ export const disputesAbi = [
       },
       {
         "internalType": "contract IStepVerifier",
-        "name": "stepVerifier",
+        "name": "steps",
         "type": "address"
       },
       {
@@ -12483,7 +12483,7 @@ export const disputesAbi = [
     "outputs": [
       {
         "internalType": "bytes32",
-        "name": "gameId",
+        "name": "",
         "type": "bytes32"
       }
     ],
@@ -12578,7 +12578,7 @@ export const disputesAbi = [
       },
       {
         "internalType": "address",
-        "name": "challenger",
+        "name": "by",
         "type": "address"
       }
     ],
@@ -12586,7 +12586,7 @@ export const disputesAbi = [
     "outputs": [
       {
         "internalType": "bytes32",
-        "name": "gameId",
+        "name": "",
         "type": "bytes32"
       }
     ],
