@@ -124,6 +124,18 @@ describe('what only the submitter may', () => {
     await expect(client.jobs(await made())).rejects.toMatchObject({ code: 'ACCESS_DENIED', facts: { action: 'list' } });
   });
 
+  it('does not take a page token of another list, or of the same with other filters', async () => {
+    const { nextPageToken: pageToken } = await client.jobs(await access('list'), { limit: 7 });
+    expect((await client.jobs(await access('list'), { limit: 7, pageToken })).items).toHaveLength(7);
+    const foreign = [
+      async () => client.jobs(await access('list'), { pageToken, states: ['final'] }),
+      async () => client.jobs(await access('list', NO_JOB, { by: world.stranger }), { pageToken }),
+      () => client.models({ pageToken }),
+      () => client.peers('executor', { pageToken }),
+    ];
+    for (const ask of foreign) await expect(ask()).rejects.toMatchObject({ code: 'MESSAGE_MALFORMED', facts: { field: 'page_token' } });
+  });
+
   it('does not take a page token it never gave', async () => {
     await expect(client.jobs(await access('list'), { pageToken: 'nonsense' })).rejects.toMatchObject({ code: 'MESSAGE_MALFORMED', facts: { field: 'page_token' } });
   });

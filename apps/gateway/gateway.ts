@@ -5,7 +5,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { privateKeyToAccount } from 'viem/accounts';
 import { readDeployment } from '#io/chain';
 import { claimFolder, KeyBook, SpendingBook } from '#io/keys';
-import { grpcServer, INFERENCE_API, requireFree } from '#io/rpc';
+import { grpcServer, INFERENCE_API, requireFree, tlsFiles, type ClientTls, type ServerTls } from '#io/rpc';
 import { callMetrics, connectWithRetry, createMonitoring, NestLog, systemClock, type CallMetrics, type Logger, type Monitoring, type Shutdown } from '#platform';
 import { connect, type Assay } from '#sdk';
 import { GatewayModule } from './app.module.js';
@@ -34,7 +34,7 @@ export async function startGateway({ config, log, shutdown }: GatewayOptions): P
   shutdown.onShutdown('data folder', await claimFolder(config.ASSAY_DATA_DIR));
   const account = privateKeyToAccount(config.ASSAY_PRIVATE_KEY);
   const deployment = await readDeployment(config.ASSAY_DEPLOYMENT);
-  const assay = await connectWithRetry(() => connect({ url: config.ASSAY_GRPC_URL, account, deployment }), { ...RETRY, log });
+  const assay = await connectWithRetry(() => connect({ url: config.ASSAY_GRPC_URL, account, deployment, ...coordinatorTls(config) }), { ...RETRY, log });
   shutdown.onShutdown('coordinator', () => assay.close());
   const monitoring = createMonitoring('gateway');
   const parts = partsOf(config, assay, callMetrics(monitoring.registry, INFERENCES));
@@ -68,8 +68,9 @@ function keepSettling({ keys, spending, now }: InferenceParts, { assay, log, shu
 }
 
 async function serve(parts: InferenceParts, { config, log, shutdown, monitoring }: GatewayOptions & { monitoring: Monitoring }): Promise<void> {
-  const grpc = grpcServer(config.ASSAY_INFERENCE_GRPC_LISTEN, undefined, INFERENCE_API);
-  const app = await NestFactory.create<NestExpressApplication>(GatewayModule.with({ ...parts, log }), { logger: new NestLog(log), abortOnError: false, bodyParser: false });
+  const tls = tlsOf(config);
+  const grpc = grpcServer(config.ASSAY_INFERENCE_GRPC_LISTEN, tls, INFERENCE_API);
+  const app = await NestFactory.create<NestExpressApplication>(GatewayModule.with({ ...parts, log }), { logger: new NestLog(log), abortOnError: false, bodyParser: false, ...(tls ? { httpsOptions: tlsFiles(tls) } : {}) });
   app.disable('x-powered-by');
   app.connectMicroservice(grpc.options, { inheritAppConfig: true });
   shutdown.onShutdown('calls', () => app.close());
@@ -80,4 +81,12 @@ async function serve(parts: InferenceParts, { config, log, shutdown, monitoring 
   shutdown.onShutdown('health', () => grpc.setServing(false));
   if (config.ASSAY_METRICS_LISTEN) await monitoring.listen(config.ASSAY_METRICS_LISTEN);
   shutdown.onShutdown('monitoring', () => monitoring.close());
+}
+
+function coordinatorTls({ ASSAY_GRPC_TLS: on, ASSAY_GRPC_TLS_CA: ca, ASSAY_GRPC_TLS_CLIENT_CERT: cert, ASSAY_GRPC_TLS_CLIENT_KEY: key }: GatewayConfig): { tls?: ClientTls } {
+  return on || ca || cert ? { tls: { ca, cert, key } } : {};
+}
+
+function tlsOf({ ASSAY_INFERENCE_TLS_CERT: cert, ASSAY_INFERENCE_TLS_KEY: key, ASSAY_INFERENCE_TLS_CLIENT_CA: clientCa }: GatewayConfig): ServerTls | undefined {
+  return cert && key ? { cert, key, clientCa } : undefined;
 }

@@ -1,6 +1,7 @@
 import type { Address } from 'viem';
+import { z } from 'zod';
 import type { Chain } from '#io/chain';
-import { MAX_MESSAGE_BYTES, pageOf, type BatchSummary, type DisputeSummary, type NetworkParameters, type StakedPeer } from '#io/rpc';
+import { MAX_MESSAGE_BYTES, Pages, type BatchSummary, type DisputeSummary, type NetworkParameters, type StakedPeer } from '#io/rpc';
 import type { BatchRecord, DisputeQuery, Storage } from '#io/storage';
 import type { PresenceBoard } from '../assignment/presence-board.js';
 import type { CoordinatorConfig } from '../config.js';
@@ -18,27 +19,36 @@ interface Listed<T> {
   readonly nextPageToken: string;
 }
 
+const peerKey = z.tuple([z.string().length(42)]);
+const batchKey = z.tuple([z.number().int().min(0)]);
+const disputeKey = z.tuple([z.string().regex(/^\d{1,18}$/).transform(BigInt), z.string().max(66)]);
+
 /** Who is there, what was batched and disputed, and by which rules. */
 export class NetworkLists {
   constructor(private readonly parts: NetworkListsParts) {}
 
-  /** Those present, by address, from the one after `after`. */
-  async peers(role: StakedPeer['peer']['role'], limit: number, after = ''): Promise<Listed<StakedPeer>> {
+  /** Those present, by address. */
+  async peers(role: StakedPeer['peer']['role'], limit: number, pageToken: string): Promise<Listed<StakedPeer>> {
+    const pages = new Pages([role], peerKey);
+    const [after] = pages.after(pageToken) ?? [''];
     const present = this.parts.board.present(role).map(({ role, address, version, profile, capacity, running }) => ({ role, address: address.toLowerCase() as Address, version, profile, capacity, running }));
     const behind = present.filter(({ address }) => address > after).sort((a, b) => (a.address < b.address ? -1 : 1));
-    const { items, nextPageToken } = pageOf(behind, limit, ({ address }) => [address]);
+    const { items, nextPageToken } = pages.page(behind, limit, ({ address }) => [address]);
     return { items: await Promise.all(items.map((peer) => this.staked(peer))), nextPageToken };
   }
 
-  /** Newest first, those made before the batch `before`. */
-  async batches(limit: number, before?: number): Promise<Listed<BatchSummary>> {
-    const { items, nextPageToken } = pageOf(await this.parts.storage.batches.page(limit + 1, before), limit, ({ seq }) => [seq]);
+  /** Newest first. */
+  async batches(limit: number, pageToken: string): Promise<Listed<BatchSummary>> {
+    const pages = new Pages(['batches'], batchKey);
+    const { items, nextPageToken } = pages.page(await this.parts.storage.batches.page(limit + 1, pages.after(pageToken)?.[0]), limit, ({ seq }) => [seq]);
     return { items: items.map(batchSummary), nextPageToken };
   }
 
-  async disputes(query: DisputeQuery): Promise<Listed<DisputeSummary>> {
-    const found = await this.parts.storage.disputes.page({ ...query, limit: query.limit + 1 });
-    const { items, nextPageToken } = pageOf(found, query.limit, ({ openedBlock, gameId }) => [String(openedBlock), gameId]);
+  async disputes(state: DisputeQuery['state'], limit: number, pageToken: string): Promise<Listed<DisputeSummary>> {
+    const pages = new Pages(['disputes', state], disputeKey);
+    const key = pages.after(pageToken);
+    const found = await this.parts.storage.disputes.page({ state, before: key && { block: key[0], gameId: key[1] }, limit: limit + 1 });
+    const { items, nextPageToken } = pages.page(found, limit, ({ openedBlock, gameId }) => [String(openedBlock), gameId]);
     return { items: items.map(({ claimDigest: claim, ...rest }) => ({ claim, ...rest })), nextPageToken };
   }
 

@@ -2,14 +2,9 @@ import type { Metadata, ServerWritableStream } from '@grpc/grpc-js';
 import { Controller, Inject } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
 import { map, type Observable } from 'rxjs';
-import { z } from 'zod';
-import { decodePageToken, encodeBatch, encodeDispute, encodeParameters, encodePeer, encodeStatus, listDisputesMessage, listPageMessage, parseMessage, readAtLeast, type StakedPeer } from '#io/rpc';
+import { encodeBatch, encodeDispute, encodeParameters, encodePeer, encodeStatus, listDisputesMessage, listPageMessage, parseMessage, readAtLeast, type StakedPeer } from '#io/rpc';
 import { NetworkLists } from './network-lists.js';
 import { NetworkStatusService } from './network-status.js';
-
-const peerKey = z.tuple([z.string().length(42)]);
-const batchKey = z.tuple([z.number().int().min(0)]);
-const disputeKey = z.tuple([z.string().regex(/^\d{1,18}$/).transform(BigInt), z.string().max(66)]);
 
 /** assay.v1.Network */
 @Controller()
@@ -42,15 +37,14 @@ export class NetworkController {
   @GrpcMethod('Network', 'Batches')
   async batches(message: unknown) {
     const { pageSize, pageToken } = parseMessage(listPageMessage, message, 'ListBatchesRequest');
-    const { items, nextPageToken } = await this.lists.batches(pageSize, decodePageToken(pageToken, batchKey)?.[0]);
+    const { items, nextPageToken } = await this.lists.batches(pageSize, pageToken);
     return { batches: items.map(encodeBatch), nextPageToken };
   }
 
   @GrpcMethod('Network', 'Disputes')
   async disputes(message: unknown) {
     const { pageSize, pageToken, state } = parseMessage(listDisputesMessage, message, 'ListDisputesRequest');
-    const key = decodePageToken(pageToken, disputeKey);
-    const { items, nextPageToken } = await this.lists.disputes({ state, before: key && { block: key[0], gameId: key[1] }, limit: pageSize });
+    const { items, nextPageToken } = await this.lists.disputes(state, pageSize, pageToken);
     return { disputes: items.map(encodeDispute), nextPageToken };
   }
 
@@ -61,7 +55,7 @@ export class NetworkController {
 
   private async peers(role: StakedPeer['peer']['role'], message: unknown) {
     const { pageSize, pageToken } = parseMessage(listPageMessage, message, 'ListPeersRequest');
-    const { items, nextPageToken } = await this.lists.peers(role, pageSize, decodePageToken(pageToken, peerKey)?.[0]);
+    const { items, nextPageToken } = await this.lists.peers(role, pageSize, pageToken);
     return { peers: items.map(encodePeer), nextPageToken };
   }
 }

@@ -2,13 +2,9 @@ import type { sendUnaryData, ServerReadableStream } from '@grpc/grpc-js';
 import { Controller, Inject } from '@nestjs/common';
 import { GrpcMethod, GrpcStreamCall } from '@nestjs/microservices';
 import { from, map, type Observable } from 'rxjs';
-import { z } from 'zod';
-import type { Root } from '#core/hashing';
-import { decodePageToken, encodeModel, getModelMessage, listModelsMessage, modelVersionsMessage, parseMessage, searchModelsMessage, tagModelMessage, toStatus, uploadStatusMessage } from '#io/rpc';
+import { encodeModel, getModelMessage, listModelsMessage, modelVersionsMessage, parseMessage, searchModelsMessage, tagModelMessage, toStatus, uploadStatusMessage } from '#io/rpc';
 import { ModelsService } from './models.service.js';
 import { collectUpload } from './upload.js';
-
-const pageKey = z.tuple([z.string().length(66)]);
 
 /** assay.v1.Models: parses at the edge, calls the use case, encodes. */
 @Controller()
@@ -72,8 +68,7 @@ export class ModelsController {
   }
 
   private async page(limit: number, pageToken: string, text?: string) {
-    const key = decodePageToken(pageToken, pageKey);
-    const { models, nextPageToken } = await this.models.list(limit, key?.[0] as Root | undefined, text);
+    const { models, nextPageToken } = await this.models.list(limit, pageToken, text);
     return { models: models.map(encodeModel), nextPageToken };
   }
 }

@@ -1,10 +1,13 @@
+import { z } from 'zod';
 import type { Root } from '#core/hashing';
 import { compileModel, DEFAULT_PROFILE, PROFILES, type Profile } from '#core/onnx';
 import { AssayError } from '#core/protocol';
-import { MODEL_CHUNK_BYTES, pageOf, type ModelVersion, type ModelView } from '#io/rpc';
+import { MODEL_CHUNK_BYTES, Pages, type ModelVersion, type ModelView } from '#io/rpc';
 import type { ArtifactStore, ModelRecord, ModelStore } from '#io/storage';
 import type { PartialUploads } from './partial-uploads.js';
 import type { UploadedModel } from './upload.js';
+
+const pageKey = z.tuple([z.string().length(66)]);
 
 export interface ModelsServiceParts {
   readonly models: ModelStore;
@@ -39,8 +42,9 @@ export class ModelsService {
   }
 
   /** With `text`, those with a label that contains it. */
-  async list(limit: number, after?: Root, text?: string): Promise<{ readonly models: readonly ModelView[]; readonly nextPageToken: string }> {
-    const { items, nextPageToken } = pageOf(await this.parts.models.list(limit + 1, after, text), limit, ({ modelId }) => [modelId]);
+  async list(limit: number, pageToken: string, text?: string): Promise<{ readonly models: readonly ModelView[]; readonly nextPageToken: string }> {
+    const pages = new Pages(['models', text], pageKey);
+    const { items, nextPageToken } = pages.page(await this.parts.models.list(limit + 1, pages.after(pageToken)?.[0] as Root | undefined, text), limit, ({ modelId }) => [modelId]);
     return { models: items.map(modelView), nextPageToken };
   }
 

@@ -2,14 +2,10 @@ import type { Metadata, ServerDuplexStream, ServerUnaryCall, ServerWritableStrea
 import { Controller, Inject } from '@nestjs/common';
 import { GrpcMethod, GrpcStreamCall } from '@nestjs/microservices';
 import { map, type Observable } from 'rxjs';
-import { z } from 'zod';
-import type { Root } from '#core/hashing';
 import { AssayError } from '#core/protocol';
-import { callerOf, cancelJobMessage, decodePageToken, encodeFault, encodeJob, getJobMessage, listJobsMessage, parseMessage, readAtLeast, submitMessage, submitStreamMessage, toFault, watchJobMessage } from '#io/rpc';
+import { callerOf, cancelJobMessage, encodeFault, encodeJob, getJobMessage, listJobsMessage, parseMessage, readAtLeast, submitMessage, submitStreamMessage, toFault, watchJobMessage } from '#io/rpc';
 import { JobsService, type Caller } from './jobs.service.js';
 import { answerStream } from './submit-stream.js';
-
-const pageKey = z.tuple([z.number().int(), z.string().length(66)]);
 
 /** assay.v1.Jobs: parses at the edge, calls the use case, encodes. */
 @Controller()
@@ -56,9 +52,7 @@ export class JobsController {
   @GrpcMethod('Jobs', 'List')
   async list(message: unknown) {
     const { access, pageSize: limit, pageToken, states, modelId } = parseMessage(listJobsMessage, message, 'ListJobsRequest');
-    const key = decodePageToken(pageToken, pageKey);
-    const before = key && { acceptedAt: new Date(key[0]), jobId: key[1] as Root };
-    const { jobs, nextPageToken } = await this.jobs.list(access, { states, modelId, before, limit });
+    const { jobs, nextPageToken } = await this.jobs.list(access, { states, modelId, limit }, pageToken);
     return { jobs: jobs.map(encodeJob), nextPageToken };
   }
 

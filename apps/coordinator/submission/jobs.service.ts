@@ -1,7 +1,8 @@
 import { Observable } from 'rxjs';
+import { z } from 'zod';
 import type { Root } from '#core/hashing';
 import { asAssayError, AssayError, hasAnswer, type Access, isTerminal, jobIdOf, type JobState } from '#core/protocol';
-import { pageOf, type AccessMessage, type JobParts } from '#io/rpc';
+import { Pages, type AccessMessage, type JobParts } from '#io/rpc';
 import type { JobQuery, JobRecord, JobStore } from '#io/storage';
 import { measured, type CallMetrics } from '#platform';
 import { acceptJob, type AcceptanceParts, type Submission } from './acceptance.js';
@@ -34,6 +35,8 @@ export interface Caller {
   readonly peer: string;
   readonly gone: AbortSignal;
 }
+
+const pageKey = z.tuple([z.number().int(), z.string().length(66)]);
 
 /** Callers that wait for an answer at once. */
 const MAX_WAITING = 20_000;
@@ -85,10 +88,13 @@ export class JobsService {
   }
 
   /** The jobs of whoever signed the access, newest first. @throws AssayError ACCESS_DENIED */
-  async list(access: AccessMessage, query: Omit<JobQuery, 'submitter'>): Promise<{ readonly jobs: readonly JobParts[]; readonly nextPageToken: string }> {
+  async list(access: AccessMessage, query: Omit<JobQuery, 'submitter' | 'before'>, pageToken: string): Promise<{ readonly jobs: readonly JobParts[]; readonly nextPageToken: string }> {
     await this.parts.requireAccess(access, { action: 'list' });
-    const found = await this.parts.jobs.ofSubmitter({ ...query, submitter: access.submitter, limit: query.limit + 1 });
-    const { items, nextPageToken } = pageOf(found, query.limit, (job) => [job.acceptedAt.getTime(), job.jobId]);
+    const { submitter } = access;
+    const pages = new Pages(['jobs', submitter, query.states, query.modelId], pageKey);
+    const key = pages.after(pageToken);
+    const found = await this.parts.jobs.ofSubmitter({ ...query, submitter, before: key && { acceptedAt: new Date(key[0]), jobId: key[1] as Root }, limit: query.limit + 1 });
+    const { items, nextPageToken } = pages.page(found, query.limit, (job) => [job.acceptedAt.getTime(), job.jobId]);
     return { jobs: await Promise.all(items.map((job) => reportJob(this.parts.report, job, {}))), nextPageToken };
   }
 

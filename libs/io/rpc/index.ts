@@ -6,7 +6,7 @@ export { WebCoordinator } from './web-calls.js';
 export { WebServer } from './web-server.js';
 export { encodeBatch, encodeDispute, encodeFault, encodeJob, encodeModel, encodeParameters, encodePeer, encodeRequest, encodeStatus, encodeTensor, type JobParts, type ModelReference } from './encoding.js';
 export { ErrorFilter } from './error-filter.js';
-export { decodePageToken, encodePageToken, pageOf } from './page-token.js';
+export { Pages } from './page-token.js';
 export {
   cancelJobMessage,
   getJobMessage,
@@ -40,5 +40,6 @@ export {
 } from './messages.js';
 export { INFERENCE_FILES, LOADER_OPTIONS } from './protos.js';
 export { MAX_MESSAGE_BYTES, MODEL_CHUNK_BYTES } from './sizes.js';
-export { grpcServer, INFERENCE_API, NATIVE_API, requireFree, type Api, type GrpcServer, type ServerTls } from './server.js';
+export { tlsFiles, type ServerTls } from './pem.js';
+export { grpcServer, INFERENCE_API, NATIVE_API, requireFree, type Api, type GrpcServer } from './server.js';
 export { toFault, toStatus } from './status.js';

@@ -9,7 +9,7 @@ import { ReflectionService } from '@grpc/reflection';
 import { Transport, type GrpcOptions } from '@nestjs/microservices';
 import { HealthImplementation } from 'grpc-health-check';
 import { AssayError } from '#core/protocol';
-import { pem } from './pem.js';
+import { pem, type ServerTls } from './pem.js';
 import { INFERENCE_FILES, INFERENCE_PACKAGE, LOADER_OPTIONS, PACKAGE, PROTO_FILES } from './protos.js';
 import { MAX_MESSAGE_BYTES } from './sizes.js';
 
@@ -19,13 +19,6 @@ export interface GrpcServer {
   setServing(serving: boolean): void;
   /** A connection from within this process, once the server listens. Its peer has no address: callerOf. */
   open(): ClientHttp2Session;
-}
-
-/** PEM files. With `clientCa`, callers need a certificate that it signed. */
-export interface ServerTls {
-  readonly cert: string;
-  readonly key: string;
-  readonly clientCa?: string | undefined;
 }
 
 const MAX_CALLS_PER_CONNECTION = 1_024;

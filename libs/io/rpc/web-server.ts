@@ -5,8 +5,7 @@ import type { Socket } from 'node:net';
 import { AssayError } from '#core/protocol';
 import { UNAVAILABLE } from './call-error.js';
 import { PEER_KEY } from './callers.js';
-import { pem } from './pem.js';
-import type { ServerTls } from './server.js';
+import { tlsFiles, type ServerTls } from './pem.js';
 import { trailersFrame, WEB_TYPE } from './web-frames.js';
 
 export interface WebOptions {
@@ -36,7 +35,7 @@ export class WebServer {
   constructor(private readonly options: WebOptions) {
     const { tls } = options;
     const answer = (request: IncomingMessage, response: ServerResponse) => this.answer(request, response);
-    this.server = tls ? createTlsServer({ cert: pem(tls.cert), key: pem(tls.key), ...(tls.clientCa ? { ca: pem(tls.clientCa), requestCert: true } : {}) }, answer) : createServer(answer);
+    this.server = tls ? createTlsServer(tlsFiles(tls), answer) : createServer(answer);
     this.server.maxConnections = MAX_CONNECTIONS;
   }
 
