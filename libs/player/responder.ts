@@ -27,6 +27,9 @@ const CHANGED: Next = { when: 'changed' };
  */
 const LATER: Next = { when: 'later' };
 
+/** Chain seconds between looks at payouts that are held up: a guardian may let them go before the time it named. */
+const PAUSE_LOOK_S = 60n;
+
 /** Reverts that say the chain knows a newer state than this player: reading on will help. */
 const STALE: ReadonlySet<string> = new Set(['WrongState', 'NotYourTurn', 'WrongPhase', 'AlreadySettled']);
 /** Reverts that pass with time. */
@@ -57,6 +60,7 @@ async function decide({ gameId, role, known }: OwnGame, options: ResponderOption
   const idle = idleAction(turn);
   // WHY: the loser gains nothing by settling, and two players settling at once would only refuse each other.
   if (idle?.kind === 'settle' && winner(game) !== role) return { kind: 'wait', until: turn.now + BigInt(60 + options.payoutDelay) };
+  if (idle?.kind === 'wait' && pausedUntil > now) return { kind: 'wait', until: least(idle.until, now + PAUSE_LOOK_S) };
   if (idle) return idle;
   try {
     const trace = await options.traces.traceFor(game.claim, claim);
@@ -111,3 +115,6 @@ export function triageFailure(error: unknown): 'now' | 'later' | 'never' {
   return EARLY.has(name) ? 'later' : 'never';
 }
 
+function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}

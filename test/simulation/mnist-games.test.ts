@@ -5,11 +5,11 @@ import { keccak256, numberToHex, type Hex } from 'viem';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Root } from '#core/hashing';
 import type { TraceReader } from '#core/trace';
-import { disputeTransactions } from '#io/chain';
+import { connectChain, disputeTransactions } from '#io/chain';
 import type { InferenceSession } from '#io/inference';
 import { seededRandom } from '#testing';
 import { runWithFault } from '../../apps/executor/faults/index.js';
-import { openOnChain, startArena, type Arena } from './arena.js';
+import { KEYS, openOnChain, startArena, type Arena } from './arena.js';
 import { honestTrace, openModel, randomPicture } from './real-models.js';
 import { replayByRules } from './replay.js';
 import { seat, until, type Traces } from './table.js';
@@ -111,6 +111,26 @@ describe(`MNIST with real faults, real players, the real contracts (ASSAY_SEED=$
     expect(await arena.executor.vault.balanceOf(arena.executor.account!)).toBe(before + arena.parameters.bond);
   }, 120_000);
 });
+
+it('a player waits while a guardian holds payouts up, tries nothing, and is paid once they go on, also before the time named', async () => {
+  const guardian = await connectChain({ rpcUrl: arena.anvil.rpcUrl, deployment: arena.executor.deployment, privateKey: KEYS.deployer });
+  const pair = newPair();
+  await guardian.disputes.pausePayouts(110);
+  const id = await disputed(pair, 'wrong-output', SEED + 300);
+  const seats = [seat(arena, arena.executor, pair.lying), seat(arena, arena.challenger, pair.honest)];
+  const [, challenger] = seats;
+  for (const { player } of seats) player.start();
+  await until('the verdict', () => challenger!.events.some((e) => e.kind === 'ended' && e.gameId === id));
+  await arena.pass(BigInt(arena.parameters.payoutDelay) + 20n);
+  // Several looks of the player, and as many chances to try what would be refused.
+  await new Promise((resolve) => setTimeout(resolve, 2_500));
+  expect(settledIn(challenger!, id)).toBe(false);
+  await guardian.disputes.resumePayouts();
+  await arena.pass(61n);
+  await until('the settlement', () => settledIn(challenger!, id));
+  for (const s of seats) await s.stop();
+  expect(seats.flatMap((s) => s.events.filter((e) => e.kind === 'failed'))).toEqual([]);
+}, 120_000);
 
 function settledIn({ events }: { events: readonly { kind: string; gameId: Hex }[] }, id: Hex): boolean {
   return events.some((e) => e.kind === 'settled' && e.gameId === id);

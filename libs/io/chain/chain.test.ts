@@ -103,4 +103,31 @@ describe('the event stream', () => {
     await replaced;
     expect(seen).toEqual([21n, 22n, 23n]);
   }, 30_000);
+
+  it('survives a reorganisation deeper than what it takes to be final, by reading everything again', async () => {
+    const shallow = await connectChain({ rpcUrl: anvil.rpcUrl, deployment, privateKey: KEY, pollMs: 50, finalityDepth: 2n });
+    expect(shallow.finalityDepth).toBe(2n);
+    const from = (await chain.blockNumber()) + 1n;
+    await chain.vault.deposit(chain.account!, 31n);
+    const { block: last } = await chain.vault.deposit(chain.account!, 32n);
+    const test = createTestClient({ mode: 'anvil', transport: http(anvil.rpcUrl) });
+    await test.mine({ blocks: 8 });
+    // WHY: a block between the look at the head and the reorganisation would change how deep it reaches.
+    await test.setIntervalMining({ interval: 0 });
+    const stop = new AbortController();
+    let seen: { block: bigint; amount: bigint }[] = [];
+    let rewoundTo: bigint | undefined;
+    for await (const page of shallow.events({ fromBlock: from, signal: stop.signal })) {
+      if (page.rewound) {
+        rewoundTo = page.from;
+        seen = seen.filter(({ block }) => block < page.from);
+      }
+      for (const event of page.events) for (const amount of deposited([event])) seen.push({ block: event.blockNumber, amount });
+      if (rewoundTo === undefined && page.to === page.head) await test.request({ method: 'anvil_reorg', params: [Number((await chain.blockNumber()) - last) + 1, []] } as never);
+      if (rewoundTo !== undefined && page.to === page.head) stop.abort();
+    }
+    await test.setIntervalMining({ interval: 1 });
+    expect(rewoundTo).toBe(from);
+    expect(seen.map(({ amount }) => amount)).toEqual([31n]);
+  }, 30_000);
 });
