@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { privateKeyToAccount } from 'viem/accounts';
 import type { Tensor } from '#core/hashing';
+import { describeError } from '#platform';
 import { connect, type Assay } from '#sdk';
 import { freePort, PROJECT_ROOT, startNetwork, startPostgres, type Network } from '#testing';
 
@@ -82,7 +83,7 @@ class Load {
     this.open++;
     void this.submit().then(
       () => this.answered++,
-      (error: unknown) => (this.failed++, say(String(error))),
+      (error: unknown) => (this.failed++, say(describeError(error))),
     ).finally(() => this.open--);
   }
 
