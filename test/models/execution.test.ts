@@ -154,6 +154,46 @@ it('brings integers between two constants at once', async () => {
   expect(output).toEqual(values[2]);
 });
 
+/** Integer convolutions, each scaled: by a float kernel where every sum is exact in float32. */
+const INTEGER = [
+  { channels: 3, window: 5, width: 0, inFloats: false },
+  { channels: 3, window: 5, width: HERE, inFloats: HERE > 0 },
+  { channels: 16, window: 3, width: HERE, inFloats: HERE > 0 },
+  { channels: 12, window: 3, width: HERE, inFloats: false },
+  // 64 · 9 · 255 · 128 is above 2^24.
+  { channels: 64, window: 3, width: HERE, inFloats: false },
+] as const;
+
+describe.each(INTEGER)('ConvInteger of $channels channels under $window×$window in blocks of $width', ({ channels, window, width, inFloats }) => {
+  const filters = 12;
+  const bytes = (dims: readonly number[], seed: number): Tensor => ({ dtype: 'uint8', dims, data: Uint8Array.from(seededBytes(elementCount(dims), seed)) });
+  const constants = { w: bytes([filters, channels, window, window], 1), zx: { ...bytes([], 2), data: Uint8Array.of(113) }, zw: { ...bytes([], 3), data: Uint8Array.of(128) }, s: { dtype: 'float32' as const, dims: [], data: new Uint8Array(Float32Array.of(0.0123).buffer) } };
+  const nodes: SourceNode[] = [
+    { op: 'ConvInteger', inputs: ['x', 'w', 'zx', 'zw'], output: 'c', attributes: { pads: [1, 2, 1, 0] } },
+    { op: 'Cast', inputs: ['c'], output: 'f', attributes: { to: 1 } },
+    { op: 'Mul', inputs: ['f', 's'], output: 'y' },
+  ];
+  const y = [1, filters, 9 + 2 - window + 1, 9 + 2 - window + 1];
+  const model = compileModel(sourceModel({ inputs: { x: [1, channels, 9, 9] }, dtypes: { x: 'uint8' }, constants, nodes, outputs: { y } }));
+
+  it('gives the trace\'s bits, and by which kernel', async () => {
+    const random = seeded(SEED);
+    expect(kindsIn(executionModel(model, width)).includes('ConvInteger')).toBe(!inFloats);
+    for (const hostile of [false, true]) {
+      const inputs = model.manifest.signature.inputs.map((input) => probe(input, random, hostile));
+      const values = await computed(model, tracingModel(model, width), inputs);
+      const [output] = await computed(model, { onnx: executionModel(model, width), outputs: [{ name: 'y', value: model.graph.outputs[0]!.value }] }, inputs);
+      expect(output).toEqual(values.at(-1));
+    }
+  });
+});
+
+/** Bytes, many of them at the ends of their range. */
+function seededBytes(count: number, seed: number): number[] {
+  const random = seeded(seed);
+  return Array.from({ length: count }, () => [0, 255, random(256)][random(3)]!);
+}
+
 function kindsIn(onnx: Uint8Array): string[] {
   return readModel(onnx, DEFAULT_LIMITS).graph.nodes.map(({ domain, opType }) => (domain === '' ? opType : `${domain}.${opType}`));
 }

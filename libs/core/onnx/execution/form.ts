@@ -4,6 +4,7 @@ import { shapeName, writeFile, type EmissionParts } from '../emission.js';
 import type { CanonicalGraph, NumberedNode } from '../numbering.js';
 import { withActivation, writeConv } from './conv.js';
 import { expanded } from './expansion.js';
+import { fitsFloats, writeInFloats } from './integer-conv.js';
 import { joinNodes } from './joining.js';
 import { int64List, Layout, NCHWC } from './layout.js';
 import { staysLast, writeLast, writeQuantizedConv } from './quantized.js';
@@ -64,6 +65,8 @@ function writeNode(form: Layout, place: Place): void {
     const wantsBlocks = place.readers[value]!.some((reader) => isDepthwise(form.graph.nodes[reader]!));
     return writeConv(form, { node, value, rectified: rectifier !== undefined }, wantsBlocks);
   }
+  const scaled = node.operator === 'ConvInteger' ? activationOf(form.graph, place, ['DequantizeLinear']) : undefined;
+  if (scaled !== undefined && fitsFloats(form, node, form.graph.nodes[scaled]!)) return writeInFloats(form, node, { scaled: form.graph.nodes[scaled]!, value: scaled });
   if (node.operator === 'QLinearConv') return writeQuantizedConv(form, node, place.value);
   if (staysLast(form, node)) return writeLast(form, node, place.value);
   const parts = node.operator === 'Slice' ? splitParts(form.graph, place) : undefined;
