@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { credentials, loadPackageDefinition, type Client, type ClientWritableStream, type ServiceError } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tensorRoot, type Root } from '#core/hashing';
-import { accessTypedData, formatReceipt, NO_JOB, type Access } from '#core/protocol';
+import { accessTypedData, formatReceipt, NO_JOB, parseReceipt, type Access } from '#core/protocol';
 import { LOADER_OPTIONS, MODEL_CHUNK_BYTES, type CoordinatorClient, type SignedAccess, type StreamAnswer } from '#io/rpc';
 import { PROJECT_ROOT } from '#testing';
 import { Surroundings, UNIT, type Party, type TestExecutor } from './coordinator.fixture.js';
@@ -241,6 +242,18 @@ describe('examples/verify-receipt, which knows nothing of ours', () => {
     expect(await verdictOf(early)).toMatchObject({ code: 0, verdict: { ok: true, finality: 'pending' } });
   }, 60_000);
 
+  it('and its JSON Schema, read by a validator of others, takes real receipts and refuses each with one part taken away, added or of another kind', () => {
+    const holds = new Ajv2020({ allErrors: true }).compile(JSON.parse(readFileSync(join(PROJECT_ROOT, 'docs/receipt.schema.json'), 'utf8')) as object);
+    const { batch: _, ...early } = receipt;
+    for (const real of [receipt, early]) expect({ holds: holds(real), errors: holds.errors }).toEqual({ holds: true, errors: null });
+    const spoiled = everySpoiling(receipt).filter(({ what }) => what !== 'without batch');
+    expect(spoiled.length).toBeGreaterThan(80);
+    for (const { what, document } of spoiled) {
+      expect(holds(document), what).toBe(false);
+      expect(() => parseReceipt(JSON.stringify(document)), what).toThrow(expect.objectContaining({ code: 'RECEIPT_MALFORMED' }));
+    }
+  });
+
   const other = (hex: string) => `${hex.slice(0, -1)}${hex.endsWith('0') ? '1' : '0'}`;
   type Tamper = (r: typeof receipt) => unknown;
   const claim = (change: object): Tamper => (r) => ({ ...r, claim: { ...r.claim, message: { ...r.claim.message, ...change } } });
@@ -264,3 +277,21 @@ describe('examples/verify-receipt, which knows nothing of ours', () => {
     expect(await verdictOf(receipt, 'http://127.0.0.1:9')).toMatchObject({ code: 3 });
   }, 60_000);
 });
+
+/** The document with, at each of its places, a part left out, one more, or a leaf of another kind. */
+function everySpoiling(document: unknown, at = ''): { readonly what: string; readonly document: unknown }[] {
+  if (Array.isArray(document)) {
+    const inside = document.flatMap((item: unknown, i) => everySpoiling(item, `${at}[${i}]`).map((one) => ({ ...one, document: document.with(i, one.document) })));
+    return [...inside, { what: `${at} no list`, document: 'text' }, { what: `${at} of numbers`, document: [1] }];
+  }
+  if (typeof document === 'object' && document !== null) {
+    const inside = Object.entries(document).flatMap(([name, value]) => {
+      const place = at ? `${at}.${name}` : name;
+      const { [name]: _, ...rest } = document as Record<string, unknown>;
+      return [{ what: `without ${place}`, document: rest }, ...everySpoiling(value, place).map((one) => ({ ...one, document: { ...document, [name]: one.document } }))];
+    });
+    return [...inside, { what: `${at} with one more`, document: { ...document, extra: 1 } }, { what: `${at} no object`, document: [] }];
+  }
+  const otherKind = typeof document === 'string' ? [1, null, `${document} `, '', {}] : ['1', null, -1, 0.5];
+  return otherKind.map((value) => ({ what: `${at} as ${JSON.stringify(value)}`, document: value }));
+}
