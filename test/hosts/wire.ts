@@ -13,10 +13,16 @@ const NETWORK = '198.18';
 export function noHosts(): string | undefined {
   if (process.platform !== 'linux') return 'network namespaces are Linux’s';
   if (process.getuid?.() !== 0) return 'network namespaces need root';
-  const probe = `assay-${process.pid}-x`;
-  const made = spawnSync('ip', ['netns', 'add', probe], { encoding: 'utf8' });
-  if (made.error || made.status !== 0) return `no network namespace can be made: ${made.error?.message ?? made.stderr.trim()}`;
-  ip('netns', 'del', probe);
+  const [space, bridge, plug] = [`assay-${process.pid}-x`, `as${process.pid}xb`, `as${process.pid}x`];
+  try {
+    ip('netns', 'add', space);
+    ip('link', 'add', bridge, 'type', 'bridge');
+    ip('link', 'add', plug, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', space);
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    for (const made of [['link', 'del', plug], ['link', 'del', bridge], ['netns', 'del', space]]) spawnSync('ip', made);
+  }
   return undefined;
 }
 
