@@ -34,7 +34,10 @@ async function main(folder: string): Promise<void> {
   const wrong: Answer['wrong'][number][] = [];
   for (const probe of corpus.probes) if (wrong.length < MAX_WRONG) wrong.push(...(await examine(probe)));
   const models: Record<string, ModelAnswer> = {};
-  for (const model of corpus.models) models[model.name] = await answerOf(folder, model, corpus.seed);
+  for (const model of corpus.models) {
+    process.stderr.write(`  ${model.name} …\n`);
+    models[model.name] = await answerOf(folder, model, corpus.seed);
+  }
   const elements = corpus.probes.reduce((sum, probe) => sum + probe.elements.length, 0);
   process.stdout.write(JSON.stringify({ elements, wrong, models } satisfies Answer));
 }

@@ -1,6 +1,7 @@
 /**
  * Do other processors give the same bits? Every operator's probes and every model that compiles, on this machine and on
- * those qemu-user imitates (machines.ts): bytes compared, and the self-test of each machine held to the result.
+ * those qemu-user imitates (machines.ts): bytes compared, and the self-test of each machine held to the result. The models
+ * are those of ASSAY_MODELS_DIR, by default ../shared/models, and of this repository where there is no such folder.
  *
  *   npm run test:isa [-- --json] [-- --machines haswell,cortex-a72] [-- --models mnist,fraud] [-- --elements 100] [-- --seed 1]
  *
@@ -76,7 +77,9 @@ async function examine(machine: Machine, folder: string): Promise<Examined> {
   progress(`${machine.name} …`);
   const begun = Date.now();
   const { command, args, env } = invocation(machine, [join(PROJECT_ROOT, 'dist', 'test', 'isa', 'exam.js'), folder]);
-  const { stdout } = await promisify(execFile)(command, [...args], { env, maxBuffer: MAX_ANSWER_BYTES, timeout: TIME_LIMIT_MS, killSignal: 'SIGKILL' });
+  const running = promisify(execFile)(command, [...args], { env, maxBuffer: MAX_ANSWER_BYTES, timeout: TIME_LIMIT_MS, killSignal: 'SIGKILL' });
+  running.child.stderr?.pipe(process.stderr, { end: false });
+  const { stdout } = await running;
   return { answer: JSON.parse(stdout) as Answer, seconds: (Date.now() - begun) / 1000 };
 }
 
