@@ -1,8 +1,9 @@
-// Writes docs/errors.md from the table of error codes, docs/operators.md from the registry, docs/receipt.schema.json from the receipt's schema. --check: fail if one is stale,
+// Writes docs/errors.md from the table of error codes, docs/operators.md from the registry, docs/receipt.schema.json from the receipt's schema, docs/reference from protos, command line and configuration. --check: fail if one is stale,
 // write nothing. Needs a build (dist/).
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { operatorsPage } from './operators-page.mjs';
+import { commandsPage, configurationPage, messagesPage } from './reference-pages.mjs';
 
 const KINDS = {
   invalid: 'what was sent is malformed; sending it again changes nothing',
@@ -31,9 +32,14 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { receiptJsonSchema } = await import('../dist/libs/core/protocol/receipt.js');
   const { ERROR_CODES } = await import('../dist/libs/core/protocol/errors.js');
   const { loweredFacts, operatorFacts } = await import('../dist/test/models/operator-facts.js');
+  const { buildProgram } = await import('../dist/apps/cli/program.js');
+  const { EXIT_HELP } = await import('../dist/apps/cli/exit-codes.js');
   const lowered = loweredFacts();
   keep('errors.md', errorsPage(ERROR_CODES));
   keep('operators.md', operatorsPage(operatorFacts(lowered), lowered));
+  keep('reference/messages.md', messagesPage());
+  keep('reference/configuration.md', configurationPage());
+  keep('reference/commands.md', commandsPage(await buildProgram([], async () => undefined), EXIT_HELP));
   keep('receipt.schema.json', `${JSON.stringify(receiptJsonSchema(), null, 2)}\n`);
 }
 

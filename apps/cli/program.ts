@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { AssayError } from '#core/protocol';
+import { tokens } from './amounts.js';
 import { EXIT, EXIT_HELP } from './exit-codes.js';
 import { Terminal } from './terminal.js';
 
@@ -65,7 +66,8 @@ function afterParsing(error: CommanderError, args: readonly string[]): number {
   return terminal.failure(new AssayError({ code: 'USAGE', message: error.message.replace(/^error: /, '') }));
 }
 
-async function buildProgram(args: readonly string[], perform: Perform): Promise<Command> {
+/** The command line; with no arguments, all of it. */
+export async function buildProgram(args: readonly string[], perform: Perform): Promise<Command> {
   const program = new Command('assay')
     .description('AI inference with recourse: jobs, receipts, disputes.')
     .version(version())
@@ -80,7 +82,16 @@ async function buildProgram(args: readonly string[], perform: Perform): Promise<
   for (const load of needed) (await load())(program, perform);
   // WHY: the one command that must know all the others.
   if (asked === 'completions') for (const [name, load] of Object.entries(COMMANDS)) if (name !== 'completions') (await load())(program, perform);
+  describeDefaults(program);
   return program;
+}
+
+/** WHY: commander shows defaults as JSON, which knows no bigint; these are amounts of tokens. */
+function describeDefaults(command: Command): void {
+  for (const item of [...command.options, ...command.registeredArguments]) {
+    if (typeof item.defaultValue === 'bigint') item.defaultValueDescription ??= tokens(item.defaultValue);
+  }
+  command.commands.forEach(describeDefaults);
 }
 
 /** Of the package above this file, in the sources and in dist. */

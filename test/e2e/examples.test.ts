@@ -8,9 +8,11 @@ import { PROJECT_ROOT, startNetwork, type Network } from '#testing';
 import { assay } from './command.js';
 import { pythonRules } from './open-inference/python-rules.js';
 import { browserReport, chromium, NO_BROWSER } from './examples/browser.js';
+import { checkoutIn, follow, PAGES, unrun } from './examples/documents.js';
 
 // Each example as its page says to run it, against one network in a folder of its own.
-const dir = mkdtempSync(join(tmpdir(), 'assay-examples-'));
+const folder = mkdtempSync(join(tmpdir(), 'assay-examples-'));
+const dir = checkoutIn(folder);
 const GREEDY = JSON.parse(readFileSync(join(PROJECT_ROOT, 'models/stories260K/greedy200.json'), 'utf8')) as number[];
 const TOKENS = 16;
 let network: Network;
@@ -23,7 +25,7 @@ beforeAll(async () => {
 }, 240_000);
 afterAll(async () => {
   await network?.stop();
-  rmSync(dir, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true });
 }, 60_000);
 
 /** Runs a program in the checkout and reads the JSON it prints. */
@@ -75,4 +77,12 @@ describe('examples', () => {
     const { code, stdout } = await assay('relay', network.deployment.vault, '--once', '--dir', dir, '--json');
     expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 0, delivered: [], failed: [] });
   }, 60_000);
+});
+
+describe('documents', () => {
+  it.each(PAGES)('%s: its commands do what it says', async (page) => {
+    expect(unrun(page)).toEqual([]);
+    const { code, said } = await follow(page, folder);
+    expect(code, said).toBe(0);
+  }, 240_000);
 });

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { parseUnits } from 'viem';
 import { checkPay, detection, exposureLimit, exposureOf, forfeitFor, SAMPLE_RATE_ONE, splitFee, stakeFor } from '#core/protocol';
 import { LIVE_PARAMETERS } from '#io/chain';
@@ -18,7 +18,7 @@ export function addEconomics(program: Command, perform: Perform): void {
     .command('economics')
     .description('What stake a value at risk asks for at a sample rate, and who gets what.')
     .requiredOption('--value <tokens>', 'insured value of a job', amount)
-    .option('--p <share>', 'share of jobs each challenger re-runs, above 0 to 1', share, LIVE_PARAMETERS.batches.sampleRate)
+    .addOption(new Option('--p <share>', 'share of jobs each challenger re-runs, above 0 to 1').argParser(share).default(LIVE_PARAMETERS.batches.sampleRate, '0.1'))
     .option('--fee <tokens>', 'fee of a job', amount, 10n ** 17n)
     .option('--challengers <n>', 'honest ones', Number, 1)
     .addHelpText('after', '\nExample:\n  assay economics --value 40 --p 0.1')
