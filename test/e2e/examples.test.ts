@@ -46,19 +46,19 @@ describe('examples', () => {
 
   it('typescript/digit: a digit, final, the same bytes on this machine', async () => {
     expect(await example('typescript/digit')).toMatchObject({ digit: 7, onChain: 'challengeable', final: 'final', replaced: false, sameBytesHere: true });
-  }, 240_000);
+  }, 600_000);
 
   it('typescript/photo: a cat', async () => {
     expect(await example('typescript/photo')).toMatchObject({ class: 281, name: expect.stringContaining('tabby') });
-  }, 240_000);
+  }, 600_000);
 
   it('typescript/story: the tokens of the greedy reference, one job each', async () => {
     expect(await example('typescript/story', '--tokens', String(TOKENS))).toEqual({ tokens: GREEDY.slice(0, TOKENS + 1), jobs: TOKENS });
-  }, 240_000);
+  }, 600_000);
 
   it('solidity/reader: a contract asks, is called back with the final digit, and the answer is a proof', async () => {
     expect(await example('solidity/reader')).toMatchObject({ state: 'read', digit: 7, carriedTwice: false, retracted: [], proven: true, forged: false });
-  }, 240_000);
+  }, 600_000);
 
   it('reflection/call: every service by its own description', async () => {
     const call = (...args: string[]) => run('examples/reflection/call.mjs', network.urls.grpc, ...args);
@@ -84,5 +84,5 @@ describe('documents', () => {
     expect(unrun(page)).toEqual([]);
     const { code, said } = await follow(page, folder);
     expect(code, said).toBe(0);
-  }, 240_000);
+  }, 900_000);
 });
