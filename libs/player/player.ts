@@ -1,6 +1,7 @@
 import type { Address } from 'viem';
 import type { Root } from '#core/hashing';
-import { mover, winner } from '#core/dispute';
+import { hashGame, mover, winner } from '#core/dispute';
+import { AssayError } from '#core/protocol';
 import { GameBook, type OwnGame } from './book.js';
 import type { Report } from './events.js';
 import type { ChainView, GameFeed, GameHappening, InclusionSource, MoveSender, TraceSource } from './ports.js';
@@ -44,6 +45,11 @@ export function createPlayer(options: PlayerOptions): Player {
   return new ChainPlayer(options);
 }
 
+/** Milliseconds for which events and state may differ: a move's event takes some time to be read. */
+const CONTRADICTION_MS = 10_000;
+/** Milliseconds between two readings of everything. */
+const REREAD_PAUSE_MS = 60_000;
+
 class ChainPlayer implements Player {
   private readonly book: GameBook;
   private readonly scheduler: Scheduler;
@@ -51,6 +57,11 @@ class ChainPlayer implements Player {
   private reading: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private caughtUp = false;
+  /** Aborted to read everything again. */
+  private reread = new AbortController();
+  private rereadAt = Number.NEGATIVE_INFINITY;
+  /** Since when a game's events contradict the chain's state, by the state they led to. */
+  private readonly contradicted = new Map<Root, { state: Root; since: number }>();
 
   constructor(private readonly options: PlayerOptions) {
     this.book = new GameBook(options.account);
@@ -61,7 +72,7 @@ class ChainPlayer implements Player {
   /** What goes wrong before a move is sent (a trace, a read of the chain) is said, and tried again. */
   private async respond(game: OwnGame): Promise<Next> {
     try {
-      return await respond(game, this.options);
+      return await respond(game, { ...this.options, onContradiction: (own) => this.contradiction(own) });
     } catch (error) {
       this.options.report({ kind: 'failed', gameId: game.gameId, role: game.role, move: 'decide', again: 'later', error });
       return { when: 'later' };
@@ -90,15 +101,39 @@ class ChainPlayer implements Player {
   }
 
   private async read(): Promise<void> {
+    const stopping = this.stopping.signal;
+    do {
+      this.reread = new AbortController();
+      await this.readFrom(AbortSignal.any([stopping, this.reread.signal]));
+    } while (this.reread.signal.aborted && !stopping.aborted);
+  }
+
+  private async readFrom(signal: AbortSignal): Promise<void> {
     const { feed, fromBlock, report } = this.options;
-    const { signal } = this.stopping;
+    let first = true;
     for await (const page of feed.pages({ fromBlock, signal, onError: (error) => report({ kind: 'feedFailed', error }) })) {
-      if (page.rewound) for (const { gameId } of this.games()) this.scheduler.changed(gameId);
-      for (const happening of this.book.take(page)) this.noticed(happening);
+      const rewound = page.rewound || first;
+      first = false;
+      if (rewound) for (const { gameId } of this.games()) this.scheduler.changed(gameId);
+      for (const happening of this.book.take({ ...page, rewound })) this.noticed(happening);
       // WHY: a move on an old state would only be refused, so nothing is played until the head is reached.
       this.caughtUp = page.to >= page.head;
       if (this.caughtUp) await this.tick();
     }
+  }
+
+  /** Events that lead elsewhere than the chain is, and stay so, were left out or made up: everything is read again. */
+  private contradiction({ gameId, known }: OwnGame): void {
+    const { millis, report, feed } = this.options;
+    const state = hashGame(known.game);
+    const before = this.contradicted.get(gameId);
+    if (before?.state !== state) return void this.contradicted.set(gameId, { state, since: millis() });
+    if (millis() - before.since < CONTRADICTION_MS || millis() - this.rereadAt < REREAD_PAUSE_MS) return;
+    this.contradicted.clear();
+    this.rereadAt = millis();
+    report({ kind: 'feedFailed', error: new AssayError({ code: 'CHAIN_UNREACHABLE', message: `The events of game ${gameId} do not lead to its state on chain; reading them again.`, facts: { gameId } }) });
+    feed.distrust?.();
+    this.reread.abort();
   }
 
   private noticed({ gameId, block, tx, happening }: GameHappening): void {

@@ -25,6 +25,8 @@ export interface GamePage {
 export interface GameFeed {
   /** Ends when the signal does. Told about every failed look at the chain; the feed goes on by itself. */
   pages(options: { fromBlock: bigint; signal: AbortSignal; onError: (error: unknown) => void }): AsyncIterable<GamePage>;
+  /** What it told does not fit the state of the chain: it is read again from the start, from elsewhere if that can be. */
+  distrust?(): void;
 }
 
 export interface MoveReceipt {

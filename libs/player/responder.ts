@@ -10,6 +10,8 @@ export interface ResponderOptions {
   readonly traces: TraceSource;
   readonly inclusions?: InclusionSource;
   readonly payoutDelay: number;
+  /** Told that the chain has another state of a game than its events led to. */
+  readonly onContradiction?: (own: OwnGame) => void;
   /** Decides and says what it would do, and does nothing. */
   readonly watchOnly?: boolean;
   readonly report: Report;
@@ -30,6 +32,9 @@ const LATER: Next = { when: 'later' };
 /** Chain seconds between looks at payouts that are held up: a guardian may let them go before the time it named. */
 const PAUSE_LOOK_S = 60n;
 
+/** Chain seconds between looks at the state of a game in which the other side has to move. */
+const STATE_LOOK_S = 30n;
+
 /** Reverts that say the chain knows a newer state than this player: reading on will help. */
 const STALE: ReadonlySet<string> = new Set(['WrongState', 'NotYourTurn', 'WrongPhase', 'AlreadySettled']);
 /** Reverts that pass with time. */
@@ -40,7 +45,8 @@ export async function respond(own: OwnGame, options: ResponderOptions): Promise<
   const action = await decide(own, options);
   switch (action.kind) {
     case 'wait':
-      return { when: 'at', time: action.until };
+      if (isOver(own.known.game) || (await fits(own, options))) return { when: 'at', time: action.until };
+      return LATER;
     case 'concede':
       options.report({ kind: 'conceded', gameId: own.gameId, role: own.role, reason: action.reason });
       return CHANGED;
@@ -61,6 +67,7 @@ async function decide({ gameId, role, known }: OwnGame, options: ResponderOption
   // WHY: the loser gains nothing by settling, and two players settling at once would only refuse each other.
   if (idle?.kind === 'settle' && winner(game) !== role) return { kind: 'wait', until: turn.now + BigInt(60 + options.payoutDelay) };
   if (idle?.kind === 'wait' && pausedUntil > now) return { kind: 'wait', until: least(idle.until, now + PAUSE_LOOK_S) };
+  if (idle?.kind === 'wait' && !isOver(game)) return { kind: 'wait', until: least(idle.until, now + STATE_LOOK_S) };
   if (idle) return idle;
   try {
     const trace = await options.traces.traceFor(game.claim, claim);
@@ -73,11 +80,11 @@ async function decide({ gameId, role, known }: OwnGame, options: ResponderOption
 }
 
 async function act(own: OwnGame, action: Move | { kind: 'settle' }, options: ResponderOptions): Promise<Next> {
-  const { gameId, role, known } = own;
+  const { gameId, role } = own;
   const started = options.millis();
   try {
     // WHY: a move already made, by this process before a crash or by an earlier attempt, must not be made again.
-    if ((await options.chain.stateOf(gameId)) !== hashGame(known.game)) return LATER;
+    if (!(await fits(own, options))) return LATER;
     const receipt = await send(own, action, options);
     options.report({ kind: 'moved', gameId, role, move: action.kind, block: receipt.block, tx: receipt.hash, gas: receipt.gasUsed, millis: options.millis() - started });
     if (action.kind === 'settle') await compensate(own, options);
@@ -87,6 +94,13 @@ async function act(own: OwnGame, action: Move | { kind: 'settle' }, options: Res
     options.report({ kind: 'failed', gameId, role, move: action.kind, again, error });
     return again === 'never' ? CHANGED : LATER;
   }
+}
+
+/** Whether the chain has the state that its events led to. WHY asked while waiting too: an endpoint may leave events out. */
+async function fits(own: OwnGame, { chain, onContradiction }: ResponderOptions): Promise<boolean> {
+  const fit = (await chain.stateOf(own.gameId)) === hashGame(own.known.game);
+  if (!fit) onContradiction?.(own);
+  return fit;
 }
 
 function send({ known: { game } }: OwnGame, action: Move | { kind: 'settle' }, { sender }: ResponderOptions): Promise<MoveReceipt> {

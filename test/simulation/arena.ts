@@ -34,9 +34,10 @@ export interface Arena {
   nextBlockAt(time: bigint): Promise<void>;
 }
 
-export async function startArena(logFile: string): Promise<Arena> {
+export async function startArena(logFile: string, change: Partial<Arena['parameters']> = {}): Promise<Arena> {
   const anvil = await startAnvil({ logFile });
-  const deployment = await deployContracts({ rpcUrl: anvil.rpcUrl, privateKey: KEYS.deployer, parameters: LOCAL_PARAMETERS });
+  const parameters = { ...LOCAL_PARAMETERS.disputes, ...change };
+  const deployment = await deployContracts({ rpcUrl: anvil.rpcUrl, privateKey: KEYS.deployer, parameters: { ...LOCAL_PARAMETERS, disputes: parameters } });
   const connect = (privateKey: Hex) => connectChain({ rpcUrl: anvil.rpcUrl, deployment, privateKey });
   const [executor, challenger] = await Promise.all([connect(KEYS.executor), connect(KEYS.challenger)]);
   for (const chain of [executor, challenger]) {
@@ -50,8 +51,8 @@ export async function startArena(logFile: string): Promise<Arena> {
     anvil,
     executor,
     challenger,
-    rules: { network: executor.network, extension: LOCAL_PARAMETERS.disputes.extension, operatorOf: (code) => operatorByCode(code) },
-    parameters: LOCAL_PARAMETERS.disputes,
+    rules: { network: executor.network, extension: parameters.extension, operatorOf: (code) => operatorByCode(code) },
+    parameters,
     stop: () => anvil.stop(),
     async holdStill() {
       still = true;

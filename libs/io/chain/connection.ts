@@ -4,7 +4,7 @@ import type { Root } from '#core/hashing';
 import { AssayError, type NetworkId } from '#core/protocol';
 import { batchesCalls, beaconsCalls, chargesCalls, checksCalls, contractAt, disputesCalls, requestsCalls, tokenCalls, vaultCalls } from './calls.js';
 import type { Deployment } from './deployment.js';
-import { endpoints, endpointUrls, switchesOf } from './endpoints.js';
+import { distrustEndpoint, endpoints, endpointUrls, switchesOf } from './endpoints.js';
 import { eventPages, FINALITY_DEPTH, type EventPage } from './events.js';
 import { batchesAbi, beaconsAbi, chargesAbi, checksAbi, disputesAbi, requestsAbi, vaultAbi } from './generated/abis.js';
 import { LogReader } from './logs.js';
@@ -81,6 +81,8 @@ export async function connectChain(options: ChainOptions) {
     },
     /** Changes when another endpoint has taken over: what was read before and after may be of two heads. */
     view: () => switchesOf(client.transport),
+    /** Leaves the endpoint in use alone for a while: its logs and the state it shows do not fit. */
+    distrust: () => distrustEndpoint(client.transport),
     blockNumber: () => client.getBlockNumber({ cacheTime: 0 }),
     /** ERC-1271: whether the contract at the address calls the signature its own; false if there is no contract. */
     contractSigned: (address: Address, hash: Hex, signature: Hex) => contractSigned(client, address, [hash, signature]),

@@ -6,6 +6,8 @@ export const MAX_ENDPOINTS = 8;
 /** Milliseconds that an endpoint is left alone after its first fault; doubled with every further one. */
 const REST_MS = 1_000;
 const MAX_REST_MS = 60_000;
+/** Milliseconds for which an endpoint is left alone whose logs did not fit its state. */
+const DISTRUST_MS = 600_000;
 /** Blocks an endpoint may be behind the best head shown before it counts as stale. */
 const MAX_LAG = 3n;
 /** A head this much above the best one known must be shown as a block before it is believed. */
@@ -38,7 +40,7 @@ export function endpoints(options: EndpointsOptions): Transport {
   return ({ chain }) => {
     const pool = new EndpointPool(options, chain);
     const request = ((args: Request) => pool.request(args)) as EIP1193RequestFn;
-    return createTransport({ key: 'endpoints', name: 'Endpoints', type: 'endpoints', request, retryCount: 2, retryDelay: 150 }, { switches: () => pool.switches });
+    return createTransport({ key: 'endpoints', name: 'Endpoints', type: 'endpoints', request, retryCount: 2, retryDelay: 150 }, { switches: () => pool.switches, distrust: () => pool.distrust() });
   };
 }
 
@@ -46,6 +48,12 @@ export function endpoints(options: EndpointsOptions): Transport {
 export function switchesOf(transport: Record<string, unknown>): number {
   const switches = transport['switches'];
   return typeof switches === 'function' ? (switches() as number) : 0;
+}
+
+/** What the endpoint in use said contradicts itself: another one is asked for a while, if there is one. */
+export function distrustEndpoint(transport: Record<string, unknown>): void {
+  const distrust = transport['distrust'];
+  if (typeof distrust === 'function') distrust();
 }
 
 class EndpointPool {
@@ -95,6 +103,10 @@ class EndpointPool {
   private answeredBy(endpoint: Endpoint): void {
     if (this.last !== endpoint) this.switches++;
     this.last = endpoint;
+  }
+
+  distrust(): void {
+    if (this.last) this.last.restUntil = Date.now() + DISTRUST_MS;
   }
 
   private async everywhere(args: Request): Promise<unknown> {

@@ -12,7 +12,7 @@ import type { Sent } from './sender.js';
 /** The dispute games of a chain, as a player wants them: what happens, what to send, what to ask. */
 export function gamesOn(chain: Chain) {
   return {
-    feed: { pages: (options: { fromBlock: bigint; signal: AbortSignal; onError?: (error: unknown) => void }) => gamePages(chain, options) },
+    feed: { pages: (options: { fromBlock: bigint; signal: AbortSignal; onError?: (error: unknown) => void }) => gamePages(chain, options), distrust: () => chain.distrust() },
     sender: {
       move: (game: Game, move: Move): Promise<Sent> => chain.disputes.move(moveCall(game, move)),
       settle: (game: Game): Promise<Sent> => chain.disputes.settle(packGame(game)),

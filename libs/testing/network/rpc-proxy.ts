@@ -27,6 +27,10 @@ export interface Misbehaviour {
   maxRange?: bigint;
   /** Takes transactions and throws them away. */
   dropTransactions?: boolean;
+  /** Leaves every log out. */
+  hideLogs?: boolean;
+  /** Says of every transaction that it was mined in the newest block. */
+  forgeReceipts?: boolean;
 }
 
 export interface RpcProxy {
@@ -78,10 +82,18 @@ async function answerTo(call: Call, behaviour: Misbehaviour, target: string): Pr
   if (method === 'eth_getLogs' && behaviour.maxRange !== undefined && rangeOf(params) > behaviour.maxRange) {
     return { error: { code: -32005, message: `query exceeds max block range ${behaviour.maxRange}` } };
   }
+  if (method === 'eth_getLogs' && behaviour.hideLogs) return { result: [] };
+  if (method === 'eth_getTransactionReceipt' && behaviour.forgeReceipts) return { result: await forgedReceipt(String(params[0]), target) };
   const answer = await ask(target, call);
   if (method !== 'eth_blockNumber') return answer;
   const head = BigInt((answer as { result: string }).result);
   return { result: hex(behaviour.frozenAt ?? head + (behaviour.ahead ?? 0n)) };
+}
+
+async function forgedReceipt(transactionHash: string, target: string): Promise<object> {
+  const { result } = (await ask(target, { id: 1, method: 'eth_getBlockByNumber', params: ['latest', false] })) as { result: { number: string; hash: string } };
+  const nobody = `0x${'00'.repeat(20)}`;
+  return { transactionHash, transactionIndex: '0x0', blockHash: result.hash, blockNumber: result.number, from: nobody, to: nobody, status: '0x1', type: '0x2', gasUsed: '0x5208', cumulativeGasUsed: '0x5208', effectiveGasPrice: '0x1', contractAddress: null, logs: [], logsBloom: `0x${'00'.repeat(256)}` };
 }
 
 async function ask(target: string, call: Call): Promise<object> {
