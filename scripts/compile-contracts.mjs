@@ -35,7 +35,7 @@ const INTERFACES = 'contracts/src/interfaces';
 const SETTINGS = {
   evmVersion: 'osaka',
   viaIR: true,
-  optimizer: { enabled: true, runs: 20_000 },
+  optimizer: { enabled: true, runs: 2_000 },
   metadata: { bytecodeHash: 'none', appendCBOR: false },
   remappings: ['@openzeppelin/=node_modules/@openzeppelin/'],
 };

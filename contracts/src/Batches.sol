@@ -8,21 +8,11 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IBatches} from "./interfaces/IBatches.sol";
 import {IVault} from "./interfaces/IVault.sol";
+import {Account} from "./libraries/Accounts.sol";
 
 /// @title Batches. Documented in IBatches.
 contract Batches is IBatches, AccessManaged {
     using SafeCast for uint256;
-
-    /// One word; amounts in units. `before` is the epoch before `epoch`.
-    struct Executor {
-        uint16 epoch;
-        uint40 stake;
-        uint40 exposedBefore;
-        uint40 exposedNow;
-        uint40 feesFinal;
-        uint40 feesBefore;
-        uint40 feesNow;
-    }
 
     /// Charges of a coordinator that can still be contested, in units.
     struct Contestable {
@@ -31,8 +21,14 @@ contract Batches is IBatches, AccessManaged {
         uint120 now_;
     }
 
+    /// One word: the terms, and what else a batch looks at.
     struct State {
-        Terms terms;
+        uint32 challengeWindow;
+        uint16 beaconDelay;
+        uint40 sampleRate;
+        uint16 poolBps;
+        uint16 protocolBps;
+        uint40 coordinatorBond;
         bool paused;
         uint40 batchCount;
     }
@@ -57,7 +53,7 @@ contract Batches is IBatches, AccessManaged {
     mapping(uint256 batchId => bytes32) public override batchHash;
     mapping(address account => Coordinator) private _coordinators;
     mapping(address coordinator => Contestable) private _contestable;
-    mapping(address executor => Executor) private _executors;
+    mapping(address executor => Account) private _executors;
 
     struct Setting {
         address authority;
@@ -118,12 +114,12 @@ contract Batches is IBatches, AccessManaged {
         uint256[] memory payments = new uint256[](executors.length);
         for (uint256 i = 0; i < executors.length; i++) {
             address executor = executors[i];
-            Executor memory its = _rolled(executor);
-            require(its.feesFinal > 0, NothingToCollect(executor));
-            payments[i] = uint256(uint160(executor)) << 96 | its.feesFinal;
-            emit Collected(executor, its.feesFinal * unit);
-            its.feesFinal = 0;
-            _executors[executor] = its;
+            Account its = _rolled(executor);
+            uint256 fees = its.feesFinal();
+            require(fees > 0, NothingToCollect(executor));
+            payments[i] = uint256(uint160(executor)) << 96 | fees;
+            emit Collected(executor, fees * unit);
+            _executors[executor] = its.collected();
         }
         VAULT.payAll(payments, unit);
     }
@@ -149,18 +145,18 @@ contract Batches is IBatches, AccessManaged {
         require(!state.paused, Paused());
         require(count > 0, EmptyBatch());
         Coordinator memory own = _coordinators[msg.sender];
-        require(own.leavesAt == 0 && own.bond >= state.terms.coordinatorBond, NotCoordinator(msg.sender));
+        require(own.leavesAt == 0 && own.bond >= state.coordinatorBond, NotCoordinator(msg.sender));
         batchId = ++state.batchCount;
         _state.batchCount = uint40(batchId);
 
         Batch memory its = Batch(
-            root, msg.sender, count, uint64(block.number), uint64(block.timestamp), state.terms.challengeWindow,
-            state.terms.beaconDelay, state.terms.sampleRate, own.chargedUpTo, keccak256(abi.encodePacked(charges))
+            root, msg.sender, count, uint64(block.number), uint64(block.timestamp), state.challengeWindow,
+            state.beaconDelay, state.sampleRate, own.chargedUpTo, keccak256(abi.encodePacked(charges))
         );
         batchHash[batchId] = keccak256(abi.encode(its));
-        emit BatchCommitted(batchId, msg.sender, root, count, its, totals, charges);
+        emit BatchCommitted(batchId, msg.sender, its, totals, charges);
 
-        _settle(own, state.terms, batchId, _credit(totals, state.terms), charges);
+        _settle(own, state, batchId, _credit(totals, state), charges);
     }
 
     /// @inheritdoc IBatches
@@ -203,7 +199,7 @@ contract Batches is IBatches, AccessManaged {
     /// @inheritdoc IBatches
     function noteStake(address executor, uint256 amount) external {
         require(msg.sender == address(VAULT), OnlyModule(msg.sender));
-        _executors[executor].stake = uint40(Math.min(amount / unit, type(uint40).max));
+        _executors[executor] = _executors[executor].withStake(uint40(Math.min(amount / unit, type(uint40).max)));
     }
 
     // Views
@@ -231,28 +227,31 @@ contract Batches is IBatches, AccessManaged {
     /// @inheritdoc IBatches
     function isCoordinator(address account) external view returns (bool) {
         Coordinator memory its = _coordinators[account];
-        return its.leavesAt == 0 && its.bond >= _state.terms.coordinatorBond;
+        return its.leavesAt == 0 && its.bond >= _state.coordinatorBond;
     }
 
     /// @inheritdoc IBatches
     function feesOf(address executor) external view returns (uint256 final_, uint256 pending) {
-        Executor memory its = _rolled(executor);
-        return (its.feesFinal * unit, (uint256(its.feesBefore) + its.feesNow) * unit);
+        Account its = _rolled(executor);
+        return (its.feesFinal() * unit, its.feesPending() * unit);
     }
 
     /// @inheritdoc IBatches
     function exposureOf(address executor) external view returns (uint256) {
-        return _exposure(_rolled(executor), _state.terms.sampleRate) * unit;
+        return _exposure(_rolled(executor), _weight(_state.sampleRate)) * unit;
     }
 
     /// @inheritdoc IBatches
     function exposureLimit(uint256 stake) external view returns (uint256) {
-        return _limit(stake, _state.terms.sampleRate);
+        uint256 rate = _state.sampleRate;
+        // Rounded down, against the executor.
+        return stake * LOST_BPS * rate / (BASIS_POINTS * _weight(rate));
     }
 
     /// @inheritdoc IBatches
     function terms() external view returns (Terms memory) {
-        return _state.terms;
+        State memory s = _state;
+        return Terms(s.challengeWindow, s.beaconDelay, s.sampleRate, s.poolBps, s.protocolBps, s.coordinatorBond);
     }
 
     /// @inheritdoc IBatches
@@ -262,17 +261,17 @@ contract Batches is IBatches, AccessManaged {
 
     /// @inheritdoc IBatches
     function challengeWindow() external view returns (uint64) {
-        return _state.terms.challengeWindow;
+        return _state.challengeWindow;
     }
 
     /// @inheritdoc IBatches
     function beaconDelay() external view returns (uint64) {
-        return _state.terms.beaconDelay;
+        return _state.beaconDelay;
     }
 
     /// @inheritdoc IBatches
     function sampleRate() external view returns (uint64) {
-        return _state.terms.sampleRate;
+        return _state.sampleRate;
     }
 
     function _setTerms(Terms memory t) private {
@@ -280,30 +279,40 @@ contract Batches is IBatches, AccessManaged {
         require(t.beaconDelay > 0 && t.beaconDelay <= MAX_BEACON_DELAY, BadTerms());
         require(t.sampleRate >= MIN_RATE && t.sampleRate <= ONE, BadTerms());
         require(uint256(t.poolBps) + t.protocolBps <= MAX_SHARES && t.coordinatorBond > 0, BadTerms());
-        _state.terms = t;
+        State storage s = _state;
+        (s.challengeWindow, s.beaconDelay, s.sampleRate) = (t.challengeWindow, t.beaconDelay, t.sampleRate);
+        (s.poolBps, s.protocolBps, s.coordinatorBond) = (t.poolBps, t.protocolBps, t.coordinatorBond);
         emit TermsSet(t);
     }
 
     /// Notes what each executor earns and answers for; the loop is bounded by the coordinator's own calldata.
-    function _credit(uint256[] calldata totals, Terms memory t) private returns (uint256 fees) {
-        uint256 shares = BASIS_POINTS - t.poolBps - t.protocolBps;
-        for (uint256 i = 0; i < totals.length; i++) {
-            address executor = address(uint160(totals[i] >> 96));
-            uint256 gross = uint48(totals[i] >> 48);
-            uint256 insured = uint48(totals[i]);
-            Executor memory its = _rolled(executor);
-            its.exposedNow = (its.exposedNow + insured).toUint40();
-            // Rounded down; the remainder is the pool's.
-            its.feesNow = (its.feesNow + gross * shares / BASIS_POINTS).toUint40();
-            fees += gross;
-            uint256 exposure = _exposure(its, t.sampleRate);
-            uint256 limit = _limit(its.stake, t.sampleRate);
-            require(exposure <= limit, StakeTooLow(executor, exposure, limit));
-            _executors[executor] = its;
+    function _credit(uint256[] calldata totals, State memory state) private returns (uint256 fees) {
+        uint256 rate = state.sampleRate;
+        uint256 weight = _weight(rate);
+        // SAFETY: fees and insured value have 48 bits, amounts 40, rates and shares 33 or fewer; sums are of as many as calldata has.
+        unchecked {
+            uint256 shares = BASIS_POINTS - state.poolBps - state.protocolBps;
+            uint256 odds = LOST_BPS * rate;
+            uint256 scale = BASIS_POINTS * weight;
+            uint16 now_ = _now();
+            for (uint256 i = 0; i < totals.length; i++) {
+                uint256 total = totals[i];
+                address executor = address(uint160(total >> 96));
+                uint256 gross = uint48(total >> 48);
+                fees += gross;
+                // Rounded down; the remainder is the pool's.
+                Account its = _executors[executor].rolled(now_).credited(uint48(total), gross * shares / BASIS_POINTS);
+                _executors[executor] = its;
+                uint256 limit = its.stake() * odds / scale;
+                // _exposure(its, weight) <= limit, without its division.
+                if (its.exposed() * weight + its.feesPending() * ONE > limit * weight) {
+                    revert StakeTooLow(executor, _exposure(its, weight), limit);
+                }
+            }
         }
     }
 
-    function _settle(Coordinator memory own, Terms memory t, uint256 batchId, uint256 fees, uint256[] calldata charges) private {
+    function _settle(Coordinator memory own, State memory t, uint256 batchId, uint256 fees, uint256[] calldata charges) private {
         uint256 available = own.float;
         if (charges.length > 0) {
             uint256 charged = VAULT.chargeAll(charges, unit);
@@ -323,7 +332,7 @@ contract Batches is IBatches, AccessManaged {
     /// What can still be contested never exceeds the bond that refunds it.
     function _cover(uint256 bond, uint256 charged) private {
         Contestable memory its = _contestable[msg.sender];
-        uint16 now_ = uint16(block.timestamp / epoch);
+        uint16 now_ = _now();
         uint16 passed;
         unchecked {
             passed = now_ - its.epoch;
@@ -334,34 +343,21 @@ contract Batches is IBatches, AccessManaged {
         _contestable[msg.sender] = its;
     }
 
-    /// An executor's word as of now: what lies two epochs back is final.
-    function _rolled(address executor) private view returns (Executor memory its) {
-        its = _executors[executor];
-        uint16 now_ = uint16(block.timestamp / epoch);
-        uint16 passed;
-        unchecked {
-            passed = now_ - its.epoch;
-        }
-        if (passed == 0) return its;
-        its.feesFinal += its.feesBefore;
-        if (passed == 1) {
-            (its.feesBefore, its.exposedBefore) = (its.feesNow, its.exposedNow);
-        } else {
-            its.feesFinal += its.feesNow;
-            (its.feesBefore, its.exposedBefore) = (0, 0);
-        }
-        (its.feesNow, its.exposedNow, its.epoch) = (0, 0, now_);
+    function _rolled(address executor) private view returns (Account) {
+        return _executors[executor].rolled(_now());
+    }
+
+    /// The epoch, its last 16 bits.
+    function _now() private view returns (uint16) {
+        return uint16(block.timestamp / epoch);
     }
 
     /// Insured value not final, and fees not final as the work a liar saves; rounded up, against the executor.
-    function _exposure(Executor memory its, uint256 rate) private pure returns (uint256) {
-        uint256 fees = uint256(its.feesBefore) + its.feesNow;
-        return uint256(its.exposedBefore) + its.exposedNow + Math.ceilDiv(fees * ONE, _weight(rate));
-    }
-
-    function _limit(uint256 stake, uint256 rate) private view returns (uint256) {
-        // Rounded down, against the executor.
-        return stake * LOST_BPS * rate / (BASIS_POINTS * _weight(rate));
+    function _exposure(Account its, uint256 weight) private pure returns (uint256) {
+        // SAFETY: amounts have 41 bits, rates 33, and a weight is not zero.
+        unchecked {
+            return its.exposed() + (its.feesPending() * ONE + weight - 1) / weight;
+        }
     }
 
     /// max(p, 1 − p). WHY not 1 − p alone: above one half a liar that insures for itself would have its stake back.

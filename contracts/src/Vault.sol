@@ -174,6 +174,7 @@ contract Vault is IVault {
 
     /// @inheritdoc IVault
     function chargeAll(uint256[] calldata charges, uint256 unit) external onlyModule returns (uint256 units) {
+        // WHY no event here or in payAll: BatchCommitted has all charges, and Collected has each payment.
         for (uint256 i = 0; i < charges.length; i++) {
             address submitter = address(uint160(charges[i] >> 96));
             uint256 part = uint96(charges[i]);
@@ -181,7 +182,6 @@ contract Vault is IVault {
             require(part * unit <= available, InsufficientBalance(submitter, part * unit, available));
             balanceOf[submitter] = available - part * unit;
             units += part;
-            emit Charged(submitter, part * unit);
         }
         _totals.balances -= (units * unit).toUint128();
         _totals.escrow += (units * unit).toUint128();
@@ -195,7 +195,6 @@ contract Vault is IVault {
             uint256 part = uint96(payments[i]);
             balanceOf[account] += part * unit;
             units += part;
-            emit Credited(account, part * unit);
         }
         _totals.escrow -= (units * unit).toUint128();
         _totals.balances += (units * unit).toUint128();

@@ -7,7 +7,7 @@ import { concat, createPublicClient, encodeAbiParameters, getAddress, getAbiItem
 
 const ABI = parseAbi([
   'struct Batch { bytes32 root; address coordinator; uint32 count; uint64 committedBlock; uint64 committedAt; uint32 challengeWindow; uint16 beaconDelay; uint40 sampleRate; uint64 chargedFrom; bytes32 charges; }',
-  'event BatchCommitted(uint256 indexed batchId, address indexed coordinator, bytes32 root, uint32 count, Batch batch, uint256[] totals, uint256[] charges)',
+  'event BatchCommitted(uint256 indexed batchId, address indexed coordinator, Batch batch, uint256[] totals, uint256[] charges)',
   'function batchHash(uint256) view returns (bytes32)',
   'function overturned(bytes32) view returns (bool)',
   'function isValidSignature(bytes32, bytes) view returns (bytes4)',

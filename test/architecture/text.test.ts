@@ -70,10 +70,15 @@ describe('the repository', () => {
     const broken = pages.flatMap((page) => linksOf(page).filter((target) => !statSync(join(PROJECT_ROOT, target), { throwIfNoEntry: false })).map((target) => `${page} → ${target}`));
     expect(broken).toEqual([]);
   });
-});
 
-/** Local link targets of a page, as paths from the root, without anchors. */
-function linksOf(page: string): string[] {
-  const folder = page.split('/').slice(0, -1).join('/');
-  return [...read(page).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)].map(([, target]) => target!).filter((target) => !/^[a-z]+:/.test(target)).map((target) => join(folder, target));
-}
+describe('the contracts', () => {
+  it('say what each external function does', () => {
+    const interfaces = SOURCES.filter((file) => file.startsWith('contracts/src/interfaces/'));
+    const silent = interfaces.flatMap((file) => {
+      const lines = read(file).split('\n');
+      return lines.filter((line, i) => /^ {4}function /.test(line) && !lines[i - 1]!.trim().startsWith('///')).map((line) => `${file}: ${line.trim()}`);
+    });
+    expect(interfaces.length).toBeGreaterThan(5);
+    expect(silent).toEqual([]);
+  });
+});

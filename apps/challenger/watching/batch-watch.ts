@@ -67,7 +67,7 @@ class BatchWatch {
     if (page.rewound) await this.rewind(page.from);
     for (const event of page.events) {
       if (event.eventName !== 'BatchCommitted' || this.works.has(event.args.batchId)) continue;
-      const { batchId, root, count, coordinator } = event.args;
+      const { batchId, coordinator, batch: { root, count } } = event.args;
       this.parts.log.info({ event: 'batch.seen', batchId, root, count, block: event.blockNumber, txHash: event.transactionHash }, 'batch seen');
       await this.take({ batchId, root, count, coordinator, block: event.blockNumber });
     }

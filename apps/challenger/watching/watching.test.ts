@@ -28,7 +28,7 @@ function chainOf(batches: Record<number, number[]>, asked: bigint[] = []): Pick<
   return { events, deployment: { deployedBlock: 1 }, finalityDepth: 64n } as unknown as Pick<Chain, 'events' | 'deployment' | 'finalityDepth'>;
 }
 
-const committed = (id: number, blockNumber: bigint) => ({ eventName: 'BatchCommitted', blockNumber, transactionHash: '0x00', args: { batchId: BigInt(id), root: '0x00', count: 1, coordinator: '0x00' } });
+const committed = (id: number, blockNumber: bigint) => ({ eventName: 'BatchCommitted', blockNumber, transactionHash: '0x00', args: { batchId: BigInt(id), coordinator: '0x00', batch: { root: '0x00', count: 1 } } });
 
 describe('watchBatches', () => {
   it('hands over each batch once and moves its cursor behind the last block', async () => {

@@ -71,7 +71,7 @@ export class Story {
 
   private async batch(event: Event<'BatchCommitted'>): Promise<void> {
     const { chain } = this.options;
-    const { batchId, count, root } = event.args;
+    const { batchId, batch: { count, root } } = event.args;
     const { gasUsed } = await chain.client.getTransactionReceipt({ hash: event.transactionHash });
     this.say(`batch ${batchId} is on chain: ${count} claims under one root ${short(root)}, ${gasUsed} gas, ${gasUsed / BigInt(count)} a job`);
     void this.draw(batchId, count).catch((error: unknown) => this.say(`the beacon of batch ${batchId} could not be read: ${String(error)}`));

@@ -20,7 +20,7 @@ export function batchLedger(chain: Chain, readUpTo: () => Promise<bigint>): Batc
     find: async (root) => {
       const read = ({ from, to }: BlockRange) => chain.client.getLogs({ address: chain.batches.address, fromBlock: from, toBlock: to });
       for await (const logs of chain.logs.pieces(read, { from: await readUpTo(), to: await chain.blockNumber() })) {
-        const event = parseEvents(logs).filter(isCommitted).find((e) => e.args.root === root && e.args.coordinator.toLowerCase() === account.toLowerCase());
+        const event = parseEvents(logs).filter(isCommitted).find((e) => e.args.batch.root === root && e.args.coordinator.toLowerCase() === account.toLowerCase());
         if (event) return landingOf(chain, event);
       }
       return undefined;

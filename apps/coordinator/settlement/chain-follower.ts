@@ -107,7 +107,7 @@ export class ChainFollower {
     const { storage, log } = this.parts;
     const now = new Date(this.parts.now());
     if (isCommitted(event)) {
-      if (await storage.batches.land(event.args.root, await landingOf(this.parts.chain, event), now)) log.info({ event: 'batch.found', batchId: event.args.batchId, root: event.args.root }, 'a batch was found on chain');
+      if (await storage.batches.land(event.args.batch.root, await landingOf(this.parts.chain, event), now)) log.info({ event: 'batch.found', batchId: event.args.batchId, root: event.args.batch.root }, 'a batch was found on chain');
     } else if (event.eventName === 'Opened') {
       const { gameId, claim, challenger, executor } = event.args;
       await storage.disputes.opened({ gameId, claimDigest: claim, challenger, block: event.blockNumber, now });

@@ -61,7 +61,7 @@ interface IBatches {
     event FloatTaken(address indexed coordinator, uint256 amount);
     event TermsSet(Terms terms);
     event PausedSet(bool paused);
-    event BatchCommitted(uint256 indexed batchId, address indexed coordinator, bytes32 root, uint32 count, Batch batch, uint256[] totals, uint256[] charges);
+    event BatchCommitted(uint256 indexed batchId, address indexed coordinator, Batch batch, uint256[] totals, uint256[] charges);
     event Collected(address indexed executor, uint256 amount);
     event Swept(address indexed coordinator, uint256 pool, uint256 protocol);
 
@@ -105,6 +105,7 @@ interface IBatches {
     function takeFloat(uint40 amount) external;
     /// No batch any more; after the exit delay `withdrawBond` returns the bond.
     function startLeaving() external;
+    /// Takes the bond back, once the exit delay is over.
     function withdrawBond() external;
 
     // Modules
@@ -121,7 +122,9 @@ interface IBatches {
     function batchHash(uint256 batchId) external view returns (bytes32);
     /// True if this is the batch and the claim digest a leaf of it.
     function includes(uint256 batchId, Batch calldata batch, bytes32 claimDigest, bytes32[] calldata proof) external view returns (bool);
+    /// Batches so far; the last one has this number, the first one 1.
     function batchCount() external view returns (uint256);
+    /// All zero for an account that never was one.
     function coordinatorOf(address account) external view returns (Coordinator memory);
     /// True if it has posted a sufficient bond and is not leaving.
     function isCoordinator(address account) external view returns (bool);
@@ -131,12 +134,20 @@ interface IBatches {
     function exposureOf(address executor) external view returns (uint256);
     /// Most that exposureOf may reach with this stake: stake · (1 − bounties' share) · p / q.
     function exposureLimit(uint256 stake) external view returns (uint256);
+    /// What applies to the next batch.
     function terms() external view returns (Terms memory);
+    /// True while no batch is taken.
     function paused() external view returns (bool);
+    /// Seconds in which claims of the next batch are drawn and challenged.
     function challengeWindow() external view returns (uint64);
+    /// Blocks between the next batch and the one whose prevrandao is its beacon.
     function beaconDelay() external view returns (uint64);
+    /// Share of the next batch that every challenger re-runs, in parts of 2^32.
     function sampleRate() external view returns (uint64);
+    /// Smallest unit of the token that amounts here count in: a millionth of a token, or the smallest there is.
     function unit() external view returns (uint256);
+    /// Seconds of an epoch.
     function epoch() external view returns (uint64);
+    /// Seconds between `startLeaving` and `withdrawBond`.
     function exitDelay() external view returns (uint64);
 }

@@ -50,8 +50,12 @@ interface ICharges {
     function answer(bytes32 contestId, Shown[] calldata jobs) external;
     /// After the deadline: the charge is refunded out of the coordinator's bond, and as much again goes to the pool.
     function resolve(bytes32 contestId) external;
+    /// All zero for a contest that was never opened.
     function contestOf(bytes32 contestId) external view returns (Contest memory);
+    /// What a contest costs if all charges stand.
     function contestBond() external view returns (uint96);
+    /// Seconds after a batch in which its charges can be contested.
     function contestWindow() external view returns (uint64);
+    /// Seconds in which the coordinator can answer a contest.
     function answerWindow() external view returns (uint64);
 }

@@ -51,6 +51,7 @@ interface IChecks {
 
     /// Takes a free seat; the stake in the Vault must suffice. Counts for batches after this block.
     function takeSeat() external;
+    /// Gives the caller's seat up: it is not drawn for batches after this.
     function leaveSeat() external;
     /// Anyone: frees the seat of a checker whose stake is not there any more.
     function evict(address checker) external;
@@ -72,14 +73,20 @@ interface IChecks {
 
     /// What a checker of this stake and seat is paid for so many entries of a batch; in the token's smallest unit.
     function payFor(IBatches.Batch calldata batch, uint256 charged, uint256 entries) external view returns (uint256);
+    /// True if a checker is drawn for a claim; rate in parts of 2^32.
     function isDrawn(bytes32 beacon, address checker, bytes32 claim, uint256 rate) external pure returns (bool);
+    /// All zero for a batch the checker has not committed to.
     function roundOf(uint256 batchId, address checker) external view returns (Round memory);
     /// Block since which a checker has its seat; zero for none.
     function seatedAt(address checker) external view returns (uint64);
+    /// Seats that are taken now.
     function seatsTaken() external view returns (uint32);
+    /// Seats there are.
     function seats() external view returns (uint32);
+    /// Stake that a seat needs.
     function stakeNeeded() external view returns (uint128);
     /// Share of a batch's charges that pays its checks, in basis points.
     function payBps() external view returns (uint16);
+    /// Where beacons are proven.
     function beacons() external view returns (IBeacons);
 }

@@ -46,5 +46,6 @@ interface IConsumer {
     function retract(Request calldata request, Claim calldata claim) external;
     /// Ends a job that no final answer came for; anyone, after `givesUpAt`.
     function giveUp(bytes32 jobId) external;
+    /// All zero for a job that was never asked for.
     function jobOf(bytes32 jobId) external view returns (Job memory);
 }

@@ -134,6 +134,7 @@ interface IDisputes {
     function convictContradiction(Claim calldata claim, bytes calldata signature, Request calldata request)
         external
         returns (bytes32 gameId);
+    /// Ends a game whose mover has no time left; it has lost. By anybody.
     function expire(bytes32[8] calldata game) external;
     /// Carries a verdict out: bonds, the whole stake of an executor that lost, the winner's bounty.
     function settle(bytes32[8] calldata game) external;
@@ -166,7 +167,10 @@ interface IDisputes {
     function openGames(bytes32 claimDigest) external view returns (uint32);
     /// Nothing is settled before this time (seconds), nor before a game's own payout delay.
     function pausedUntil() external view returns (uint64);
+    /// What the games of this contract are played by, for good.
     function parameters() external view returns (Parameters memory);
+    /// EIP-712 digest of a claim: what its executor signs and what games and batches name it by.
     function claimDigest(Claim calldata claim) external view returns (bytes32);
+    /// EIP-712 digest of a request: what its submitter signs, and the id of its job.
     function jobId(Request calldata request) external view returns (bytes32);
 }

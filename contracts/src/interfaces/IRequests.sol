@@ -54,7 +54,10 @@ interface IRequests {
     function refund(uint256 batchId, IBatches.Batch calldata batch, uint256[] calldata charges, uint256 index) external;
     /// In how many parts a batch of so many claims is published: none has more than 128 leaves.
     function partsOf(uint256 count) external pure returns (uint256);
+    /// All zero if nobody asked for the batch's data.
     function demandOf(uint256 batchId) external view returns (Demand memory);
+    /// What asking costs for each part of a batch, if the data is published.
     function requestBond() external view returns (uint96);
+    /// Seconds in which the coordinator can publish.
     function publishWindow() external view returns (uint64);
 }

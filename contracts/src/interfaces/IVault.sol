@@ -88,11 +88,16 @@ interface IVault {
 
     // Views
 
+    /// What an account can spend or withdraw.
     function balanceOf(address account) external view returns (uint256);
+    /// An executor's stake, in service and leaving.
     function stakeOf(address executor) external view returns (Stake memory);
+    /// What is left of what an executor lost.
     function forfeitedOf(address executor) external view returns (Forfeited memory);
+    /// Sums over all accounts; together they are what this contract holds.
     function totals() external view returns (uint256 balances, uint256 stakes, uint256 bonds, uint256 escrow, uint256 pool);
     /// Seconds between startUnbonding and withdrawStake: longer than challenge window and longest dispute together.
     function unbondingDelay() external view returns (uint64);
+    /// The ERC-20 that all amounts are in.
     function token() external view returns (address);
 }

@@ -107,7 +107,7 @@ library Faults {
     }
 
     /// Phase steps, single states revealed.
-    function _chosenStep(Game memory game, Proof calldata proof) private view returns (Step memory step, uint64 revealed) {
+    function _chosenStep(Game memory game, Proof calldata proof) private pure returns (Step memory step, uint64 revealed) {
         _requirePhase(game, Games.STEPS);
         require(FanOut.stride(game.highStep - game.lowStep) == 1, IDisputes.NoFault());
         uint64 state;

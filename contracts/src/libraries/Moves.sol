@@ -70,7 +70,7 @@ library Moves {
         else _enterSteps(game, choice);
     }
 
-    function chooseSegment(Game memory game, Choice calldata before, Choice calldata last) internal view {
+    function chooseSegment(Game memory game, Choice calldata before, Choice calldata last) internal pure {
         uint64 steps = game.highStep - game.lowStep;
         uint256 stride = FanOut.stride(steps);
         require(stride > 1, IDisputes.WrongPhase(game.phase));

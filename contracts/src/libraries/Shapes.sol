@@ -36,11 +36,16 @@ library Shapes {
     }
 
     /// Index in `from` that numpy-style broadcasting reads for an index of `to`.
-    function broadcastIndex(uint256 index, bytes32 to, bytes32 from) internal pure returns (uint256 source) {
+    function broadcastIndex(uint256 index, bytes32 to, bytes32 from) internal pure returns (uint256) {
+        return broadcastIndex(index, to, from, 0);
+    }
+
+    /// The same of both shapes without their last `inner` axes.
+    function broadcastIndex(uint256 index, bytes32 to, bytes32 from, uint256 inner) internal pure returns (uint256 source) {
         unchecked {
             uint256 elements = 1;
-            uint256 axisTo = rank(to);
-            for (uint256 axis = rank(from); axis > 0; axis--) {
+            uint256 axisTo = rank(to) - inner;
+            for (uint256 axis = rank(from) - inner; axis > 0; axis--) {
                 uint256 sizeTo = size(to, --axisTo);
                 uint256 sizeFrom = size(from, axis - 1);
                 if (sizeFrom != 1) source += (index % sizeTo) * elements;

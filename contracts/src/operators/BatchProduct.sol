@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {Descriptor} from "../libraries/Descriptor.sol";
 import {Float32} from "../libraries/Float32.sol";
 import {Shapes} from "../libraries/Shapes.sol";
+import {Matrices} from "./Matrices.sol";
 import {Read, Reads} from "./Operator.sol";
 import {Reduction} from "./Reduction.sol";
 
@@ -95,34 +96,14 @@ library BatchProduct {
         unchecked {
             uint256 length = _length(d);
             bytes32 output = d.outputHeader();
-            uint256 rank = Shapes.rank(output);
-            uint256 columns = Shapes.size(output, rank - 1);
-            uint256 rows = Shapes.size(output, rank - 2);
-            uint256 column = element % columns;
-            uint256 row = (element / columns) % rows;
-            uint256 matrix = element / (rows * columns);
+            Matrices.Place memory its = Matrices.placeOf(output, element);
 
-            uint256 left = d.attribute(1) == 1 ? k * rows + row : row * length + k;
-            uint256 right = d.attribute(2) == 1 ? column * length + k : k * columns + column;
+            uint256 left = d.attribute(1) == 1 ? k * its.rows + its.row : its.row * length + k;
+            uint256 right = d.attribute(2) == 1 ? its.column * length + k : k * its.columns + its.column;
             return Reads.pair(
-                stackIndex(matrix, output, d.operandHeader(0)) * rows * length + left,
-                stackIndex(matrix, output, d.operandHeader(1)) * length * columns + right
+                Matrices.stackIndex(its.matrix, output, d.operandHeader(0)) * its.rows * length + left,
+                Matrices.stackIndex(its.matrix, output, d.operandHeader(1)) * length * its.columns + right
             );
-        }
-    }
-
-    /// Number of the matrix in `from` that broadcasting reads for matrix number `index` of `to`.
-    function stackIndex(uint256 index, bytes32 to, bytes32 from) internal pure returns (uint256 source) {
-        unchecked {
-            uint256 matrices = 1;
-            uint256 axisTo = Shapes.rank(to) - 2;
-            for (uint256 axis = Shapes.rank(from) - 2; axis > 0; axis--) {
-                uint256 sizeTo = Shapes.size(to, --axisTo);
-                uint256 sizeFrom = Shapes.size(from, axis - 1);
-                if (sizeFrom != 1) source += (index % sizeTo) * matrices;
-                matrices *= sizeFrom;
-                index /= sizeTo;
-            }
         }
     }
 }

@@ -4,8 +4,8 @@ pragma solidity 0.8.37;
 import {Descriptor} from "../libraries/Descriptor.sol";
 import {Float32} from "../libraries/Float32.sol";
 import {Shapes} from "../libraries/Shapes.sol";
-import {BatchProduct} from "./BatchProduct.sol";
 import {Convolution} from "./Convolution.sol";
+import {Matrices} from "./Matrices.sol";
 import {Numbers} from "./Numbers.sol";
 import {Read, Reads} from "./Operator.sol";
 import {Quantization} from "./Quantization.sol";
@@ -36,16 +36,12 @@ library IntegerProduct {
         unchecked {
             uint256 inner = _inner(d);
             bytes32 output = d.outputHeader();
-            uint256 rank = Shapes.rank(output);
-            uint256 columns = Shapes.size(output, rank - 1);
-            uint256 column = element % columns;
-            if (step >= inner) return _epilogueReads(d, step - inner, column);
+            Matrices.Place memory its = Matrices.placeOf(output, element);
+            if (step >= inner) return _epilogueReads(d, step - inner, its.column);
 
-            uint256 rows = Shapes.size(output, rank - 2);
-            uint256 matrix = element / (rows * columns);
-            uint256 left = BatchProduct.stackIndex(matrix, output, d.operandHeader(0)) * rows + (element / columns) % rows;
-            uint256 right = BatchProduct.stackIndex(matrix, output, d.operandHeader(_b(d))) * inner + step;
-            return _products(d, left * inner + step, right * columns + column, column);
+            uint256 left = Matrices.stackIndex(its.matrix, output, d.operandHeader(0)) * its.rows + its.row;
+            uint256 right = Matrices.stackIndex(its.matrix, output, d.operandHeader(_b(d))) * inner + step;
+            return _products(d, left * inner + step, right * its.columns + its.column, its.column);
         }
     }
 

@@ -200,7 +200,7 @@ contract ChargesTest is World {
         Vm.Log[] memory logs = vm.getRecordedLogs();
         for (uint256 i = 0; i < logs.length; i++) {
             if (logs[i].topics[0] != IBatches.BatchCommitted.selector) continue;
-            (,, batch,,) = abi.decode(logs[i].data, (bytes32, uint32, IBatches.Batch, uint256[], uint256[]));
+            (batch,,) = abi.decode(logs[i].data, (IBatches.Batch, uint256[], uint256[]));
         }
     }
 

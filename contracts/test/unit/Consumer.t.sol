@@ -259,11 +259,11 @@ contract ConsumerTest is Table {
     /// A batch that says nothing about what its claim insures, as a coordinator that colludes would post it.
     function _unsecuredAnswer() private returns (Placed memory placed) {
         _claim(7);
-        uint128 insured = claim.insuredValue;
+        (uint128 insured, uint128 fee) = (claim.insuredValue, claim.fee);
         bytes32 root = keccak256(bytes.concat(keccak256(abi.encode(disputes.claimDigest(claim)))));
-        claim.insuredValue = 0;
+        (claim.insuredValue, claim.fee) = (0, 0);
         commitClaim();
-        claim.insuredValue = insured;
+        (claim.insuredValue, claim.fee) = (insured, fee);
         uint256[] memory none = new uint256[](0);
         (uint64 from, bytes32 charges) = (batches.coordinatorOf(coordinator).chargedUpTo, keccak256(""));
         vm.prank(coordinator);
