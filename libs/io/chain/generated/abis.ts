@@ -3549,18 +3549,6 @@ export const batchesAbi = [
         "type": "address"
       },
       {
-        "indexed": false,
-        "internalType": "bytes32",
-        "name": "root",
-        "type": "bytes32"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint32",
-        "name": "count",
-        "type": "uint32"
-      },
-      {
         "components": [
           {
             "internalType": "bytes32",
