@@ -70,6 +70,7 @@ describe('the repository', () => {
     const broken = pages.flatMap((page) => linksOf(page).filter((target) => !statSync(join(PROJECT_ROOT, target), { throwIfNoEntry: false })).map((target) => `${page} → ${target}`));
     expect(broken).toEqual([]);
   });
+});
 
 describe('the contracts', () => {
   it('say what each external function does', () => {
