@@ -72,6 +72,12 @@ describe('the repository', () => {
   });
 });
 
+/** Local link targets of a page, as paths from the root, without anchors. */
+function linksOf(page: string): string[] {
+  const folder = page.split('/').slice(0, -1).join('/');
+  return [...read(page).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)].map(([, target]) => target!).filter((target) => !/^[a-z]+:/.test(target)).map((target) => join(folder, target));
+}
+
 describe('the contracts', () => {
   it('say what each external function does', () => {
     const interfaces = SOURCES.filter((file) => file.startsWith('contracts/src/interfaces/'));
