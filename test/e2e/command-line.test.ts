@@ -52,7 +52,7 @@ describe('for people', () => {
   });
 
   it('every command has help with an example', async () => {
-    const commands = ['demo', 'up', 'test', 'doctor', 'model compile', 'model add', 'model list', 'model search', 'model get', 'model tag', 'model versions', 'run', 'sample digit', 'sample photo', 'job get', 'job list', 'job cancel', 'receipt get', 'receipt verify', 'receipt replay', 'completions', 'dispute list', 'dispute show', 'executor id', 'executor start', 'challenger id', 'challenger start', 'peer admit', 'stake show', 'stake deposit', 'stake unbond', 'stake withdraw', 'monitor'];
+    const commands = ['demo', 'up', 'test', 'doctor', 'model compile', 'model add', 'model list', 'model search', 'model get', 'model tag', 'model versions', 'run', 'key create', 'key list', 'key revoke', 'deposit', 'faucet', 'sample digit', 'sample photo', 'job get', 'job list', 'job cancel', 'receipt get', 'receipt verify', 'receipt replay', 'completions', 'dispute list', 'dispute show', 'executor id', 'executor start', 'challenger id', 'challenger start', 'peer admit', 'stake show', 'stake deposit', 'stake unbond', 'stake withdraw', 'monitor'];
     for (const command of commands) {
       const { code, stdout } = await assay(...command.split(' '), '--help');
       expect(code, command).toBe(0);
