@@ -105,9 +105,9 @@ contract ConsumerTest is Table {
     }
 
     function test_deliver_notWithoutStake() public {
+        Placed memory placed = _unsecuredAnswer();
         vm.prank(executor);
         vault.startUnbonding(STAKE);
-        Placed memory placed = _unsecuredAnswer();
         _pass(UNBONDING + 1);
         uint256 before = vm.snapshotState();
         reader.deliver(request, placed, outputs);
