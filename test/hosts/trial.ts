@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '#testing';
 import { audit, type Audit } from './audit.js';
 import { startCluster } from './cluster.js';
@@ -31,6 +32,9 @@ export interface Outcome extends Audit {
 
 const SHORTEST_MS = 2_000;
 const HEAL_MS = 2_000;
+/** Answered before the first fault. */
+const WARM_JOBS = 6;
+const WARM_MS = 60_000;
 
 /** Jobs all the time while links are cut and processes killed on three hosts; then everything heals and is counted. */
 export async function runTrial({ seed, rounds, longestMs, say }: TrialOptions): Promise<Outcome> {
@@ -43,6 +47,8 @@ export async function runTrial({ seed, rounds, longestMs, say }: TrialOptions): 
     try {
       say(`seed ${seed}: ${HOSTS.length} hosts are up, logs in ${join(dir, 'logs')}`);
       const traffic = await Traffic.start(cluster, seededRandom(random.between(0, 2 ** 31)));
+      // WHY: models are fetched and tested first, and a fault before that would strike a network without work.
+      for (const until = Date.now() + WARM_MS; traffic.sent.answered.size < WARM_JOBS && Date.now() < until; ) await sleep(100);
       const faults: string[] = [];
       for (const fault of Array.from({ length: rounds }, () => faultsOf(cluster, random)).flat()) {
         const lastsMs = random.between(SHORTEST_MS, longestMs);
