@@ -9,7 +9,7 @@ import {IBeacons} from "./interfaces/IBeacons.sol";
 /// @title Beacons. Documented in IBeacons.
 contract Beacons is IBeacons {
     struct Redraw {
-        uint64 at;
+        uint64 drawnAt;
         uint64 blockNumber;
     }
 
@@ -54,7 +54,7 @@ contract Beacons is IBeacons {
 
     /// @inheritdoc IBeacons
     function redrawnAt(uint256 batchId) external view returns (uint64) {
-        return _redraws[batchId].at;
+        return _redraws[batchId].drawnAt;
     }
 
     function _open(uint256 batchId, IBatches.Batch calldata batch) private view returns (uint256 number) {

@@ -49,8 +49,8 @@ contract GarbageTest is Table {
     }
 
     function _garble(bytes memory call, uint256 seed) private {
-        uint256 at = 4 + seed % (call.length - 4);
-        call[at] ^= bytes1(uint8(1 + (seed >> 128) % 255));
+        uint256 place = 4 + seed % (call.length - 4);
+        call[place] ^= bytes1(uint8(1 + (seed >> 128) % 255));
         uint256 before = vm.snapshotState();
         vm.prank(game.executorTurn ? game.executor : game.challenger);
         uint256 gas = gasleft();

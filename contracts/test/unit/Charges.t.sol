@@ -238,9 +238,9 @@ contract ChargesTest is World {
             if (pass == 1) leaves = new IRequests.Leaf[](found);
             found = 0;
             for (uint256 i = 0; i < n; i++) {
-                uint256 at = 2 * n - 2 - i;
-                while (at > 2) at = (at - 1) / 2;
-                if (at != node) continue;
+                uint256 above = 2 * n - 2 - i;
+                while (above > 2) above = (above - 1) / 2;
+                if (above != node) continue;
                 if (pass == 1) leaves[found] = all[i];
                 found++;
             }

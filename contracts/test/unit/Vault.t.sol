@@ -137,11 +137,11 @@ contract VaultTest is World {
     function test_sweepForfeited_afterTheUnbondingDelay() public {
         vm.prank(address(disputes));
         vault.forfeit(executor, 5_000);
-        uint64 at = uint64(block.timestamp) + UNBONDING;
-        vm.warp(at - 1);
-        vm.expectRevert(abi.encodeWithSelector(IVault.StillUnbonding.selector, at));
+        uint64 free = uint64(block.timestamp) + UNBONDING;
+        vm.warp(free - 1);
+        vm.expectRevert(abi.encodeWithSelector(IVault.StillUnbonding.selector, free));
         vault.sweepForfeited(executor);
-        vm.warp(at);
+        vm.warp(free);
         vm.prank(stranger);
         vault.sweepForfeited(executor);
         (,,, uint256 escrow, uint256 pool) = vault.totals();
