@@ -21,9 +21,9 @@ export async function readModel(file: string): Promise<Uint8Array> {
   }
 }
 
-export async function compileFile(file: string, dims: Dims): Promise<CanonicalModel> {
+export async function compileFile(file: string, dims: Dims, onProgress: (done: number, total: number) => void = () => undefined): Promise<CanonicalModel> {
   const bytes = await readModel(file);
-  return compileModel(bytes, { dims, ...(isSampleModel(file) ? {} : { external: dataBeside(file) }) });
+  return compileModel(bytes, { dims, onProgress, ...(isSampleModel(file) ? {} : { external: dataBeside(file) }) });
 }
 
 export interface NamedFile {

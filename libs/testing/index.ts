@@ -1,4 +1,5 @@
 export * from './certificates.js';
+export * from './fetched.js';
 export * from './network/anvil.js';
 export * from './network/child.js';
 export * from './network/keys.js';

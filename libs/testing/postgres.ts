@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AssayError } from '#core/protocol';
+import { fetchedInto } from './fetched.js';
 import { freePort } from './network/ports.js';
 import { watchOver } from './network/watchman.js';
 
@@ -42,7 +43,7 @@ interface User {
  * @throws AssayError TOOL_MISSING with the command to run
  */
 export async function startPostgres(say: (line: string) => void = () => {}, host = LOOPBACK): Promise<RunningPostgres> {
-  const installation = installed('/') ?? fetchPackages(say);
+  const installation = installed('/') ?? (await fetchedInstallation(say));
   const user = unprivileged();
   const dir = mkdtempSync(join(tmpdir(), 'assay-postgres-'));
   chmodSync(dir, 0o700);
@@ -106,23 +107,25 @@ function unprivileged(): User {
 }
 
 /** Own lists and cache; every package that is not installed yet is downloaded and unpacked into one folder, readable by all. */
-function fetchPackages(say: (line: string) => void): Installation {
+async function fetchedInstallation(say: (line: string) => void): Promise<Installation> {
   const place = join(tmpdir(), `assay-postgres-packages-${process.getuid?.() ?? 'user'}`);
   const root = join(place, 'root');
   const libraries = join(root, 'usr/lib', `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`);
   const env = { ...process.env, LD_LIBRARY_PATH: libraries };
-  const there = installed(root, env);
-  if (there) return there;
+  if (!installed(root, env)) await fetchedInto(place, { isThere: () => installed(root, env) !== undefined, fetch: async (folder) => fetchPackages(folder, say) });
+  const found = installed(root, env);
+  if (!found) throw new AssayError({ code: 'TOOL_MISSING', message: 'PostgreSQL is needed for this: none was found and fetching it failed', facts: { program: 'postgres', command: COMMAND }, remedy: `Run: ${COMMAND}` });
+  return found;
+}
+
+function fetchPackages(place: string, say: (line: string) => void): void {
   say('PostgreSQL not found: fetching the Debian packages …');
   for (const folder of ['lists/partial', 'cache/archives/partial', 'root']) mkdirSync(join(place, folder), { recursive: true, mode: 0o755 });
   const options = [`Dir::State::lists=${place}/lists`, `Dir::Cache=${place}/cache`, 'APT::Sandbox::User=', 'Debug::NoLocking=1'].flatMap((option) => ['-o', option]);
   spawnSync('apt-get', [...options, '-qq', 'update'], { stdio: 'ignore' });
   spawnSync('apt-get', [...options, '-qq', '-y', '--no-install-recommends', '--download-only', 'install', 'postgresql'], { stdio: 'ignore' });
   const archives = join(place, 'cache/archives');
-  for (const file of readdirSync(archives).filter((name) => name.endsWith('.deb'))) spawnSync('dpkg-deb', ['-x', join(archives, file), root], { stdio: 'ignore' });
-  const found = installed(root, env);
-  if (!found) throw new AssayError({ code: 'TOOL_MISSING', message: 'PostgreSQL is needed for this: none was found and fetching it failed', facts: { program: 'postgres', command: COMMAND }, remedy: `Run: ${COMMAND}` });
-  return found;
+  for (const file of readdirSync(archives).filter((name) => name.endsWith('.deb'))) spawnSync('dpkg-deb', ['-x', join(archives, file), join(place, 'root')], { stdio: 'ignore' });
 }
 
 async function accepting(server: ChildProcess, isReady: () => boolean, logFile: string): Promise<void> {

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { PROJECT_ROOT } from '#testing';
+import { fetchedInto, PROJECT_ROOT } from '#testing';
 import type { Machine } from './machines.js';
 
 const run = promisify(execFile);
@@ -18,8 +18,10 @@ const CPUINFO = ['processor\t: 0', 'BogoMIPS\t: 100.00', 'Features\t: fp asimd e
 /** Fetches the emulator and the ARM64 programs: from Debian by apt's own sources without installing, and from npm. */
 export async function fetchTools(progress: (line: string) => void): Promise<void> {
   if (existsSync(FOLDER)) return;
-  const folder = `${FOLDER}.part`;
-  rmSync(folder, { recursive: true, force: true });
+  await fetchedInto(FOLDER, { isThere: () => existsSync(FOLDER), fetch: (folder) => fetchAll(folder, progress) });
+}
+
+async function fetchAll(folder: string, progress: (line: string) => void): Promise<void> {
   for (const part of ['apt/lists/partial', 'apt/archives/partial', 'debian', 'npm']) mkdirSync(join(folder, part), { recursive: true });
   progress(`fetching ${DEBIAN.join(', ')} from Debian …`);
   await fetchFromDebian(folder);
@@ -27,7 +29,6 @@ export async function fetchTools(progress: (line: string) => void): Promise<void
   await run('npm', ['install', '--prefix', join(folder, 'npm'), '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--force', '--os=linux', '--cpu=arm64', ...NPM]);
   writeFileSync(join(folder, 'cpuinfo'), CPUINFO.join('\n'));
   rmSync(join(folder, 'apt'), { recursive: true });
-  renameSync(folder, FOLDER);
 }
 
 /** Into a state of our own, so that the machine's package database stays as it is. */

@@ -8,6 +8,7 @@ import { countsText, namedWorstDispute, reportModels, reportText, widenedText } 
 import { withAssay, withPlace, type PlaceOptions } from '../place.js';
 import type { Perform } from '../program.js';
 import { isSampleModel } from '../sample-models.js';
+import type { Terminal } from '../terminal.js';
 import { addFinding } from './model-finding.js';
 
 interface CompileOptions {
@@ -39,7 +40,7 @@ export function addModel(program: Command, perform: Perform): void {
     .addHelpText('after', '\nExamples:\n  assay model compile model.onnx --dim batch=1 --out canonical.onnx\n  assay model compile mnist --json')
     .action((file: string, options: CompileOptions, command: Command) =>
       perform(command, async (terminal) => {
-        const compiled = await compileFile(file, options.dim);
+        const compiled = await compileFile(file, options.dim, terminal.bar('compile'));
         if (options.out) await writeFile(options.out, compiled.onnx);
         const document = { ...summary(compiled), ...(options.out ? { file: options.out } : {}) };
         terminal.result(document, compiledText(compiled, options.out));
@@ -67,7 +68,7 @@ export function addModel(program: Command, perform: Perform): void {
     .action((file: string, options: AddOptions, command: Command) =>
       perform(command, (terminal) =>
         withAssay(options, async (assay) => {
-          const added = await assay.register({ name: options.name ?? nameOf(file), ...(await readToRegister(file, options.dim)), onProgress: terminal.bar('upload') });
+          const added = await assay.register({ name: options.name ?? nameOf(file), ...(await readToRegister(file, options.dim, terminal)), onProgress: terminal.bar('upload') });
           terminal.result(added, `${added.modelId}  ${added.names.join(', ')}  (${added.bytes} bytes)`);
         }),
       ),
@@ -76,10 +77,10 @@ export function addModel(program: Command, perform: Perform): void {
 }
 
 /** The file as it is; one whose data lies beside it is compiled here, as only here the other files are. */
-async function readToRegister(file: string, dims: Dims): Promise<{ file: Uint8Array; dims: Dims }> {
+async function readToRegister(file: string, dims: Dims, terminal: Terminal): Promise<{ file: Uint8Array; dims: Dims }> {
   const bytes = await readModel(file);
   if (isSampleModel(file) || !hasExternalData(bytes)) return { file: bytes, dims };
-  return { file: (await compileFile(file, dims)).onnx, dims: {} };
+  return { file: (await compileFile(file, dims, terminal.bar('compile'))).onnx, dims: {} };
 }
 
 function collectDim(text: string, dims: Dims): Dims {

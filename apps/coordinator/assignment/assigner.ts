@@ -29,7 +29,7 @@ export interface AssignerParts {
 
 /** Jobs out at executors at once. */
 export const MAX_OUT = 64;
-/** Executors that get a job, the same one counted again, before it is given up. */
+/** Failures of executors before a job is given up. One that stays silent again is not counted again: that may be our own link, and the deadline bounds it. */
 export const MAX_EXECUTORS_PER_JOB = 5;
 /** Looks at waiting jobs and leases at least this often, whatever else happens. */
 const LOOK_EVERY_MS = 250;
@@ -44,9 +44,9 @@ const STOP_WAIT_MS = 3_000;
 /** Leases that ran out, and deadlines that passed while nobody had room, are found this often. */
 const SWEEP_EVERY_MS = 500;
 
-/** Failures that say nothing about this executor and this job together: the same one may be asked again. */
 /** WHY no pause: a model made to crash would otherwise keep every executor from the jobs of others. */
 const NOT_ITS_FAULT = new Set(['JOB_CANCELLED', 'MODEL_QUARANTINED', 'MODEL_TOO_LARGE']);
+/** Failures that say nothing about this executor and this job together: the same one may be asked again. */
 const MAY_ASK_AGAIN = new Set(['CAPACITY_EXHAUSTED', 'SHUTTING_DOWN', 'JOB_CANCELLED', 'DATABASE_UNREACHABLE', 'BROKER_UNREACHABLE', 'CHAIN_UNREACHABLE']);
 /** Where everybody failed a job once, whoever can take it may try again, so long after the last one for each failure. */
 const SECOND_CHANCE_MS = 1_000;
@@ -244,7 +244,8 @@ export class Assigner {
 
   private async takeFrom({ job, executor }: { job: JobRecord; executor: Address }, error: AssayError): Promise<void> {
     // WHY the second: while a broker's server is gone, the job comes to none of those that were connected to it, and none would be left.
-    const askAgain = MAY_ASK_AGAIN.has(error.code) || error.facts['received'] === false;
+    const silentAgain = error.code === 'PEER_SILENT' && job.tried.includes(executor.toLowerCase() as Address);
+    const askAgain = MAY_ASK_AGAIN.has(error.code) || error.facts['received'] === false || silentAgain;
     this.parts.log.warn({ event: 'job.moved-on', jobId: job.jobId, executor, code: error.code, facts: error.facts }, `the executor did not answer: ${error.message}`);
     if (error.code === 'PEER_SILENT') this.parts.board.drop('executor', executor);
     if (!NOT_ITS_FAULT.has(error.code)) this.paused.set(executor, this.parts.now() + (askAgain ? NO_ROOM_PAUSE_MS : PAUSE_MS));

@@ -32,6 +32,8 @@ export interface CompileOptions {
   readonly limits?: Partial<ModelLimits>;
   /** Reads data of tensors that lie in files beside the model; without it such a model is refused. */
   readonly external?: ExternalData;
+  /** Called after each node of the file that is lowered, with how many are done and how many there are. */
+  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /**
@@ -46,7 +48,7 @@ export function compileModel(bytes: Uint8Array, options: CompileOptions = {}): C
   // All of it before any is read: parts may overlap, and together be more than the files.
   checkLimit(limits, 'bytes', [...source.graph.initializers.values()].reduce((sum, tensor) => sum + bytesBeside(tensor), bytes.length));
   const external = options.external && externalReader(options.external, { limits, modelBytes: bytes.length });
-  return compile(source, { dims: options.dims ?? {}, limits, profile: options.profile ?? DEFAULT_PROFILE, ...(external && { external }) });
+  return compile(source, { dims: options.dims ?? {}, limits, profile: options.profile ?? DEFAULT_PROFILE, onProgress: options.onProgress, ...(external && { external }) });
 }
 
 /** True if data of the model's tensors lies in other files. @throws AssayError MODEL_UNPARSABLE, MODEL_TOO_LARGE. */

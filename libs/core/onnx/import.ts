@@ -19,6 +19,8 @@ const OPSETS = { first: 7, last: 24 } as const;
 
 export interface ImportOptions extends Decoding {
   readonly dims: Readonly<Record<string, number>>;
+  /** Called after each node of the source, with how many are done and how many there are. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** Lowers a source model to canonical nodes. @throws AssayError MODEL_* naming node, operator and reason. */
@@ -43,7 +45,11 @@ class Import {
   run(): LoweredGraph {
     const inputs = bindInputs(this.model, this.options);
     for (const input of inputs) this.define(input.name, input);
-    for (const node of this.nodes()) this.lower(node);
+    const nodes = this.nodes();
+    for (const [i, node] of nodes.entries()) {
+      this.lower(node);
+      this.options.onProgress?.(i + 1, nodes.length);
+    }
     return { inputs: inputs.map(({ name, dtype, dims }) => ({ name, dtype, dims })), outputs: this.outputs(), nodes: this.builder.nodes, lowered: this.lowered };
   }
 

@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AssayError } from '#core/protocol';
+import { fetchedInto } from '../fetched.js';
 import { PROJECT_ROOT } from '../place.js';
 
 const UNPACKED = join(PROJECT_ROOT, '.local/nats');
@@ -20,7 +21,7 @@ export async function findNatsServer(env: NodeJS.ProcessEnv, say: Say): Promise<
   if (env['NATS_SERVER_BIN']) return works(env['NATS_SERVER_BIN']) ? env['NATS_SERVER_BIN'] : missing(`NATS_SERVER_BIN=${env['NATS_SERVER_BIN']} does not run`);
   const found = [DEBIAN_BINARY, 'nats-server', ...USUAL_PLACES].find(works);
   if (found) return found;
-  if (works('apt-get')) await fetchDebianPackage(say);
+  if (works('apt-get')) await fetchedInto(UNPACKED, { isThere: () => works(DEBIAN_BINARY), fetch: (folder) => fetchDebianPackage(folder, say) });
   else if (works('brew')) await run('brew', ['install', 'nats-server'], say);
   return [DEBIAN_BINARY, 'nats-server', ...USUAL_PLACES].find(works) ?? missing('none was found and fetching it failed');
 }
@@ -41,15 +42,15 @@ function missing(why: string): never {
 }
 
 /** Own package lists and cache, download, unpack: needs no root and leaves the system as it is. */
-async function fetchDebianPackage(say: Say): Promise<void> {
+async function fetchDebianPackage(place: string, say: Say): Promise<void> {
   say('nats-server not found: fetching the Debian package into .local/nats …');
   const started = Date.now();
-  for (const folder of ['lists/partial', 'cache/archives/partial', 'deb']) mkdirSync(join(UNPACKED, folder), { recursive: true });
-  const options = [`Dir::State::lists=${UNPACKED}/lists`, `Dir::Cache=${UNPACKED}/cache`, 'APT::Sandbox::User=', 'Debug::NoLocking=1'].flatMap((o) => ['-o', o]);
+  for (const folder of ['lists/partial', 'cache/archives/partial', 'deb']) mkdirSync(join(place, folder), { recursive: true });
+  const options = [`Dir::State::lists=${place}/lists`, `Dir::Cache=${place}/cache`, 'APT::Sandbox::User=', 'Debug::NoLocking=1'].flatMap((o) => ['-o', o]);
   await run('apt-get', [...options, '-qq', 'update'], say);
-  await run('apt-get', [...options, '-qq', 'download', 'nats-server'], say, join(UNPACKED, 'deb'));
-  const file = readdirSync(join(UNPACKED, 'deb')).find((name) => name.startsWith('nats-server_') && name.endsWith('.deb'));
-  if (file) await run('dpkg-deb', ['-x', join(UNPACKED, 'deb', file), join(UNPACKED, 'root')], say);
+  await run('apt-get', [...options, '-qq', 'download', 'nats-server'], say, join(place, 'deb'));
+  const file = readdirSync(join(place, 'deb')).find((name) => name.startsWith('nats-server_') && name.endsWith('.deb'));
+  if (file) await run('dpkg-deb', ['-x', join(place, 'deb', file), join(place, 'root')], say);
   say(`nats-server: ${((Date.now() - started) / 1000).toFixed(1)} s`);
 }
 
