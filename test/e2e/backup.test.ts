@@ -8,6 +8,9 @@ import { connect, type Assay } from '#sdk';
 import { PROJECT_ROOT, startNetwork, startPostgres, type Network, type RunningPostgres } from '#testing';
 import { backUp, restore } from '../../apps/cli/backup.js';
 
+/** Nobody disputes here: long enough that a job is not final before its network stops. */
+const RULES = { batches: { challengeWindow: 6n } };
+
 let dir: string;
 let postgres: RunningPostgres;
 beforeAll(async () => {
@@ -20,7 +23,7 @@ afterAll(async () => {
 });
 
 async function withNetwork<T>(place: string, databaseUrl: string | undefined, work: (assay: Assay, network: Network) => Promise<T>): Promise<T> {
-  const network = await startNetwork({ dir: place, logLevel: 'trace', executors: 1, challengers: 1, ...(databaseUrl && { databaseUrl }) });
+  const network = await startNetwork({ dir: place, logLevel: 'trace', executors: 1, challengers: 1, rules: RULES, ...(databaseUrl && { databaseUrl }) });
   try {
     const assay = await connect({ url: network.urls.grpc, deployment: network.deployment, account: privateKeyToAccount(network.keys.privateKey('submitter')) });
     return await work(assay, network).finally(() => assay.close());

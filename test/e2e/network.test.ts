@@ -16,6 +16,10 @@ it('simulated networks come to rest with nothing lost, paid twice or wrongly sla
   expect(report.seeds).toBeGreaterThan(0);
 }, 300_000);
 
+it.each([[257, 'the chain was silent when a beacon was due, and the batch was never looked at again']])('seed %d stays mended: %s', (seed) => {
+  expect(run('--seed', String(seed), '--seeds', '1').report.failed).toEqual([]);
+}, 300_000);
+
 it('a seed plays the same every time', () => {
   const [one, other] = [run('--seed', '3', '--seeds', '2', '--verbose'), run('--seed', '3', '--seeds', '2', '--verbose')];
   expect(one.stderr).toContain('fingerprint');

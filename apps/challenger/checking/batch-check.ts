@@ -52,7 +52,7 @@ export async function checkBatch(batch: SeenBatch, parts: BatchCheckParts): Prom
   const { log, signal } = parts;
   try {
     const until = await persistently(() => windowEnd(batch, parts), NEVER, parts);
-    const drawn = await drawShare(batch, until, parts);
+    const drawn = await persistently(() => drawShare(batch, until, parts), until, parts);
     if (drawn.length === 0) return;
     const claims = await claimsOf(batch, until, parts);
     for (const evidence of parts.misconduct.evidenceIn(batch.batchId, claims)) await parts.onEvidence(evidence);

@@ -151,6 +151,16 @@ describe('a batch', () => {
     expect(findings).toHaveLength(3);
   });
 
+  it('is drawn and checked although the chain is silent when its beacon is due', async () => {
+    const claims = await three();
+    const findings: Finding[] = [];
+    const whole = batchParts(claims, findings);
+    let silences = 3;
+    const later = <A extends unknown[], T>(ask: (...args: A) => Promise<T>) => (...args: A) => (silences-- > 0 ? Promise.reject(new AssayError({ code: 'CHAIN_UNREACHABLE' })) : ask(...args));
+    await checkBatch(batchOf(claims), { ...whole, chain: { ...whole.chain, beacon: later(whole.chain.beacon) } });
+    expect(findings.filter(({ verdict }) => verdict.kind === 'invalid')).toHaveLength(1);
+  });
+
   it('finds the wrong claim although whoever serves its inputs fails at first, with whatever code', async () => {
     const claims = await three();
     for (const code of ['INTERNAL', 'DATABASE_UNREACHABLE', 'RATE_LIMITED'] as const) {
