@@ -9,5 +9,6 @@ export default defineConfig({
     hookTimeout: 60_000,
     // WHY: two cores; more workers only make the processes the end-to-end tests start slower.
     maxWorkers: 2,
+    maxConcurrency: 2,
   },
 });

@@ -25,9 +25,16 @@ it.each([
   expect(readFileSync(join(PROJECT_ROOT, `docs/reference/${name}.md`), 'utf8')).toBe(page());
 });
 
-it('shows the help of every command', () => {
+it('shows the help of every command, with an example', () => {
   const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)];
-  for (const command of all(program)) expect(command.helpInformation()).toContain('Usage: assay');
+  const without: string[] = [];
+  for (const command of all(program)) {
+    let help = '';
+    command.configureOutput({ writeOut: (text) => void (help += text) }).outputHelp();
+    expect(help).toContain('Usage: assay');
+    if (command.commands.length === 0 && !/Examples?:\n {2}assay /.test(help)) without.push(command.name());
+  }
+  expect(without).toEqual([]);
 });
 
 it('lists every message, and every variable that a process reads', () => {

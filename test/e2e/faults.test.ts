@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { listRoot, tensorRoot, type Tensor } from '#core/hashing';
 import { compileModel } from '#core/onnx';
 import { claimDigest } from '#core/protocol';
@@ -15,8 +15,11 @@ const RULES = { disputes: { clock: 20, extension: 10 } };
 const LIAR = 'executor-2';
 const TEST_MS = 180_000;
 
-let world: World | undefined;
-afterEach(() => world?.end(), 60_000);
+/** A network of its own for each, two at a time: mostly they wait for clocks. */
+async function within(setting: Parameters<typeof startWorld>[0], work: (world: World) => Promise<void>): Promise<void> {
+  const world = await startWorld(setting);
+  await work(world).finally(() => world.end());
+}
 
 const random = seededRandom(Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 31));
 
@@ -44,9 +47,8 @@ async function rootHere(inputs: readonly Tensor[]): Promise<string> {
   return listRoot(outputs.map(tensorRoot));
 }
 
-describe.each(FAULTS.map((fault) => [fault] as [Fault]))('an executor that lies: %s', (fault) => {
-  it('is caught, loses every dispute and pays; the submitter gets the right answer', async () => {
-    world = await startWorld({ faults: { [LIAR]: fault }, environment: { 'challenger-2': { ASSAY_SAMPLE_ALL: 'true' } }, rules: RULES });
+describe('an executor that lies', () => {
+  it.concurrent.each(FAULTS.map((fault) => [fault] as [Fault]))('%s: is caught, loses every dispute and pays; the submitter gets the right answer', (fault) => within({ faults: { [LIAR]: fault }, environment: { 'challenger-2': { ASSAY_SAMPLE_ALL: 'true' } }, rules: RULES }, async (world) => {
     const { assay, chain, network } = world;
     const accounts = { liar: network.keys.account(LIAR).address, honest: network.keys.account('executor-1').address, submitter: network.keys.account('submitter').address };
     const stakesBefore = { liar: await chain.vault.stakeOf(accounts.liar), honest: await chain.vault.stakeOf(accounts.honest) };
@@ -72,12 +74,11 @@ describe.each(FAULTS.map((fault) => [fault] as [Fault]))('an executor that lies:
 
     const again = await assay.until(lie.jobId, (job) => job.claim?.outputRoot === expected, 60_000);
     expect(again.claim!.executor.toLowerCase()).not.toBe(accounts.liar.toLowerCase());
-  }, TEST_MS);
+  }), TEST_MS);
 });
 
 describe('a challenger that lies', () => {
-  it('loses its bond to the honest executor it accused', async () => {
-    world = await startWorld({ executors: 1, challengers: 1, environment: { 'challenger-1': { ASSAY_LIE: 'true', ASSAY_SAMPLE_ALL: 'true' } }, rules: RULES });
+  it.concurrent('loses its bond to the honest executor it accused', () => within({ executors: 1, challengers: 1, environment: { 'challenger-1': { ASSAY_LIE: 'true', ASSAY_SAMPLE_ALL: 'true' } }, rules: RULES }, async (world) => {
     const { assay, chain, network } = world;
     const [executor, challenger] = ['executor-1', 'challenger-1'].map((name) => network.keys.account(name).address) as [`0x${string}`, `0x${string}`];
     const stake = await chain.vault.stakeOf(executor);
@@ -95,5 +96,5 @@ describe('a challenger that lies', () => {
     expect(await chain.vault.stakeOf(executor)).toEqual(stake);
     expect(await chain.vault.balanceOf(challenger)).toBeLessThan(balance);
     expect(await chain.vault.balanceOf(executor)).toBeGreaterThan(0n);
-  }, TEST_MS);
+  }), TEST_MS);
 });

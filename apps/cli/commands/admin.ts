@@ -20,6 +20,7 @@ export function addAdmin(program: Command, perform: Perform): void {
       .description(description)
       .requiredOption('--url <host:port>', 'the process’s gRPC address')
       .requiredOption('--token-file <file>', 'the admin token')
+      .addHelpText('after', `\nExample:\n  assay admin ${name.replace('<executor>', '0x70997970C51812dc3A010C7d01b50e0d17dc79C8')} --url 127.0.0.1:50051 --token-file admin.token`)
       .action((...given: unknown[]) => {
         const command = given.at(-1) as Command;
         const options = command.opts<Options>();

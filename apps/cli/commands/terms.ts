@@ -20,6 +20,7 @@ export function addTerms(admin: Command, perform: Perform): void {
   const sending = (name: string) => withPlace(admin.command(name)).option('--dry-run', 'simulate and show the call, send nothing');
   withPlace(admin.command('list'))
     .description('Terms and pause as they are.')
+    .addHelpText('after', '\nExample:\n  assay admin list --json')
     .action((options: AdminOptions, command: Command) =>
       perform(command, async (terminal) => {
         const chain = await connect(options);
@@ -29,21 +30,25 @@ export function addTerms(admin: Command, perform: Perform): void {
     );
   sending('set <term> <value>')
     .description(`Set one of ${TERMS.join(', ')}, in the contract's own units.`)
+    .addHelpText('after', '\nExample:\n  assay admin set challengeWindow 3600 --dry-run')
     .action((term: string, value: string, options: AdminOptions, command: Command) => perform(command, async (terminal) => terminal.result(...(await act(options, { call: await setTerm(options, term, value) })))));
   for (const [name, paused] of [['pause', true], ['unpause', false]] as const) {
     sending(name)
       .description(paused ? 'Take no new batches; everything else goes on.' : 'Take batches again.')
+      .addHelpText('after', `\nExample:\n  assay admin ${name} --dry-run`)
       .action((options: AdminOptions, command: Command) => perform(command, async (terminal) => terminal.result(...(await act(options, { call: pauseData(paused) })))));
   }
   for (const via of ['schedule', 'execute'] as const) {
     sending(`${via} <term> <value>`)
       .description(via === 'schedule' ? 'Announce a change that its role may make only after a delay.' : 'Make a change announced before, once its delay has passed.')
+      .addHelpText('after', `\nExample:\n  assay admin ${via} challengeWindow 3600 --dry-run`)
       .action((term: string, value: string, options: AdminOptions, command: Command) =>
         perform(command, async (terminal) => terminal.result(...(await act(options, { via, call: term === 'paused' ? pauseData(value === 'true') : await setTerm(options, term, value) })))),
       );
   }
   withPlace(admin.command('roles <account>'))
     .description('What an account may do, and after what delay.')
+    .addHelpText('after', '\nExample:\n  assay admin roles 0x70997970C51812dc3A010C7d01b50e0d17dc79C8')
     .action((account: string, options: AdminOptions, command: Command) =>
       perform(command, async (terminal) => {
         const document = await rolesOf(await connect(options), account as Address);
