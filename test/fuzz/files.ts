@@ -28,7 +28,7 @@ export function fuzzFiles(seed: number, cases: number, began: (what: string) => 
 }
 
 /** WHY a small one too: there a changed byte is rarely one of the weights. */
-function smallModel(): Uint8Array {
+export function smallModel(): Uint8Array {
   return sourceModel({
     inputs: { x: [1, 2, 6, 6] },
     constants: { w: noise([3, 2, 3, 3], 1) },

@@ -4,7 +4,7 @@ import { compileModel, loadCanonical } from '#core/onnx';
 import { AssayError } from '#core/protocol';
 import { openSession, selfTest } from '#io/inference';
 import { MNIST_FILE } from '../../apps/cli/samples.js';
-import { noise, sourceModel } from './building.js';
+import { smallModel } from '../fuzz/files.js';
 
 const SEED = 0x5eed;
 const MAX_MS = 3_000;
@@ -48,17 +48,7 @@ function outcome(read: (bytes: Uint8Array) => unknown, bytes: Uint8Array): strin
   }
 }
 
-const small = sourceModel({
-  inputs: { x: [1, 2, 6, 6] },
-  constants: { w: noise([3, 2, 3, 3], 1) },
-  nodes: [
-    { op: 'Conv', inputs: ['x', 'w'], output: 'c', attributes: { pads: [1, 1, 1, 1] } },
-    { op: 'MaxPool', inputs: ['c'], output: 'm', attributes: { kernel_shape: [2, 2], strides: [2, 2] } },
-    { op: 'Flatten', inputs: ['m'], output: 'f' },
-    { op: 'Softmax', inputs: ['f'], output: 'y' },
-  ],
-  outputs: { y: [1, 27] },
-});
+const small = smallModel();
 
 describe(`mutated files, seed ${SEED}`, () => {
   it.each([
