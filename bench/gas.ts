@@ -1,20 +1,20 @@
 /**
  * What does a job cost on chain? A batch of 1,024 jobs with ten executors, on the real contracts on anvil.
  *
- *   npm run bench:gas [-- --json]
+ *   npm run bench:gas [-- --json] [-- --save]      --save writes bench/results/gas.md and gas.json
  *
  * commit: the transaction that posts a root alone. exposure: what ten executors' fees and insured value add to it.
  * charging: what the submitters' charges add, shared by the batches they are for. collection: one transaction for all ten
  * executors, shared by the batches it is for. finality needs no transaction. Accounts are in their steady state: words
  * that have been written before.
  */
-import { mkdtempSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createTestClient, http, keccak256, numberToHex, type Address, type Hex } from 'viem';
 import { connectChain, deployContracts, LOCAL_PARAMETERS, type Chain } from '#io/chain';
-import { startAnvil } from '#testing';
+import { PROJECT_ROOT, startAnvil } from '#testing';
 
 const KEYS: readonly [Hex, Hex] = ['0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80', '0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d'];
 const UNIT = 10n ** 18n;
@@ -39,11 +39,12 @@ async function fund(chain: Chain): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
+  const { values } = parseArgs({ options: { json: { type: 'boolean', default: false }, save: { type: 'boolean', default: false } } });
   const anvil = await startAnvil({ logFile: join(mkdtempSync(join(tmpdir(), 'assay-gas-')), 'chain.log') });
   try {
     const report = await measure(anvil.rpcUrl);
     console.log(values.json ? JSON.stringify(report, null, 2) : text(report));
+    if (values.save) save(report);
     if (!report.ok) process.exitCode = 1;
   } finally {
     await anvil.stop();
@@ -113,6 +114,13 @@ function text({ rows, gas, ok }: Awaited<ReturnType<typeof measure>>): string {
     `targets at 10 submitters: commit ≤ ${TARGETS.commit}, all in ≤ ${TARGETS.allIn}: ${ok ? 'held' : 'MISSED'}`,
   ];
   return [head, ...rows.map(line), '', ...notes].join('\n');
+}
+
+function save(report: Awaited<ReturnType<typeof measure>>): void {
+  const folder = join(PROJECT_ROOT, 'bench/results');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'gas.json'), `${JSON.stringify(report, null, 2)}\n`);
+  writeFileSync(join(folder, 'gas.md'), `# What a job costs on chain\n\n\`npm run bench:gas -- --save\`, ${new Date().toISOString().slice(0, 10)}.\n\n\`\`\`\n${text(report)}\n\`\`\`\n`);
 }
 
 await main();
