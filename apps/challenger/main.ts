@@ -5,7 +5,7 @@ import { PROTOCOL_VERSION } from '#core/protocol';
 import { ModelShelf } from '#io/artifacts';
 import { addressOf, type Chain } from '#io/chain';
 import { keepPresent, Messaging, sayHello } from '#io/messaging';
-import { announceReady, createLogger, createMonitoring, NestLog, runProcess, Shutdown, VERSION, watchEther } from '#platform';
+import { announceReady, createLogger, createMonitoring, NestLog, PATIENCE_MS, runProcess, Shutdown, VERSION, watchEther } from '#platform';
 import type { Player } from '#player';
 import { CHAIN, ChallengerModule, PLAYER, WATCH, type Watch } from './app.module.js';
 import { challengerConfig } from './config.js';
@@ -17,6 +17,8 @@ await runProcess(async () => {
   const monitoring = createMonitoring('challenger');
   const shutdown = new Shutdown(log);
   shutdown.listen();
+  shutdown.onShutdown('monitoring', () => monitoring.close());
+  monitoring.check('process', () => (shutdown.isStopping ? 'it is stopping' : undefined));
 
   const app = await NestFactory.createApplicationContext(ChallengerModule.with({ config, log, monitoring }), { logger: new NestLog(log), abortOnError: false });
   const messaging = app.get(Messaging);
@@ -34,7 +36,7 @@ await runProcess(async () => {
   const models = app.get<ModelShelf<never>>(ModelShelf);
   shutdown.onShutdown('models', () => models.close());
   const player = app.get<Player>(PLAYER);
-  shutdown.onShutdown('player', () => player.stop());
+  shutdown.onShutdown('player', () => player.stop(), PATIENCE_MS);
   player.start();
 
   const stopping = new AbortController();
@@ -42,10 +44,9 @@ await runProcess(async () => {
     log.error({ event: 'watch.failed', err }, 'this challenger cannot watch any more');
     void shutdown.shutdown(1);
   });
-  shutdown.onShutdown('watch', () => (stopping.abort(), watching));
+  shutdown.onShutdown('watch', () => (stopping.abort(), watching), PATIENCE_MS);
 
   if (config.ASSAY_METRICS_LISTEN) await monitoring.listen(config.ASSAY_METRICS_LISTEN);
-  shutdown.onShutdown('monitoring', () => monitoring.close());
   const presence = keepPresent(messaging, () => ({
     protocol: PROTOCOL_VERSION,
     role: 'challenger',

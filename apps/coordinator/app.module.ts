@@ -46,7 +46,6 @@ export class CoordinatorModule {
     const provide = <T>(token: new (...args: never[]) => T, inject: readonly unknown[], make: (...parts: never[]) => T) => ({ provide: token, inject: [...inject] as never[], useFactory: make });
     const board = new PresenceBoard(world.clock.now);
     const proofs = new BatchProofs((seq) => world.storage.batches.leavesOf(seq));
-    const gate = { draining: false };
     const modelById = modelCache(world.storage.models);
     const publisher = new ModelPublisher(world.messaging.payloads, fileOfIn(world));
     return {
@@ -56,8 +55,8 @@ export class CoordinatorModule {
         { provide: APP_FILTER, useValue: new ErrorFilter(world.log) },
         { provide: PresenceBoard, useValue: board },
         provide(JobFeed, [], () => new JobFeed()),
-        provide(JobsService, [JobFeed], (feed: JobFeed) => makeJobsService(world, { feed, proofs, modelById, board, gate })),
-        { provide: AdminService, inject: [ROLES], useFactory: (roles: RoleKeeper[]) => makeAdmin(world, { roles, board, gate }) },
+        provide(JobsService, [JobFeed], (feed: JobFeed) => makeJobsService(world, { feed, proofs, modelById, board })),
+        { provide: AdminService, inject: [ROLES], useFactory: (roles: RoleKeeper[]) => makeAdmin(world, { roles, board }) },
         provide(ModelsService, [], () => makeModelsService(world, publisher)),
         provide(NetworkStatusService, [], () => makeNetworkStatus(world, board)),
         provide(NetworkLists, [], () => new NetworkLists({ chain: world.chain, config: world.config, storage: world.storage, board })),
@@ -73,11 +72,10 @@ interface JobRooms {
   readonly proofs: BatchProofs;
   readonly modelById: ModelById;
   readonly board: PresenceBoard;
-  readonly gate: { draining: boolean };
 }
 
-function makeJobsService(world: World, { feed, proofs, modelById, board, gate }: JobRooms): JobsService {
-  const { chain, storage, config, clock, stopping, registry } = world;
+function makeJobsService(world: World, { feed, proofs, modelById, board }: JobRooms): JobsService {
+  const { chain, storage, config, clock, gate, stopping, registry } = world;
   const { network } = chain;
   const stakes = makeStakes(world);
   const millis = () => performance.now();
@@ -111,9 +109,9 @@ function makeJobsService(world: World, { feed, proofs, modelById, board, gate }:
 /** Guesses of the token a second, by caller. */
 const ADMIN_CALLS_PER_SECOND = 10;
 
-function makeAdmin({ config, storage, log }: World, rooms: { roles: readonly RoleKeeper[]; board: PresenceBoard; gate: { draining: boolean } }): AdminService {
+function makeAdmin({ config, storage, log, gate }: World, rooms: { roles: readonly RoleKeeper[]; board: PresenceBoard }): AdminService {
   const guesses = new RateLimit({ perSecond: ADMIN_CALLS_PER_SECOND, millis: () => performance.now() });
-  return new AdminService({ tokenHash: config.ASSAY_ADMIN_TOKEN_SHA256, guesses, jobs: storage.jobs, log, ...rooms });
+  return new AdminService({ tokenHash: config.ASSAY_ADMIN_TOKEN_SHA256, guesses, jobs: storage.jobs, gate, log, ...rooms });
 }
 
 async function highestCover(board: PresenceBoard, stakes: Stakes): Promise<bigint | undefined> {

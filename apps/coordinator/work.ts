@@ -11,7 +11,9 @@ import type { World } from './world.js';
 export interface Work {
   /** Metrics and health of what runs here. */
   watch(monitoring: Monitoring): void;
-  /** Stops what brings new work first, then waits for what is under way. */
+  /** Ends the duties, a moment's wait for jobs that are out included, and leaves their roles to the next process. */
+  leaveRoles(): Promise<void>;
+  /** Serves no more data and hears of no more changes. */
   stop(): Promise<void>;
 }
 
@@ -32,9 +34,9 @@ export function startWork(app: INestApplicationContext, world: World): Work {
   for (const role of roles) role.start();
   return {
     watch: (monitoring) => watch(monitoring, world, { roles, board: app.get(PresenceBoard) }),
+    leaveRoles: async () => void (await Promise.all(roles.map((role) => role.stop()))),
     stop: async () => {
-      await Promise.all(presences.map((presence) => presence.stop()));
-      await Promise.all([...roles.map((role) => role.stop()), data.stop()]);
+      await Promise.all([...presences.map((presence) => presence.stop()), data.stop()]);
       unsubscribe();
     },
   };

@@ -23,7 +23,9 @@ export interface World {
   readonly self: string;
   /** For health: what is wrong with the chain, as whoever reads it here says. */
   readonly chainProblem: { text: string | undefined; set(text: string | undefined): void };
-  /** Aborts when the process begins to stop. */
+  /** Closed to new jobs, by the admin or because the process stops. */
+  readonly gate: { draining: boolean };
+  /** Aborts when nobody is to wait any longer, because the process stops. */
   readonly stopping: AbortSignal;
   /** Where what runs here is counted. */
   readonly registry: Registry;
@@ -50,7 +52,7 @@ export async function openWorld({ config, log, shutdown, stopping, registry }: O
   const messaging = await connectWithRetry(() => connectMessaging(broker), { ...RETRY, what: 'broker', code: 'BROKER_UNREACHABLE', log });
   shutdown.onShutdown('broker', () => messaging.close());
   await connectWithRetry(() => messaging.objects.createBuckets(config.ASSAY_NATS_REPLICAS), { ...RETRY, what: 'object store', code: 'BROKER_UNREACHABLE', log });
-  return { config, storage, chain, messaging, clock: systemClock, log, self, chainProblem: problemNote(), stopping, registry };
+  return { config, storage, chain, messaging, clock: systemClock, log, self, chainProblem: problemNote(), gate: { draining: false }, stopping, registry };
 }
 
 function problemNote(): World['chainProblem'] {

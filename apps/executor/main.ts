@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { addressOf, type Chain } from '#io/chain';
 import { ModelShelf } from '#io/artifacts';
 import { keepPresent, Messaging, NatsTransport, sayHello } from '#io/messaging';
-import { announceReady, createLogger, createMonitoring, NestLog, runProcess, Shutdown, VERSION, watchEther } from '#platform';
+import { announceReady, createLogger, createMonitoring, GRACE_MS, NestLog, PATIENCE_MS, runProcess, Shutdown, VERSION, watchEther } from '#platform';
 import type { Player } from '#player';
 import { CHAIN, ExecutorModule, PLAYER } from './app.module.js';
 import { executorConfig } from './config.js';
@@ -17,6 +17,8 @@ await runProcess(async () => {
   const monitoring = createMonitoring('executor');
   const shutdown = new Shutdown(log);
   shutdown.listen();
+  shutdown.onShutdown('monitoring', () => monitoring.close());
+  monitoring.check('process', () => (shutdown.isStopping ? 'it is stopping' : undefined));
 
   const app = await NestFactory.createMicroservice(ExecutorModule.with({ config, log, monitoring }), {
     inject: [Messaging],
@@ -41,12 +43,12 @@ await runProcess(async () => {
   await testStoredModels(models, log);
 
   const player = app.get<Player>(PLAYER);
-  shutdown.onShutdown('player', () => player.stop());
+  shutdown.onShutdown('player', () => player.stop(), PATIENCE_MS);
   player.start();
 
   if (config.ASSAY_METRICS_LISTEN) await monitoring.listen(config.ASSAY_METRICS_LISTEN);
-  shutdown.onShutdown('monitoring', () => monitoring.close());
-  shutdown.onShutdown('jobs', () => app.close());
+  shutdown.onShutdown('messages', () => app.close());
+  shutdown.onShutdown('jobs', () => app.get(JobAnswering).close(GRACE_MS));
   if (!config.ASSAY_WATCH_ONLY) {
     await app.listen();
     await messaging.flush();

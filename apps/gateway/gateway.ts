@@ -5,8 +5,8 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { privateKeyToAccount } from 'viem/accounts';
 import { readDeployment } from '#io/chain';
 import { claimFolder, KeyBook, SpendingBook } from '#io/keys';
-import { grpcServer, INFERENCE_API, requireFree, tlsFiles, type ClientTls, type ServerTls } from '#io/rpc';
-import { callMetrics, connectWithRetry, createMonitoring, NestLog, systemClock, type CallMetrics, type Logger, type Monitoring, type Shutdown } from '#platform';
+import { closing, grpcServer, INFERENCE_API, requireFree, tlsFiles, type ClientTls, type ServerTls } from '#io/rpc';
+import { callMetrics, connectWithRetry, createMonitoring, Drain, GRACE_MS, NestLog, PATIENCE_MS, systemClock, type CallMetrics, type Logger, type Monitoring, type Shutdown } from '#platform';
 import { connect, type Assay } from '#sdk';
 import { GatewayModule } from './app.module.js';
 import type { GatewayConfig } from './config.js';
@@ -37,6 +37,8 @@ export async function startGateway({ config, log, shutdown }: GatewayOptions): P
   const assay = await connectWithRetry(() => connect({ url: config.ASSAY_GRPC_URL, account, deployment, ...coordinatorTls(config) }), { ...RETRY, log });
   shutdown.onShutdown('coordinator', () => assay.close());
   const monitoring = createMonitoring('gateway');
+  shutdown.onShutdown('monitoring', () => monitoring.close());
+  monitoring.check('process', () => (shutdown.isStopping ? 'it is stopping' : undefined));
   const parts = partsOf(config, assay, callMetrics(monitoring.registry, INFERENCES));
   shutdown.onShutdown('spending', () => parts.spending.close());
   keepSettling(parts, { assay, log, shutdown });
@@ -54,6 +56,7 @@ function partsOf(config: GatewayConfig, assay: Assay, metrics: CallMetrics): Inf
     spending: new SpendingBook(keys),
     statistics: new Statistics(),
     metrics,
+    drain: new Drain(),
     waitMs: config.ASSAY_WAIT_MS,
     now: systemClock.now,
   };
@@ -73,14 +76,14 @@ async function serve(parts: InferenceParts, { config, log, shutdown, monitoring 
   const app = await NestFactory.create<NestExpressApplication>(GatewayModule.with({ ...parts, log }), { logger: new NestLog(log), abortOnError: false, bodyParser: false, ...(tls ? { httpsOptions: tlsFiles(tls) } : {}) });
   app.disable('x-powered-by');
   app.connectMicroservice(grpc.options, { inheritAppConfig: true });
-  shutdown.onShutdown('calls', () => app.close());
+  shutdown.onShutdown('connections', () => closing(app, grpc), PATIENCE_MS);
+  shutdown.onShutdown('calls', () => parts.drain.close(GRACE_MS));
   await app.startAllMicroservices();
   const { host, port } = config.ASSAY_INFERENCE_HTTP_LISTEN;
   await app.listen(port, host);
   grpc.setServing(true);
   shutdown.onShutdown('health', () => grpc.setServing(false));
   if (config.ASSAY_METRICS_LISTEN) await monitoring.listen(config.ASSAY_METRICS_LISTEN);
-  shutdown.onShutdown('monitoring', () => monitoring.close());
 }
 
 function coordinatorTls({ ASSAY_GRPC_TLS: on, ASSAY_GRPC_TLS_CA: ca, ASSAY_GRPC_TLS_CLIENT_CERT: cert, ASSAY_GRPC_TLS_CLIENT_KEY: key }: GatewayConfig): { tls?: ClientTls } {

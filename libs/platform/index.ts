@@ -1,5 +1,6 @@
 export * from './clock.js';
 export * from './config.js';
+export * from './drain.js';
 export * from './files.js';
 export * from './logger.js';
 export * from './measures.js';

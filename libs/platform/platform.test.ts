@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AssayError } from '#core/protocol';
-import { connectWithRetry, Counter, createLogger, createMonitoring, describeError, Shutdown, VERSION, type Clock, type Monitoring } from './index.js';
+import { connectWithRetry, Counter, createLogger, createMonitoring, describeError, Drain, Shutdown, VERSION, type Clock, type Monitoring } from './index.js';
 
 function capture() {
   const lines: Record<string, unknown>[] = [];
@@ -57,6 +57,17 @@ describe('Shutdown', () => {
     expect(lines.map((l) => l['event'])).toEqual(['stop.failed']);
   });
 
+  it('leaves a step that has a time of its own as it is, and ends well', async () => {
+    const { lines, log } = capture();
+    const code = await new Promise((resolve) => {
+      const shutdown = new Shutdown(log, 30_000, resolve);
+      shutdown.onShutdown('hangs', () => new Promise(() => {}), 20);
+      void shutdown.shutdown(0);
+      expect(shutdown.isStopping).toBe(true);
+    });
+    expect([code, lines.map((l) => [l['event'], l['step']])]).toEqual([0, [['stop.left', 'hangs']]]);
+  });
+
   it('exits after its bound even if a step hangs', async () => {
     const { log } = capture();
     const code = await new Promise((resolve) => {
@@ -65,6 +76,22 @@ describe('Shutdown', () => {
       void shutdown.shutdown(0);
     });
     expect(code).toBe(1);
+  });
+});
+
+describe('Drain', () => {
+  it('lets finish what is under way, refuses what comes after, and ends what takes too long', async () => {
+    const drain = new Drain();
+    let finish: (word: string) => void = () => {};
+    const finishing = drain.run(() => new Promise((resolve) => (finish = resolve)));
+    const hanging = drain.run(() => new Promise(() => {})).catch((error: unknown) => error);
+    const closed = drain.close(50);
+    await expect(drain.run(async () => 'late')).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
+    finish('done');
+    expect(await finishing).toBe('done');
+    expect(await hanging).toMatchObject({ code: 'SHUTTING_DOWN' });
+    await closed;
+    expect([drain.isClosing, drain.ended.aborted]).toEqual([true, true]);
   });
 });
 

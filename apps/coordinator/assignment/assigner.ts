@@ -39,7 +39,7 @@ const NO_ROOM_PAUSE_MS = 100;
 /** Waiting jobs looked at beyond those that there is room for, at first and at most: some may fit no executor now. */
 const SKIPPED = 8;
 const MAX_SKIPPED = 1_024;
-/** At the end, so long for jobs that are out. */
+/** At the end, so long for jobs that are out; less than what the process gives to the roles. */
 const STOP_WAIT_MS = 3_000;
 /** Leases that ran out, and deadlines that passed while nobody had room, are found this often. */
 const SWEEP_EVERY_MS = 500;
@@ -48,6 +48,8 @@ const SWEEP_EVERY_MS = 500;
 const NOT_ITS_FAULT = new Set(['JOB_CANCELLED', 'MODEL_QUARANTINED', 'MODEL_TOO_LARGE']);
 /** Failures that say nothing about this executor and this job together: the same one may be asked again. */
 const MAY_ASK_AGAIN = new Set(['CAPACITY_EXHAUSTED', 'SHUTTING_DOWN', 'JOB_CANCELLED', 'DATABASE_UNREACHABLE', 'BROKER_UNREACHABLE', 'CHAIN_UNREACHABLE']);
+/** Until it says again that it is there, nothing is given to it. */
+const GONE = new Set(['PEER_SILENT', 'SHUTTING_DOWN']);
 /** Where everybody failed a job once, whoever can take it may try again, so long after the last one for each failure. */
 const SECOND_CHANCE_MS = 1_000;
 
@@ -247,7 +249,7 @@ export class Assigner {
     const silentAgain = error.code === 'PEER_SILENT' && job.tried.includes(executor.toLowerCase() as Address);
     const askAgain = MAY_ASK_AGAIN.has(error.code) || error.facts['received'] === false || silentAgain;
     this.parts.log.warn({ event: 'job.moved-on', jobId: job.jobId, executor, code: error.code, facts: error.facts }, `the executor did not answer: ${error.message}`);
-    if (error.code === 'PEER_SILENT') this.parts.board.drop('executor', executor);
+    if (GONE.has(error.code)) this.parts.board.drop('executor', executor);
     if (!NOT_ITS_FAULT.has(error.code)) this.paused.set(executor, this.parts.now() + (askAgain ? NO_ROOM_PAUSE_MS : PAUSE_MS));
     await this.parts.jobs.release(job.jobId, { executor, askAgain, now: new Date(this.parts.now()), fence: this.parts.fence });
   }

@@ -28,7 +28,7 @@ export class JobsController {
       } catch (error) {
         return { tag, fault: encodeFault(toFault(error)) };
       }
-    });
+    }, this.jobs.stopping);
   }
 
   @GrpcMethod('Jobs', 'Get')

@@ -51,6 +51,11 @@ export class JobsService {
 
   constructor(private readonly parts: JobsServiceParts) {}
 
+  /** Aborts when nobody is to wait here any longer. */
+  get stopping(): AbortSignal {
+    return this.parts.stopping;
+  }
+
   /**
    * @throws AssayError as acceptJob; JOB_PENDING if the answer takes longer than `waitMs`; JOB_FAILED, REQUEST_EXPIRED, JOB_CANCELLED;
    * RATE_LIMITED, QUEUE_FULL
@@ -67,6 +72,8 @@ export class JobsService {
     if (job.state === 'failed') throw new AssayError({ code: 'JOB_FAILED', message: job.failure?.message ?? 'no executor answered', facts: { jobId, failure: job.failure } });
     if (job.state === 'expired') throw new AssayError({ code: 'REQUEST_EXPIRED', message: job.failure?.message ?? 'the deadline passed', facts: { jobId } });
     if (job.state === 'cancelled') throw new AssayError({ code: 'JOB_CANCELLED', facts: { jobId } });
+    // WHY not pending: whoever asks again, here or elsewhere, waits on.
+    if (!hasAnswer(job.state) && this.parts.stopping.aborted) throw new AssayError({ code: 'SHUTTING_DOWN', facts: { jobId, state: job.state } });
     if (!hasAnswer(job.state)) throw new AssayError({ code: 'JOB_PENDING', facts: { jobId, state: job.state } });
     return reportJob(this.parts.report, job, { withOutputs: true });
   }

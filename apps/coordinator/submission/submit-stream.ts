@@ -1,12 +1,13 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import { toStatus } from '#io/rpc';
+import { streamEnd } from '#io/rpc';
 
 /** Submissions of one stream under way at once; further ones wait in the transport. */
 const MAX_IN_FLIGHT = 64;
 
-/** Answers every message of a stream as soon as it is done. What `answer` throws ends the stream with that status. */
-export async function answerStream(call: ServerDuplexStream<unknown, unknown>, answer: (message: unknown) => Promise<unknown>): Promise<void> {
+/** Answers every message of a stream as soon as it is done. What `answer` throws ends the stream with that status; so does `stopping`. */
+export async function answerStream(call: ServerDuplexStream<unknown, unknown>, answer: (message: unknown) => Promise<unknown>, stopping: AbortSignal): Promise<void> {
   const underWay = new Set<Promise<void>>();
+  const end = streamEnd(call, stopping, () => Promise.allSettled(underWay));
   try {
     // WHY: the usual iterator destroys a duplex stream when its readable half ends, and the answers with it.
     for await (const message of call.iterator({ destroyOnReturn: false })) {
@@ -16,11 +17,9 @@ export async function answerStream(call: ServerDuplexStream<unknown, unknown>, a
       if (underWay.size >= MAX_IN_FLIGHT) await Promise.race(underWay);
     }
     await Promise.all(underWay);
-    call.end();
+    end.finish();
   } catch (error) {
-    // WHY not destroy: only an error event carries the status to a caller who is still there.
-    if (call.cancelled) call.destroy();
-    else call.emit('error', toStatus(error));
+    end.fail(error);
   }
 }
 

@@ -5,7 +5,7 @@ import { DEFAULT_PROFILE } from '#core/onnx';
 import type { TestedModel } from '#io/inference';
 import { failureOf, type PayloadStore } from '#io/messaging';
 import type { ModelShelf } from '#io/artifacts';
-import { VERSION, type Clock, type Logger } from '#platform';
+import { Drain, VERSION, type Clock, type Logger } from '#platform';
 import type { ClaimSigner } from '../claiming/claim-signer.js';
 import type { ClaimLedger } from '../claiming/ledger.js';
 import type { FaultName } from '../config.js';
@@ -37,6 +37,7 @@ export class JobAnswering {
   /** Jobs in work whose answer nobody wants any more. */
   private readonly calledOff = new Set<Root>();
   private readonly inWork = new Set<Root>();
+  private readonly drain = new Drain();
 
   constructor(private readonly parts: JobAnsweringParts) {}
 
@@ -45,7 +46,7 @@ export class JobAnswering {
     const { clock, log, metrics } = this.parts;
     const started = clock.now();
     try {
-      const answer = await this.withinCapacity(() => this.tracked(job));
+      const answer = await this.drain.run(() => this.withinCapacity(() => this.tracked(job)));
       const ms = clock.now() - started;
       metrics.answered('claimed', ms);
       log.info({ event: 'job.executed', jobId: job.jobId, modelId: job.request.modelId, ms }, 'job executed');
@@ -61,6 +62,12 @@ export class JobAnswering {
   /** Nobody waits for the answer: what has not run yet does not run, what has is not signed. */
   callOff(jobId: Root): void {
     if (this.inWork.has(jobId)) this.calledOff.add(jobId);
+  }
+
+  /** Takes no more jobs. What is not done after `graceMs` is given back with SHUTTING_DOWN, and not signed. */
+  async close(graceMs: number): Promise<void> {
+    await this.drain.close(graceMs);
+    for (const jobId of this.inWork) this.calledOff.add(jobId);
   }
 
   presence(): Presence {

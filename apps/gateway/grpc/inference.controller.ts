@@ -29,7 +29,7 @@ export class InferenceController {
 
   @GrpcMethod(SERVICE, 'ServerReady')
   async serverReady() {
-    return { ready: await this.directory.serverReady() };
+    return { ready: this.inference.isOpen && (await this.directory.serverReady()) };
   }
 
   @GrpcMethod(SERVICE, 'ModelReady')
@@ -70,7 +70,7 @@ export class InferenceController {
         const error = asAssayError(thrown);
         return { errorMessage: `${error.code}: ${error.message}`, inferResponse: { id, parameters: { assay_error: { stringParam: JSON.stringify(error) } } } };
       }
-    });
+    }, this.inference.stopping);
   }
 
   @GrpcMethod(SERVICE, 'ModelConfig')

@@ -1,12 +1,14 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { streamEnd } from '#io/rpc';
 
 /** Requests of one stream under way at once; further ones wait in the transport. */
 const MAX_IN_FLIGHT = 16;
 
-/** Answers every message of a stream, several at a time, in the order they came in. `answer` must not throw. */
-export async function streamInOrder(call: ServerDuplexStream<unknown, unknown>, answer: (message: unknown) => Promise<unknown>): Promise<void> {
+/** Answers every message of a stream, several at a time, in the order they came in, until `stopping`. `answer` must not throw. */
+export async function streamInOrder(call: ServerDuplexStream<unknown, unknown>, answer: (message: unknown) => Promise<unknown>, stopping: AbortSignal): Promise<void> {
   let written: Promise<void> = Promise.resolve();
   const underWay: Promise<void>[] = [];
+  const end = streamEnd(call, stopping, () => written.catch(() => undefined));
   try {
     // WHY: the usual iterator destroys a duplex stream when its readable half ends, and the answers with it.
     for await (const message of call.iterator({ destroyOnReturn: false })) {
@@ -16,10 +18,10 @@ export async function streamInOrder(call: ServerDuplexStream<unknown, unknown>, 
       if (underWay.length >= MAX_IN_FLIGHT) await underWay.shift();
     }
     await written;
-    call.end();
-  } catch {
+    end.finish();
+  } catch (error) {
     // The caller went away; what was sent is settled all the same.
-    call.destroy();
+    end.fail(error);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Tensor } from '#core/hashing';
 import { asAssayError, AssayError, formatReceipt } from '#core/protocol';
 import type { ApiKey, KeyAccount, KeyBook, SpendingBook } from '#io/keys';
-import { measured, type CallMetrics } from '#platform';
+import { measured, type CallMetrics, type Drain } from '#platform';
 import { inputRootOf, type Answered, type Assay, type SignedRequest } from '#sdk';
 import type { ModelDirectory, NamedModel } from '../models/directory.js';
 import { inputTensors, type GivenInput, type NamedHeader } from '../tensors/inputs.js';
@@ -43,6 +43,7 @@ export interface InferenceParts {
   readonly spending: SpendingBook;
   readonly statistics: Statistics;
   readonly metrics: CallMetrics;
+  readonly drain: Drain;
   readonly waitMs: number;
   readonly now: () => number;
 }
@@ -51,9 +52,19 @@ export interface InferenceParts {
 export class InferenceService {
   constructor(private readonly parts: InferenceParts) {}
 
+  /** False once the process stops: another is to be asked. */
+  get isOpen(): boolean {
+    return !this.parts.drain.isClosing;
+  }
+
+  /** Aborts when nobody is to wait here any longer. */
+  get stopping(): AbortSignal {
+    return this.parts.drain.ended;
+  }
+
   /** @throws AssayError of the keys, tensors, models and options; as the coordinator's */
   infer(request: InferRequest, caller: Caller): Promise<InferResponse> {
-    return measured(this.parts.metrics, () => this.inferred(request, caller), (error) => asAssayError(error).code);
+    return measured(this.parts.metrics, () => this.parts.drain.run(() => this.inferred(request, caller)), (error) => asAssayError(error).code);
   }
 
   private async inferred(request: InferRequest, caller: Caller): Promise<InferResponse> {

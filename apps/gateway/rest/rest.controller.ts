@@ -53,7 +53,7 @@ export class RestController {
       case 'live':
         return jsonReply({ live: true });
       case 'ready':
-        return readiness(await this.directory.serverReady(), { live: true });
+        return readiness(this.inference.isOpen && (await this.directory.serverReady()), { live: true });
       case 'server':
         return jsonReply(SERVER);
       case 'index':

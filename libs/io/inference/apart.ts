@@ -62,10 +62,11 @@ class ApartRunner implements Runner {
     return this.inTurn(async () => (await this.process()).call({ kind: 'run', feeds, names }));
   }
 
+  /** A run under way ends with EXECUTION_FAILED. */
   async close(): Promise<void> {
     this.closed = true;
-    await this.turn;
     await this.loaded?.end();
+    await this.turn;
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -176,6 +177,8 @@ function processMain(self: NodeJS.Process, requireModule: (path: string) => unkn
     const results = await session.run(tensors, [...call.names]);
     return Object.fromEntries(call.names.map((name) => [name, results[name]!.data as ArrayBufferView]));
   };
+  // WHY: whoever stops a group of processes stops ours, which decides what becomes of a run under way.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) self.on(signal, () => undefined);
   self.on('disconnect', () => self.exit(0));
   self.on('message', (call: Call) => {
     handle(call).then(

@@ -19,6 +19,8 @@ export interface GrpcServer {
   setServing(serving: boolean): void;
   /** A connection from within this process, once the server listens. Its peer has no address: callerOf. */
   open(): ClientHttp2Session;
+  /** Ends every connection, whatever is under way on it. */
+  end(): void;
 }
 
 const MAX_CALLS_PER_CONNECTION = 1_024;
@@ -33,10 +35,21 @@ export const NATIVE_API: Api = { package: PACKAGE, files: PROTO_FILES, services:
 export const INFERENCE_API: Api = { package: INFERENCE_PACKAGE, files: INFERENCE_FILES, services: [`${INFERENCE_PACKAGE}.GRPCInferenceService`] };
 const MAX_METADATA_BYTES = 16 * 1024;
 
+/** Between the last answer and the end of connections on which somebody still has a call open, such as a watcher of health. */
+const LAST_CALLS_MS = 1_000;
+
+/** Closes the application of a gRPC server: what is under way is answered, within a moment. */
+export async function closing(app: { close(): Promise<unknown> }, server: Pick<GrpcServer, 'end'>): Promise<void> {
+  const timer = setTimeout(() => server.end(), LAST_CALLS_MS);
+  await app.close();
+  clearTimeout(timer);
+}
+
 /** Options for Nest's gRPC transport: an API's services, reflection and health. */
 export function grpcServer(listen: { host: string; port: number }, tls?: ServerTls, api: Api = NATIVE_API): GrpcServer {
   const health = new HealthImplementation(statusMap(api, false));
   let injector: ReturnType<Server['createConnectionInjector']> | undefined;
+  let served: Server | undefined;
   const options: GrpcOptions = {
     transport: Transport.GRPC,
     options: {
@@ -48,9 +61,10 @@ export function grpcServer(listen: { host: string; port: number }, tls?: ServerT
       ...(tls ? { credentials: credentialsOf(tls) } : {}),
       channelOptions: { 'grpc.max_receive_message_length': MAX_MESSAGE_BYTES, 'grpc.max_send_message_length': MAX_MESSAGE_BYTES, 'grpc.max_metadata_size': MAX_METADATA_BYTES, 'grpc.max_concurrent_streams': MAX_CALLS_PER_CONNECTION } as never,
       onLoadPackageDefinition: (definition: PackageDefinition, server: Pick<Server, 'addService'>) => {
-        health.addToServer(server as Server);
+        served = server as Server;
+        health.addToServer(served);
         new ReflectionService({ ...definition, ...healthDefinition() }).addToServer(server);
-        injector = (server as Server).createConnectionInjector(ServerCredentials.createInsecure());
+        injector = served.createConnectionInjector(ServerCredentials.createInsecure());
       },
     },
   };
@@ -64,6 +78,7 @@ export function grpcServer(listen: { host: string; port: number }, tls?: ServerT
       injector!.injectConnection(theirs);
       return connect('http://in-process', { createConnection: () => ours });
     },
+    end: () => served?.forceShutdown(),
   };
 }
 

@@ -31,6 +31,7 @@ const NGHTTP2_CANCEL = 8;
 export class WebServer {
   private readonly sessions = new WeakMap<Socket, ClientHttp2Session>();
   private readonly server: Server;
+  private refusing = false;
 
   constructor(private readonly options: WebOptions) {
     const { tls } = options;
@@ -48,6 +49,11 @@ export class WebServer {
     });
   }
 
+  /** Passes nothing on from here on; what was passed on is answered until `close`. */
+  refuse(): void {
+    this.refusing = true;
+  }
+
   close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     this.server.closeAllConnections();
@@ -59,6 +65,7 @@ export class WebServer {
     const { origin } = request.headers;
     if (origin !== undefined && refused !== 403) allow(response, origin);
     if (refused !== undefined) return void response.writeHead(refused).end();
+    if (this.refusing) return void response.writeHead(200, { 'content-type': WEB_TYPE }).end(brokenOff());
     forward(this.sessionOf(request.socket), request, response);
   }
 
@@ -105,9 +112,13 @@ function forward(session: ClientHttp2Session, request: IncomingMessage, response
   call.on('error', () => undefined);
   call.on('close', () => {
     if (!response.headersSent) response.writeHead(200, { 'content-type': WEB_TYPE });
-    response.end(trailersFrame('grpc-status' in trailers ? trailers : { 'grpc-status': String(UNAVAILABLE), 'grpc-message': 'the call broke off' }));
+    response.end('grpc-status' in trailers ? trailersFrame(trailers) : brokenOff());
   });
   response.on('close', () => call.close(NGHTTP2_CANCEL));
   call.pipe(response, { end: false });
   request.pipe(call);
+}
+
+function brokenOff(): Uint8Array {
+  return trailersFrame({ 'grpc-status': String(UNAVAILABLE), 'grpc-message': 'the call broke off' });
 }

@@ -32,7 +32,8 @@ export interface Child {
 
 /** A loaded machine takes its time; a process that fails says so by ending. */
 const READY_WITHIN_MS = 120_000;
-const STOP_GRACE_MS = 8_000;
+/** More than a process of ours takes at the most. */
+const STOP_GRACE_MS = 25_000;
 const PROBE_EVERY_MS = 20;
 const TAIL_LINES = 12;
 const MAX_LINE = 64 * 1024;
