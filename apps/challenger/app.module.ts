@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
-import { parseGwei } from 'viem';
+import { parseGwei, toHex } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import type { Root } from '#core/hashing';
 import { gameIdOf } from '#core/dispute';
@@ -19,10 +20,14 @@ import { challengerMetrics } from './checking/metrics.js';
 import { CaseInclusions } from './collecting/inclusions.js';
 import type { ChallengerConfig } from './config.js';
 import { Accusations } from './disputing/accusations.js';
+import { accuseChecker, type FalseEvidence } from './disputing/accusing.js';
 import { CaseFiles } from './disputing/cases.js';
 import { convict } from './disputing/convicting.js';
 import { openDispute, withholdDispute, type OpeningParts } from './disputing/opening.js';
 import { OwnTraces } from './disputing/own-traces.js';
+import { PaidChecks } from './earning/paid-checks.js';
+import { RoundFiles } from './earning/round-files.js';
+import { keepSeat } from './earning/seat.js';
 import { watchBatches, type SeenBatch } from './watching/batch-watch.js';
 import { BlockCursor } from './watching/cursor.js';
 
@@ -110,6 +115,14 @@ function watchOf({ chain, messaging, models, cases, cursor, player }: Rooms & { 
   const headTime = async () => (await chain.client.getBlock({ blockTag: 'latest' })).timestamp;
   const accusations = new Accusations({ isKnown: (gameId) => player.game(gameId) !== undefined, clock: systemClock, log });
   return async (signal) => {
+    const accuse = async (found: FalseEvidence): Promise<void> => {
+      const gameId = await accuseChecker(found, { address, chain, cases, models, log });
+      if (gameId) metrics.evidence('accused');
+      if (gameId) accusations.note(found.batchId, gameId, () => accuse(found));
+    };
+    const earning = { address, chain, cases, fault: config.ASSAY_FAULT, salt: () => toHex(randomBytes(32)), metrics, clock: systemClock, signal, log };
+    const paid = config.ASSAY_PAID_CHECKS && !config.ASSAY_WATCH_ONLY ? new PaidChecks({ ...earning, accuse, files: await RoundFiles.open(config.ASSAY_DATA_DIR) }) : undefined;
+    await paid?.resume();
     const opening: OpeningParts = { address, chain, cases, models, clock: systemClock, signal, log };
     const parts: BatchCheckParts = {
       address,
@@ -128,6 +141,7 @@ function watchOf({ chain, messaging, models, cases, cursor, player }: Rooms & { 
         await openDispute(finding, opening);
         accusations.note(finding.batch.batchId, gameOf(finding.batched.claim), () => openDispute(finding, opening));
       },
+      ...(paid ? { paid } : {}),
       misconduct,
       onEvidence: async (evidence) => {
         const send = () => convict(evidence, { ...opening, watchOnly: config.ASSAY_WATCH_ONLY });
@@ -143,7 +157,9 @@ function watchOf({ chain, messaging, models, cases, cursor, player }: Rooms & { 
       await checkBatch(batch, parts);
       return accusations.hasAny(batch.batchId);
     };
-    await Promise.all([watchBatches({ chain, cursor, onBatch, signal, log }), accusations.run(signal)]);
+    const seat = paid && keepSeat({ ...earning, onSeat: (seated) => metrics.seated(seated) });
+    await Promise.all([watchBatches({ chain, cursor, onBatch, signal, log }), accusations.run(signal), seat]);
+    await paid?.idle();
   };
 }
 

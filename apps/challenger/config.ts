@@ -1,6 +1,10 @@
 import { z } from 'zod';
 import { commonVariables, modelVariables, readConfig, switchOf, variable, wholeNumber, type Environment } from '#platform';
 
+/** Ways to cheat in paid checks, for tests: evidence of no run, and evidence that somebody else revealed. */
+const CHECK_FAULTS = ['none', 'lazy', 'copier'] as const;
+export type CheckFault = (typeof CHECK_FAULTS)[number];
+
 export const challengerSchema = z.object({
   ...commonVariables,
   ...modelVariables,
@@ -8,6 +12,10 @@ export const challengerSchema = z.object({
   ASSAY_WATCH_ONLY: variable(switchOf.default(false), 'false'),
   /** Checks every job instead of the drawn ones. */
   ASSAY_SAMPLE_ALL: variable(switchOf.default(false), 'false'),
+  /** Takes a seat if the stake suffices, and is paid for checks by evidence of its runs. */
+  ASSAY_PAID_CHECKS: variable(switchOf.default(false), 'true'),
+  /** Tests only: cheats in paid checks. */
+  ASSAY_FAULT: variable(z.enum(CHECK_FAULTS).default('none'), 'lazy'),
   /** Tests only: opens a dispute against claims that are right. */
   ASSAY_LIE: variable(switchOf.default(false), 'false'),
   /** Claims checked at once. */

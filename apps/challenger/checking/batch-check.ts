@@ -1,9 +1,10 @@
 import type { Address } from 'viem';
 import type { Root, Tensor } from '#core/hashing';
-import { AssayError, isDrawn, type NetworkId } from '#core/protocol';
+import { AssayError, claimDigest, isDrawn, isDrawnForClaim, type NetworkId } from '#core/protocol';
 import type { Chain } from '#io/chain';
 import { failureOf, type BatchedClaim } from '#io/messaging';
 import type { Clock, Logger } from '#platform';
+import type { BatchRuns, PaidChecks } from '../earning/paid-checks.js';
 import type { SeenBatch } from '../watching/batch-watch.js';
 import { claimsOfBatch, type PlacedClaim } from './batch-claims.js';
 import { demandClaims, demandTime } from './demand.js';
@@ -32,6 +33,8 @@ export interface BatchCheckParts extends ClaimCheckParts {
   readonly gate: Gate;
   /** What follows from a finding. */
   readonly onFinding: (finding: Finding & { inputs: readonly Tensor[] }) => Promise<void>;
+  /** Takes part in paid checks; left out by who does not. */
+  readonly paid?: Pick<PaidChecks, 'isSeatedFor' | 'open'>;
   /** Convicts by signatures alone; given every claim of a batch of which anything was drawn. */
   readonly misconduct: Misconduct;
   readonly onEvidence: (evidence: Evidence) => Promise<void>;
@@ -52,11 +55,15 @@ export async function checkBatch(batch: SeenBatch, parts: BatchCheckParts): Prom
   const { log, signal } = parts;
   try {
     const until = await persistently(() => windowEnd(batch, parts), NEVER, parts);
-    const drawn = await persistently(() => drawShare(batch, until, parts), until, parts);
-    if (drawn.length === 0) return;
+    const draw = await persistently(() => drawOf(batch, until, parts), until, parts);
+    if (draw.isEmpty) return;
     const claims = await claimsOf(batch, until, parts);
     for (const evidence of parts.misconduct.evidenceIn(batch.batchId, claims)) await parts.onEvidence(evidence);
-    await Promise.all(drawn.map((index) => checkOne({ batch, index, batched: claims[index]! }, until, parts)));
+    const runs = parts.paid && (await persistently(() => parts.paid!.open(batch, draw.beacon), until, parts));
+    const drawn = claims.map((batched, index) => ({ batch, index, batched })).filter(draw.falls);
+    reportDraw(batch, draw, drawn.map(({ index }) => index), log);
+    await Promise.all(drawn.map((claimed) => checkOne(claimed, { until, runs }, parts)));
+    await runs?.complete();
   } catch (err) {
     if (signal.aborted) return;
     if (err instanceof AssayError && err.code === 'STATE_CONFLICT') return log.info({ event: 'batch.closed', batchId: batch.batchId }, 'the batch can no longer be challenged');
@@ -87,13 +94,31 @@ async function servedClaims(batch: SeenBatch, { fetchClaims, network }: BatchChe
   return claimsOfBatch(batch, await fetchClaims(batch.batchId, batch.count), network);
 }
 
-async function drawShare(batch: SeenBatch, until: bigint, parts: BatchCheckParts): Promise<number[]> {
+/** What falls to this challenger. */
+interface Draw {
+  readonly beacon: Root;
+  readonly rate: bigint;
+  /** Whether that is nothing, so that no claim is needed. */
+  readonly isEmpty: boolean;
+  readonly falls: (claimed: Claimed) => boolean;
+}
+
+type Claimed = Pick<Finding, 'batch' | 'index' | 'batched'>;
+
+/** By claim with a seat for paid checks, by place in the batch without; everything if it is told so. */
+async function drawOf(batch: SeenBatch, until: bigint, parts: BatchCheckParts): Promise<Draw> {
+  const { chain, address, network, sampleAll, paid } = parts;
   const beacon = await beaconOf(batch, until, parts);
-  const rate = await parts.chain.batches.sampleRate();
-  const all = Array.from({ length: batch.count }, (_, i) => i);
-  const drawn = parts.sampleAll ? all : all.filter((i) => isDrawn(beacon, parts.address, { index: BigInt(i), rate }));
-  parts.log.info({ event: 'drawn', batchId: batch.batchId, beacon, rate, of: batch.count, drawn: drawn.slice(0, 64), share: drawn.length }, 'share drawn');
-  return drawn;
+  const rate = await chain.batches.sampleRate();
+  if (sampleAll) return { beacon, rate, isEmpty: false, falls: () => true };
+  if (await paid?.isSeatedFor(batch)) return { beacon, rate, isEmpty: false, falls: ({ batched: { claim } }) => isDrawnForClaim(beacon, address, { claim: claimDigest(network, claim), rate }) };
+  const indices = new Set(Array.from({ length: batch.count }, (_, i) => i).filter((i) => isDrawn(beacon, address, { index: BigInt(i), rate })));
+  if (indices.size === 0) reportDraw(batch, { beacon, rate }, [], parts.log);
+  return { beacon, rate, isEmpty: indices.size === 0, falls: ({ index }) => indices.has(index) };
+}
+
+function reportDraw({ batchId, count }: SeenBatch, { beacon, rate }: Pick<Draw, 'beacon' | 'rate'>, drawn: readonly number[], log: Logger): void {
+  log.info({ event: 'drawn', batchId, beacon, rate, of: count, drawn: drawn.slice(0, 64), share: drawn.length }, 'share drawn');
 }
 
 /** Waits for the beacon's block, until the batch can no longer be challenged. */
@@ -107,7 +132,7 @@ async function beaconOf({ batchId }: SeenBatch, until: bigint, { chain, clock, s
   }
 }
 
-async function checkOne(claimed: Pick<Finding, 'batch' | 'index' | 'batched'>, until: bigint, parts: BatchCheckParts): Promise<void> {
+async function checkOne(claimed: Claimed, { until, runs }: { readonly until: bigint; readonly runs: BatchRuns | undefined }, parts: BatchCheckParts): Promise<void> {
   if (parts.signal.aborted) return;
   const started = parts.clock.now();
   const checked = await persistentVerdict(claimed.batched, until, parts);
@@ -115,6 +140,7 @@ async function checkOne(claimed: Pick<Finding, 'batch' | 'index' | 'batched'>, u
   parts.metrics.checked(checked.verdict.kind);
   report(finding, parts.clock.now() - started, parts.log);
   if (finding.inputs) await parts.onFinding({ ...finding, inputs: finding.inputs });
+  if (finding.inputs && finding.run) await runs?.note(claimed.batched, finding.run, finding.inputs);
 }
 
 /** WHY tries: a model, an input or a block that is not served this moment is no reason to let a claim pass unchecked. */
@@ -123,7 +149,7 @@ async function persistentVerdict(batched: BatchedClaim, until: bigint, parts: Ba
   try {
     return await persistently(async () => {
       // WHY a place for each try and not for all of them: what cannot be had must not keep other claims from being checked.
-      checked = await parts.gate.run(async () => (await nodeIsBehind(parts)) ?? (await checkClaim(batched, parts)));
+      checked = await parts.gate.run(async () => (await nodeIsBehind(parts)) ?? (await checkClaim(batched, { ...parts, traced: parts.paid !== undefined })));
       if (mayChange(checked)) throw new AssayError({ code: 'DATA_UNAVAILABLE' });
       return checked;
     }, until, parts);

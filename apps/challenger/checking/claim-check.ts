@@ -4,18 +4,23 @@ import { AssayError, claimTypedData, jobIdOf, type NetworkId } from '#core/proto
 import type { InferenceSession, TestedModel } from '#io/inference';
 import type { ModelShelf } from '#io/artifacts';
 import { failureOf, type BatchedClaim } from '#io/messaging';
+import { tracedRun, type TracedRun } from './traced-run.js';
 import type { Verdict } from './verdict.js';
 
 export interface ClaimCheckParts {
   readonly network: NetworkId;
   readonly models: Pick<ModelShelf<TestedModel>, 'with'>;
   readonly fetchInputs: (jobId: Root) => Promise<Tensor[]>;
+  /** Computes the whole trace, as evidence of the run. */
+  readonly traced?: boolean;
 }
 
 export interface Checked {
   readonly verdict: Verdict;
   /** The inputs the claim is about; absent if they could not be had. */
   readonly inputs?: readonly Tensor[];
+  /** What the run gave, if it was traced and is believed. */
+  readonly run?: TracedRun;
 }
 
 /** Runs a claim's job again and compares bytes. Never throws: what keeps this machine from knowing is an unknown. */
@@ -23,8 +28,8 @@ export async function checkClaim(batched: BatchedClaim, parts: ClaimCheckParts):
   try {
     await checkPapers(batched, parts.network);
     const inputs = await claimedInputs(batched, parts);
-    const verdict = await parts.models.with(batched.claim.modelId, ({ session }) => rerun(session, inputs, batched.claim.outputRoot));
-    return { verdict, inputs };
+    const found = await parts.models.with(batched.claim.modelId, ({ session }) => (parts.traced ? rerunTraced : rerun)(session, inputs, batched.claim.outputRoot));
+    return { ...found, inputs };
   } catch (error) {
     return { verdict: { kind: 'unknown', reason: failureOf(error) } };
   }
@@ -46,11 +51,19 @@ async function claimedInputs({ claim }: BatchedClaim, { fetchInputs }: ClaimChec
   return inputs;
 }
 
+async function rerun(session: InferenceSession, inputs: readonly Tensor[], claimed: Root): Promise<Checked> {
+  return { verdict: await judged(await outputRootOf(session, inputs), claimed, () => outputRootOf(session, inputs)) };
+}
+
+async function rerunTraced(session: InferenceSession, inputs: readonly Tensor[], claimed: Root): Promise<Checked> {
+  const run = await tracedRun(session, inputs);
+  return { verdict: await judged(run.outputRoot, claimed, () => outputRootOf(session, inputs)), run };
+}
+
 /** SAFETY: an accusation needs the same bits twice; a machine that contradicts itself knows nothing. */
-async function rerun(session: InferenceSession, inputs: readonly Tensor[], claimed: Root): Promise<Verdict> {
-  const computed = await outputRootOf(session, inputs);
+async function judged(computed: Root, claimed: Root, runAgain: () => Promise<Root>): Promise<Verdict> {
   if (computed === claimed) return { kind: 'valid' };
-  const again = await outputRootOf(session, inputs);
+  const again = await runAgain();
   if (again === computed) return { kind: 'invalid', computed };
   throw new AssayError({ code: 'SELF_TEST_FAILED', message: 'this machine gave two answers to one job', facts: { first: computed, second: again } });
 }

@@ -9,7 +9,9 @@ export class CaseInclusions implements InclusionSource {
     private readonly cases: Pick<CaseFiles, 'find'>,
   ) {}
 
-  inclusionOf(claim: Claim): Promise<Inclusion | undefined> {
+  async inclusionOf(claim: Claim): Promise<Inclusion | undefined> {
+    // WHY: what nobody paid for nobody is owed; a checker's evidence is such a claim.
+    if (claim.fee + claim.insuredValue === 0n) return undefined;
     return this.cases.find(claimDigest(this.network, claim));
   }
 }

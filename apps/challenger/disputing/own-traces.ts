@@ -1,11 +1,10 @@
 import { DTYPES, elementCount, listRoot, tensorRoot, type Root, type Tensor } from '#core/hashing';
-import { operatorByCode } from '#core/numerics';
-import type { CanonicalModel } from '#core/onnx';
 import type { Claim } from '#core/protocol';
-import { Trace, type TraceReader } from '#core/trace';
+import type { TraceReader } from '#core/trace';
 import type { ModelShelf } from '#io/artifacts';
 import type { TestedModel } from '#io/inference';
 import type { TraceSource } from '#player';
+import { traceOf } from '../checking/traced-run.js';
 import type { CaseFiles } from './cases.js';
 
 /** Traces kept in memory; each is a few times the size of all the values of a run. */
@@ -40,17 +39,8 @@ export class OwnTraces implements TraceSource {
     const kept = (await this.parts.cases.find(digest))?.inputs;
     const inputs = kept?.length ? kept : await this.parts.fetchInputs(claim.jobId);
     if (listRoot(inputs.map(tensorRoot)) !== claim.inputRoot) return 'unknown';
-    return this.parts.models.with(claim.modelId, async ({ session }) => {
-      const values = await session.trace(inputs);
-      return traceOf(session.model, inputs, this.parts.lie ? falsified(values) : values);
-    });
+    return this.parts.models.with(claim.modelId, ({ session }) => traceOf(session, inputs, this.parts.lie ? falsified : undefined));
   }
-}
-
-function traceOf(model: CanonicalModel, inputs: readonly Tensor[], values: readonly Tensor[]): Trace {
-  const { manifest, initializers } = model;
-  const outputRoot = listRoot(manifest.descriptors.at(-1)!.operands.map(({ index }) => tensorRoot(values[index]!)));
-  return new Trace({ model: manifest, inputs, initializers, values, outputRoot, operatorOf: operatorByCode });
 }
 
 /** The lowest bit of the last element of the last value flipped. */

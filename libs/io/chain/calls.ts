@@ -1,6 +1,6 @@
-import { encodeFunctionData, zeroAddress, type Abi, type AbiStateMutability, type Address, type ContractFunctionArgs, type ContractFunctionName, type ContractFunctionReturnType, type Hex, type PublicClient } from 'viem';
+import { encodeFunctionData, parseEventLogs, zeroAddress, type Abi, type AbiStateMutability, type Address, type ContractFunctionArgs, type ContractFunctionName, type ContractFunctionReturnType, type Hex, type PublicClient } from 'viem';
 import { ZERO_ROOT, type Root } from '#core/hashing';
-import { AssayError, type Claim, type Request } from '#core/protocol';
+import { AssayError, type Claim, type Evidence, type Request } from '#core/protocol';
 import { batchesAbi, beaconsAbi, chargesAbi, checksAbi, disputesAbi, requestsAbi, vaultAbi } from './generated/abis.js';
 import type { BlockRange, LogReader } from './logs.js';
 import { chainError } from './revert.js';
@@ -102,6 +102,11 @@ export function packTotal({ executor, fees, insuredValue }: ExecutorTotal, unit:
 /** account << 96 | amount in units, rounded down: a charge is never above what was signed. */
 export function packCharge({ submitter, amount }: Charge, unit: bigint): bigint {
   return (BigInt(submitter) << 96n) | (amount / unit);
+}
+
+/** What packed charges amount to together, in units. */
+export function chargedIn(charges: readonly bigint[]): bigint {
+  return charges.reduce((sum, charge) => sum + (charge & (2n ** 96n - 1n)), 0n);
 }
 
 /** How the calls read past events. */
@@ -217,9 +222,6 @@ export function requestsCalls(requests: Contract<typeof requestsAbi>, { client, 
   };
 }
 
-/** What a checker says a run gave: roots of outputs and trace. */
-export type Evidence = ContractFunctionArgs<typeof checksAbi, Writes, 'reveal'>[2][number];
-
 export interface Accused {
   readonly checker: Address;
   readonly evidence: readonly Evidence[];
@@ -228,18 +230,45 @@ export interface Accused {
   readonly model: ContractFunctionArgs<typeof disputesAbi, Writes, 'open'>[2];
 }
 
-export function checksCalls(checks: Contract<typeof checksAbi>) {
+/** What a checker revealed for a batch, in the order in which it did. */
+export interface RevealedEvidence {
+  readonly checker: Address;
+  readonly evidence: readonly Evidence[];
+}
+
+export function checksCalls(checks: Contract<typeof checksAbi>, { client, logs }: Pick<History, 'client' | 'logs'>) {
   return {
     address: checks.address,
     takeSeat: () => checks.write('takeSeat', []),
     leaveSeat: () => checks.write('leaveSeat', []),
+    evict: (checker: Address) => checks.write('evict', [checker]),
     seatedAt: (checker: Address) => checks.read('seatedAt', [checker]),
+    seats: async () => {
+      const [there, taken, stakeNeeded] = await Promise.all([checks.read('seats', []), checks.read('seatsTaken', []), checks.read('stakeNeeded', [])]);
+      return { there, taken, stakeNeeded };
+    },
+    isDrawn: (beacon: Root, checker: Address, { claim, rate }: { readonly claim: Root; readonly rate: bigint }) => checks.read('isDrawn', [beacon, checker, claim, rate]),
+    payFor: (batch: BatchWord, charged: bigint, entries: bigint) => checks.read('payFor', [batch, charged, entries]),
     commit: (batchId: bigint, batch: BatchWord, commitment: Root) => checks.write('commit', [batchId, batch, commitment]),
     reveal: (batchId: bigint, batch: BatchWord, shown: { readonly evidence: readonly Evidence[]; readonly proofs: readonly (readonly Root[])[]; readonly salt: Root }) =>
       checks.write('reveal', [batchId, batch, shown.evidence, shown.proofs, shown.salt]),
-    collect: (batchId: bigint, batch: BatchWord, due: { readonly charges: readonly bigint[]; readonly checker: Address }) => checks.write('collect', [batchId, batch, due.charges, due.checker]),
+    collect: async (batchId: bigint, batch: BatchWord, due: { readonly charges: readonly bigint[]; readonly checker: Address }) => {
+      const sent = await checks.write('collect', [batchId, batch, due.charges, due.checker]);
+      const [event] = parseEventLogs({ abi: checksAbi, eventName: 'CheckPaid', logs: sent.receipt.logs });
+      return { ...sent, paid: event?.args.amount ?? 0n };
+    },
     accuse: (batchId: bigint, { checker, evidence, index, claim, model }: Accused) => checks.write('accuse', [batchId, checker, evidence, BigInt(index), claim, model]),
     roundOf: (batchId: bigint, checker: Address) => checks.read('roundOf', [batchId, checker]),
+    /** Everything revealed for a batch so far. */
+    revealed: async (batchId: bigint, { committedBlock }: Pick<BatchWord, 'committedBlock'>): Promise<RevealedEvidence[]> => {
+      const read = ({ from, to }: BlockRange) => client.getContractEvents({ address: checks.address, abi: checksAbi, eventName: 'EvidenceRevealed', args: { batchId }, fromBlock: from, toBlock: to, strict: true });
+      try {
+        const found = await logs.all(read, { from: committedBlock, to: await client.getBlockNumber({ cacheTime: 0 }) });
+        return found.map(({ args: { checker, evidence } }) => ({ checker, evidence }));
+      } catch (error) {
+        throw chainError(error, 'Checks.revealed');
+      }
+    },
   };
 }
 
@@ -252,6 +281,8 @@ export function beaconsCalls(beacons: Contract<typeof beaconsAbi>) {
     blockOf: (batchId: bigint, batch: BatchWord) => beacons.read('blockOf', [batchId, batch]),
     /** Zero until it is proven. */
     beaconOf: (batchId: bigint) => beacons.read('beaconOf', [batchId]),
+    /** Seconds since 1970; zero if the batch was not drawn again. */
+    redrawnAt: (batchId: bigint) => beacons.read('redrawnAt', [batchId]),
   };
 }
 

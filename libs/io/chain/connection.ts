@@ -1,12 +1,13 @@
 import { createPublicClient, defineChain, parseAbi, type Address, type Hex, type PublicClient } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
-import type { Root } from '#core/hashing';
+import { ZERO_ROOT, type Root } from '#core/hashing';
 import { AssayError, type NetworkId } from '#core/protocol';
 import { batchesCalls, beaconsCalls, chargesCalls, checksCalls, contractAt, disputesCalls, requestsCalls, tokenCalls, vaultCalls } from './calls.js';
 import type { Deployment } from './deployment.js';
 import { distrustEndpoint, endpoints, endpointUrls, switchesOf } from './endpoints.js';
 import { eventPages, FINALITY_DEPTH, type EventPage } from './events.js';
 import { batchesAbi, beaconsAbi, chargesAbi, checksAbi, disputesAbi, requestsAbi, vaultAbi } from './generated/abis.js';
+import { headerOf } from './headers.js';
 import { LogReader } from './logs.js';
 import { chainError } from './revert.js';
 import { TransactionSender, type Outgoing } from './sender.js';
@@ -57,6 +58,7 @@ export async function connectChain(options: ChainOptions) {
   const logs = new LogReader();
   const history = { client, logs, fromBlock: BigInt(deployment.deployedBlock), finalityDepth };
   const batches = batchesCalls(contractAt({ ...at, name: 'Batches', abi: batchesAbi, address: deployment.batches }), history);
+  const beacons = beaconsCalls(contractAt({ ...at, name: 'Beacons', abi: beaconsAbi, address: deployment.beacons }));
   return {
     deployment,
     network: { chainId: deployment.chainId, disputes: deployment.disputes } satisfies NetworkId,
@@ -71,8 +73,8 @@ export async function connectChain(options: ChainOptions) {
     batches,
     charges: chargesCalls(contractAt({ ...at, name: 'Charges', abi: chargesAbi, address: deployment.charges })),
     requests: requestsCalls(contractAt({ ...at, name: 'Requests', abi: requestsAbi, address: deployment.requests }), history),
-    checks: checksCalls(contractAt({ ...at, name: 'Checks', abi: checksAbi, address: deployment.checks })),
-    beacons: beaconsCalls(contractAt({ ...at, name: 'Beacons', abi: beaconsAbi, address: deployment.beacons })),
+    checks: checksCalls(contractAt({ ...at, name: 'Checks', abi: checksAbi, address: deployment.checks }), history),
+    beacons,
     disputes: disputesCalls(contractAt({ ...at, name: 'Disputes', abi: disputesAbi, address: deployment.disputes }), batches.batch),
     /** Any transaction of the account. */
     send: (outgoing: Outgoing) => {
@@ -89,6 +91,8 @@ export async function connectChain(options: ChainOptions) {
     /** Seconds since 1970 that the next block would carry. */
     now: () => chainTime(client),
     beacon: (batchId: bigint) => beaconOf(client, batches, batchId),
+    /** The batch's beacon as contracts know it, proven now if nobody did before. */
+    provenBeacon: (batchId: bigint) => provenBeacon(client, { batches, beacons }, batchId),
     /** Events of Vault, Batches, Disputes, Charges and Requests; see eventPages. */
     events: (stream: StreamOptions): AsyncGenerator<EventPage, void, void> =>
       eventPages({
@@ -153,6 +157,19 @@ async function beaconOf(client: PublicClient, batches: ReturnType<typeof batches
   const blockNumber = batch.committedBlock + BigInt(batch.beaconDelay);
   if (batch.committedBlock === 0n || blockNumber > (await client.getBlockNumber({ cacheTime: 0 }))) return undefined;
   return (await client.getBlock({ blockNumber })).mixHash;
+}
+
+/** @throws AssayError CHAIN_REVERTED if the beacon's block is not mined yet, or was out of reach before anybody proved it */
+async function provenBeacon(client: PublicClient, { batches, beacons }: { readonly batches: ReturnType<typeof batchesCalls>; readonly beacons: ReturnType<typeof beaconsCalls> }, batchId: bigint): Promise<Root> {
+  const known = await beacons.beaconOf(batchId);
+  if (known !== ZERO_ROOT) return known;
+  const batch = await batches.batch(batchId);
+  const header = await headerOf(client, await beacons.blockOf(batchId, batch));
+  // WHY caught: somebody else may have been faster.
+  const refusal = await beacons.prove(batchId, batch, header).then(() => undefined, (error: unknown) => error);
+  const proven = await beacons.beaconOf(batchId);
+  if (proven === ZERO_ROOT) throw chainError(refusal, 'Beacons.prove');
+  return proven;
 }
 
 /** Address of a private key, for configuration checks. */

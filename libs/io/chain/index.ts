@@ -7,6 +7,7 @@ export * from './endpoints.js';
 export * from './events.js';
 export * from './games.js';
 export * from './generated/abis.js';
+export * from './headers.js';
 export * from './logs.js';
 export * from './revert.js';
 export * from './sender.js';

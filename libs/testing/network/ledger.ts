@@ -9,6 +9,7 @@ export interface LocalRules {
   readonly unbondingDelay?: bigint;
   readonly batches?: Partial<NetworkParameters['batches']>;
   readonly disputes?: Partial<NetworkParameters['disputes']>;
+  readonly checks?: Partial<NetworkParameters['checks']>;
 }
 
 const UNIT = 10n ** 18n;
@@ -23,18 +24,21 @@ export interface LedgerOptions {
   readonly rules: LocalRules;
   /** Fund the gateway's account too. */
   readonly gateway: boolean;
+  /** Give challengers the stake of a seat for paid checks. */
+  readonly seats?: boolean;
 }
 
 /** Deploys the contracts once per folder, and gives every account that has nothing yet its starting money. */
 export async function prepareLedger(options: LedgerOptions): Promise<Deployment> {
-  const { folder, keys, rpcUrl, members, gateway } = options;
+  const { folder, keys, rpcUrl, members, gateway, seats = false } = options;
   if (!existsSync(folder.deployment)) writeFileSync(folder.deployment, `${JSON.stringify(await deploy(options), null, 2)}\n`);
   const deployment = await readDeployment(folder.deployment);
   const accounts = [{ name: 'submitter', role: 'submitter' as const }, ...(gateway ? [{ name: 'gateway', role: 'gateway' as const }] : []), ...members];
   await Promise.all(
     accounts.map(async ({ name, role }) => {
       const chain = await connectChain({ rpcUrl, deployment, privateKey: keys.privateKey(name), pollMs: 25 });
-      await fund(chain, STARTING[role], role === 'executor' ? STARTING.stake : 0n);
+      const seat = role === 'challenger' && seats ? (await chain.checks.seats()).stakeNeeded : 0n;
+      await fund(chain, STARTING[role], role === 'executor' ? STARTING.stake : seat);
     }),
   );
   return deployment;
@@ -46,7 +50,7 @@ function deploy({ keys, rpcUrl, rules }: LedgerOptions): Promise<Deployment> {
     batches: { ...LOCAL_PARAMETERS.batches, ...rules.batches },
     disputes: { ...LOCAL_PARAMETERS.disputes, ...rules.disputes },
     timelock: LOCAL_PARAMETERS.timelock,
-    checks: LOCAL_PARAMETERS.checks,
+    checks: { ...LOCAL_PARAMETERS.checks, ...rules.checks },
   };
   return deployContracts({ rpcUrl, privateKey: keys.privateKey('deployer'), parameters, coordinators: [keys.account('coordinator').address] });
 }

@@ -34,6 +34,8 @@ export interface NetworkOptions {
   readonly databaseUrl?: string;
   /** Start a gateway that speaks the Open Inference Protocol too. */
   readonly gateway?: boolean;
+  /** Challengers have the stake for a seat and take part in paid checks. */
+  readonly seats?: boolean;
   /** Port of the broker's HTTP monitoring. */
   readonly brokerMonitorPort?: number;
   readonly batchIntervalMs?: number;
@@ -105,7 +107,7 @@ class Starter {
     const { ports } = record;
     const urls = urlsOf(ports);
     await allOf([this.startBroker(ports.nats, members), this.startChain(ports.rpc)]);
-    const deployment = await this.timed('contracts', () => prepareLedger({ folder: this.folder, keys: this.keys, rpcUrl: urls.rpc, members, rules: this.options.rules ?? {}, gateway: urls.inference !== undefined }));
+    const deployment = await this.timed('contracts', () => prepareLedger({ folder: this.folder, keys: this.keys, rpcUrl: urls.rpc, members, rules: this.options.rules ?? {}, gateway: urls.inference !== undefined, seats: this.options.seats ?? false }));
     const environment = (member: Member) => this.environment(member, urls);
     await this.startApp(members[0]!, environment(members[0]!));
     await allOf([...members.slice(1).map((member) => this.startApp(member, environment(member))), ...(urls.inference ? [this.startGateway(urls, urls.inference)] : [])]);
@@ -179,7 +181,7 @@ class Starter {
 
   private roleEnvironment(member: Member, urls: Network['urls']): Record<string, string> {
     if (member.role === 'executor') return { ASSAY_FAULT: this.options.faults?.[member.name] ?? 'none' };
-    if (member.role === 'challenger') return {};
+    if (member.role === 'challenger') return { ASSAY_PAID_CHECKS: String(this.options.seats ?? false) };
     const database: Record<string, string> = this.options.databaseUrl ? { DATABASE_URL: this.options.databaseUrl } : { ASSAY_PGLITE_DIR: this.folder.path('coordinator', 'database') };
     // WHY any page: what acts is signed, and nothing here is known by where it comes from.
     const web = urls.web ? { ASSAY_WEB_LISTEN: urls.web.replace('http://', ''), ASSAY_WEB_ORIGINS: '*' } : {};
