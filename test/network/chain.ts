@@ -1,52 +1,52 @@
 import { keccak256, numberToHex, type Address, type Hex } from 'viem';
 import { ZERO_ROOT, type Root } from '#core/hashing';
-import { operatorByCode } from '#core/numerics';
-import { gameIdOf, hashGame, isOver, mover, newGame, packGame, PHASE, play, type Game, type Happening, type Move } from '#core/dispute';
-import { AssayError, claimDigest, exposureLimit, exposureOf, isSignedBy, type Claim, type NetworkId } from '#core/protocol';
+import type { Game, Move } from '#core/dispute';
+import { claimDigest, isSignedBy, type Claim } from '#core/protocol';
 import type { Landing } from '#io/storage';
 import type { GamePage } from '#player';
+import type { Random } from '#testing';
+import { Contracts, NETWORK, TERMS, type At, type Batch, type Plan } from './contracts.js';
+import type { Life } from './time.js';
 import type { Links } from './world.js';
 
-export const NETWORK: NetworkId = { chainId: 31_337, disputes: '0x00000000000000000000000000000000000000d1' };
-export const TERMS = { window: 30n, rate: 2n ** 31n, bountyBps: 5_000, clock: 60, extension: 30, payoutDelay: 2, beaconDelay: 1 } as const;
 const BLOCK_MS = 1_000;
 const POLL_MS = 400;
-const SETTLED: Root = `0x${'00'.repeat(31)}01`;
-const RULES = { network: NETWORK, extension: TERMS.extension, operatorOf: operatorByCode };
-const lower = (address: string) => address.toLowerCase();
+/** Share of the transactions in lost blocks that no later block takes up. */
+const LOST_FOR_GOOD = 0.25;
 
-interface Batch {
-  readonly batchId: bigint;
-  readonly root: Root;
-  readonly count: number;
-  readonly coordinator: Address;
-  readonly committedBlock: bigint;
-  readonly committedAt: bigint;
-  readonly totals: readonly { readonly executor: Address; readonly fees: bigint; readonly insuredValue: bigint }[];
-  readonly charges: readonly { readonly submitter: Address; readonly amount: bigint }[];
+interface Transaction<T = unknown> {
+  readonly effect: (contracts: Contracts, at: At) => T;
+  value: T;
+  block: bigint;
+  isLost: boolean;
+}
+interface Feed {
+  readonly fromBlock: bigint;
+  readonly signal: AbortSignal;
+  readonly onError?: (error: unknown) => void;
 }
 
-interface Logged {
-  readonly event: { readonly eventName: string; readonly args: object; readonly blockNumber: bigint; readonly transactionHash: Hex; readonly logIndex: number };
-  readonly happening?: { readonly gameId: Root; readonly block: bigint; readonly tx: Hex; readonly happening: Happening };
-}
-
-/** The contracts as far as honest and lying parties reach them, games by the rules of #core/dispute; a block each second. */
+/** A chain with a block each second, whose newest blocks may be replaced by others, seen through endpoints of which some are behind. */
 export class FakeChain {
-  readonly stakes = new Map<string, bigint>();
-  readonly forfeited = new Map<string, bigint>();
-  readonly batches: Batch[] = [];
-  readonly games = new Map<Root, { game: Game; claim: Claim; state: Root }>();
-  readonly overturned = new Set<Root>();
-  private readonly logs: Logged[] = [];
-  private readonly nonces = new Map<string, number>();
+  private now = new Contracts();
+  /** The state before the first transaction of a block, for the blocks that have some. */
+  private readonly before = new Map<bigint, Contracts>();
+  private transactions: Transaction[] = [];
+  /** First blocks of the branches taken, the first of which is the chain's beginning. */
+  private readonly branches: bigint[] = [0n];
+  private readonly behind = new Map<Life, { blocks: bigint; until: number; view: number }>();
   private readonly start: number;
 
   constructor(
     private readonly links: Links,
-    private readonly seed: number,
+    private readonly random: Random,
   ) {
     this.start = links.time.now;
+  }
+
+  /** The state that the newest transactions lead to. */
+  get contracts(): Contracts {
+    return this.now;
   }
 
   get head(): bigint {
@@ -58,155 +58,164 @@ export class FakeChain {
   }
 
   mixHash(block: bigint): Root {
-    return keccak256(numberToHex((BigInt(this.seed) << 64n) | block, { size: 32 }));
+    return this.hashOf(block, BigInt(this.random.seed));
+  }
+
+  /** The life's endpoint is so many blocks behind for a while; then another one takes over again. */
+  lag(life: Life, blocks: number, ms: number): void {
+    const view = (this.behind.get(life)?.view ?? 0) + 1;
+    this.behind.set(life, { blocks: BigInt(blocks), until: this.links.time.now + ms, view });
+  }
+
+  /** Other blocks take the place of the newest ones: of their transactions some come in another order, some later, some never. */
+  reorganise(depth: number): void {
+    const fork = this.head - BigInt(depth) + 1n;
+    if (fork < 1n) return;
+    const restored = [...this.before.keys()].filter((block) => block >= fork).sort((a, b) => Number(a - b));
+    const voided = this.transactions.filter(({ block }) => block >= fork);
+    this.transactions = this.transactions.filter(({ block }) => block < fork);
+    if (restored[0] !== undefined) this.now = this.before.get(restored[0])!;
+    for (const block of restored) this.before.delete(block);
+    this.branches.push(fork);
+    const next = voided.flatMap((transaction) => {
+      transaction.isLost = true;
+      return this.random.next() < LOST_FOR_GOOD ? [] : { transaction, block: this.moved(transaction.block, fork), order: this.random.next() };
+    });
+    for (const { transaction, block } of next.sort((a, b) => Number(a.block - b.block) || a.order - b.order)) this.again(transaction, block);
   }
 
   /** What an account's connection offers; every call takes its time. */
   connection(account: Address) {
-    const read = <T>(work: () => T): Promise<T> => this.links.call('chain', work);
-    const hashOf = (block: bigint) => keccak256(numberToHex(block, { size: 32 }));
+    const read = <T>(work: (contracts: Contracts, head: bigint) => T): Promise<T> => this.links.call('chain', () => work(this.seen, this.seenHead));
+    const sent = <T>(effect: Transaction<T>['effect']) => this.send(effect);
     return {
       account,
       network: NETWORK,
       deployment: { deployedBlock: 0 },
       finalityDepth: 64n,
-      client: { getBlockNumber: () => read(() => this.head), getBlock: ({ blockNumber }: { blockNumber: bigint }) => read(() => ({ hash: hashOf(blockNumber), timestamp: this.timeOf(blockNumber) })) },
-      now: () => read(() => this.timeOf(this.head + 1n)),
-      headTime: () => read(() => this.timeOf(this.head)),
-      beacon: (batchId: bigint) => read(() => this.beacon(batchId)),
-      events: (options: { fromBlock: bigint; signal: AbortSignal; onError?: (error: unknown) => void }) => this.pages(options, (from, to) => ({ events: this.between(from, to).map(({ event }) => event) })),
-      batches: { batch: (id: bigint) => read(() => this.batches[Number(id) - 1] ?? { root: ZERO_ROOT, committedAt: 0n, committedBlock: 0n }), challengeWindow: () => read(() => TERMS.window), sampleRate: () => read(() => TERMS.rate) },
-      disputes: { stateOf: (gameId: Root) => read(() => this.stateOf(gameId)), overturned: (digest: Root) => read(() => this.overturned.has(digest)), open: (claim: Claim, signature: Hex, model: { valueCount: number }) => this.send(() => this.open(account, { claim, signature, model })) },
-      stakeOf: (executor: Address) => read(() => ({ amount: this.stakes.get(lower(executor)) ?? 0n })),
-      exposureOf: (executor: Address) => read(() => this.exposure(executor)),
+      client: { getBlockNumber: () => read((_, head) => head), getBlock: ({ blockNumber }: { blockNumber: bigint }) => read(() => ({ hash: this.hashOf(blockNumber), timestamp: this.timeOf(blockNumber) })) },
+      now: () => read((_, head) => this.timeOf(head + 1n)),
+      headTime: () => read((_, head) => this.timeOf(head)),
+      beacon: (batchId: bigint) => read((contracts, head) => this.beacon(contracts.batches[Number(batchId) - 1], head)),
+      events: (feed: Feed) => this.pages(feed, ({ event }) => event, 'events'),
+      batches: { batch: (id: bigint) => read(({ batches }) => batches[Number(id) - 1] ?? { root: ZERO_ROOT, committedAt: 0n, committedBlock: 0n }), challengeWindow: () => read(() => TERMS.window), sampleRate: () => read(() => TERMS.rate) },
+      disputes: {
+        stateOf: (gameId: Root) => read((contracts) => contracts.stateOf(gameId)),
+        overturned: (digest: Root) => read(({ overturned }) => overturned.has(digest)),
+        open: async (claim: Claim, signature: Hex, { valueCount }: { valueCount: number }) => {
+          const isSigned = await isSignedBy(claim.executor, claimDigest(NETWORK, claim), signature);
+          return sent((contracts, at) => contracts.open(at, account, { claim, isSigned, valueCount }));
+        },
+      },
+      stakeOf: (executor: Address) => read((contracts) => ({ amount: contracts.stakeOf(executor) })),
+      exposureOf: (executor: Address) => read((contracts, head) => contracts.exposure(executor, this.timeOf(head))),
       ledger: this.ledger(account),
       games: {
-        feed: { pages: (options: { fromBlock: bigint; signal: AbortSignal; onError: (error: unknown) => void }) => this.pages(options, (from, to) => ({ happenings: this.between(from, to).flatMap(({ happening }) => happening ?? []) })) as AsyncIterable<GamePage> },
-        view: { stateOf: (gameId: Root) => read(() => this.stateOf(gameId)), now: () => read(() => this.timeOf(this.head + 1n)), pausedUntil: () => read(() => 0n) },
-        sender: { move: (game: Game, move: Move) => this.send(() => this.move(account, game, move)), settle: (game: Game) => this.send(() => this.settle(game)), compensate: () => this.send(() => undefined) },
+        feed: { pages: (feed: Feed) => this.pages(feed, ({ happening }) => happening, 'happenings') as AsyncIterable<GamePage> },
+        view: { stateOf: (gameId: Root) => read((contracts) => contracts.stateOf(gameId)), now: () => read((_, head) => this.timeOf(head + 1n)), pausedUntil: () => read(() => 0n) },
+        sender: { move: (game: Game, move: Move) => sent((contracts, at) => contracts.move(at, account, { game, move })), settle: (game: Game) => sent((contracts, at) => contracts.settle(at, game)), compensate: () => sent(() => undefined) },
       },
     };
   }
 
   private ledger(account: Address) {
-    const used = () => this.nonces.get(account) ?? 0;
-    const landing = (batch: Batch): Landing => ({ batchId: batch.batchId, transaction: hashOf(batch.batchId), block: batch.committedBlock, committedAt: batch.committedAt });
-    const hashOf = (id: bigint) => keccak256(numberToHex(id, { size: 32 }));
+    const landing = (batch: Batch): Landing => ({ batchId: batch.batchId, transaction: this.hashOf(batch.committedBlock, batch.batchId), block: batch.committedBlock, committedAt: batch.committedAt });
     return {
-      commit: async (plan: Pick<Batch, 'root' | 'count' | 'totals' | 'charges'>, nonce: number): Promise<Landing> => {
-        const { value } = await this.send(() => this.commit(account, plan, nonce));
-        return landing(value);
-      },
-      find: (root: Root) => this.links.call('chain', () => this.batches.filter((batch) => batch.root === root && batch.committedBlock <= this.head).map(landing)[0]),
-      numbers: () => this.links.call('chain', () => ({ mined: used() - this.batches.filter(({ committedBlock }) => committedBlock > this.head).length, pending: used(), view: 1 })),
-      view: () => 1,
-      hasNoStake: (executor: Address) => this.links.call('chain', () => (this.stakes.get(lower(executor)) ?? 0n) === 0n),
-      burn: (nonce: number) => this.links.call('chain', () => void (used() === nonce && this.nonces.set(account, nonce + 1))),
+      commit: async (plan: Plan, nonce: number): Promise<Landing> => landing((await this.send((contracts, at) => contracts.commit(at, account, { plan, nonce }))).value),
+      find: (root: Root) => this.links.call('chain', () => this.seen.batches.filter((batch) => batch.root === root).map(landing)[0]),
+      numbers: () => this.links.call('chain', () => ({ mined: this.seen.nonceOf(account), pending: (this.isBehind ? this.seen : this.now).nonceOf(account), view: this.view })),
+      view: () => this.view,
+      hasNoStake: (executor: Address) => this.links.call('chain', () => this.seen.stakeOf(executor) === 0n),
+      burn: async (nonce: number) => void (await this.send((contracts) => contracts.burn(account, nonce))),
     };
   }
 
-  private async *pages<T extends object>({ fromBlock, signal, onError }: { fromBlock: bigint; signal: AbortSignal; onError?: (error: unknown) => void }, content: (from: bigint, to: bigint) => T) {
-    for (let from = fromBlock; !signal.aborted; ) {
-      const page = await this.links.call('chain', () => ({ from, to: this.head, head: this.head, rewound: false, ...content(from, this.head) })).catch((error: unknown) => void onError?.(error));
-      if (page && page.to >= from) {
+  /** As io/chain/events.ts: what was told of blocks that are no longer there, or that this endpoint does not have yet, is void. */
+  private async *pages(feed: Feed, content: (logged: Contracts['logs'][number]) => unknown, name: 'events' | 'happenings') {
+    let [next, branch] = [feed.fromBlock, this.branches.length];
+    while (!feed.signal.aborted) {
+      const page = await this.links.call('chain', () => {
+        const [head, branches] = [this.seenHead, this.branches.length];
+        const gone = [...this.branches.slice(branch), head + 1n, next].reduce((a, b) => (a < b ? a : b));
+        const from = gone < feed.fromBlock ? feed.fromBlock : gone;
+        const logs = this.seen.logs.filter(({ event: { blockNumber: block } }) => block >= from && block <= head);
+        return { from, to: head, head, rewound: from < next, branches, [name]: logs.flatMap((logged) => content(logged) ?? []) };
+      }).catch((error: unknown) => void feed.onError?.(error));
+      if (page && (page.rewound || page.to >= page.from)) {
+        [next, branch] = [page.to + 1n, page.branches];
         yield page as never;
-        from = page.to + 1n;
       }
       await this.links.time.sleep(POLL_MS);
     }
   }
 
-  private between(from: bigint, to: bigint): Logged[] {
-    return this.logs.filter(({ event }) => event.blockNumber >= from && event.blockNumber <= to);
+  /** A transaction: its receipt comes when its block is there. One that is lost before is sent again. */
+  private async send<T>(effect: Transaction<T>['effect']) {
+    const include = () => this.links.call('chain', () => this.include(effect));
+    let transaction = await include();
+    while (transaction.isLost || this.seenHead < transaction.block) {
+      await this.links.time.sleep(100);
+      if (transaction.isLost) transaction = await include();
+    }
+    const { value, block } = transaction;
+    return { value, hash: this.hashOf(block, 1n), block, gasUsed: 1n };
   }
 
-  /** A transaction: its effect comes at once, its receipt when its block is there. */
-  private async send<T>(effect: () => T | Promise<T>) {
-    const block = () => this.head + 1n;
-    const sent = await this.links.call('chain', async () => ({ value: await effect(), block: block() }));
-    while (this.head < sent.block) await this.links.time.sleep(100);
-    return { value: sent.value, hash: keccak256(numberToHex(sent.block, { size: 32 })), block: sent.block, gasUsed: 1n };
+  private include<T>(effect: Transaction<T>['effect'], block = this.head + 1n): Transaction<T> {
+    const at = { block, time: this.timeOf(block) };
+    const next = new Contracts(this.now);
+    const transaction = { effect, value: effect(next, at), block, isLost: false };
+    if (!this.before.has(block)) this.before.set(block, this.now);
+    this.now = next;
+    this.transactions.push(transaction as Transaction);
+    return transaction;
   }
 
-  private log(eventName: string, args: object, happening?: Happening, gameId?: Root): void {
-    const [blockNumber, logIndex] = [this.head + 1n, this.logs.length];
-    const transactionHash = keccak256(numberToHex(logIndex, { size: 32 }));
-    this.logs.push({ event: { eventName, args, blockNumber, transactionHash, logIndex }, ...(happening && gameId ? { happening: { gameId, block: blockNumber, tx: transactionHash, happening } } : {}) });
+  private again(transaction: Transaction, block: bigint): void {
+    try {
+      Object.assign(transaction, this.include(transaction.effect, block));
+      this.transactions[this.transactions.length - 1] = transaction;
+    } catch {
+      // It no longer goes through on this branch.
+    }
   }
 
-  private beacon(batchId: bigint): Root | undefined {
-    const batch = this.batches[Number(batchId) - 1];
+  private moved(block: bigint, fork: bigint): bigint {
+    const moved = block + BigInt(this.random.between(-2, 4));
+    const last = this.head + 1n;
+    return moved < fork ? fork : moved > last ? last : moved;
+  }
+
+  private hashOf(block: bigint, salt = 0n): Root {
+    const branch = this.branches.findLastIndex((first) => first <= block);
+    return keccak256(numberToHex((salt << 128n) | (BigInt(branch) << 64n) | block, { size: 32 }));
+  }
+
+  private beacon(batch: Batch | undefined, head: bigint): Root | undefined {
     const block = (batch?.committedBlock ?? 0n) + BigInt(TERMS.beaconDelay);
-    return batch && block <= this.head ? this.mixHash(block) : undefined;
+    return batch && block <= head ? this.mixHash(block) : undefined;
   }
 
-  private exposure(executor: Address): bigint {
-    const open = this.batches.filter(({ committedAt }) => committedAt + 2n * TERMS.window > this.timeOf(this.head));
-    return open.flatMap(({ totals }) => totals).filter((total) => lower(total.executor) === lower(executor)).reduce((sum, total) => sum + exposureOf({ insuredValue: total.insuredValue, fee: total.fees }, TERMS.rate), 0n);
+  private get isBehind(): boolean {
+    const { life } = this.links.time;
+    return life !== undefined && (this.behind.get(life)?.until ?? 0) > this.links.time.now;
   }
 
-  private commit(coordinator: Address, plan: Pick<Batch, 'root' | 'count' | 'totals' | 'charges'>, nonce: number): Batch {
-    const used = this.nonces.get(coordinator) ?? 0;
-    if (nonce !== used) throw new AssayError({ code: 'TRANSACTION_FAILED', message: `nonce ${nonce}, expected ${used}` });
-    for (const { executor, insuredValue, fees } of plan.totals) {
-      const limit = exposureLimit(this.stakes.get(lower(executor)) ?? 0n, TERMS.rate, TERMS.bountyBps);
-      if (this.exposure(executor) + exposureOf({ insuredValue, fee: fees }, TERMS.rate) > limit) throw new AssayError({ code: 'CHAIN_REVERTED', message: 'StakeTooLow', facts: { args: [executor] } });
-    }
-    this.nonces.set(coordinator, used + 1);
-    const committedBlock = this.head + 1n;
-    const batch = { ...plan, batchId: BigInt(this.batches.length + 1), coordinator, committedBlock, committedAt: this.timeOf(committedBlock) };
-    this.batches.push(batch);
-    this.log('BatchCommitted', { batchId: batch.batchId, root: batch.root, count: batch.count, coordinator, batch });
-    return batch;
+  /** Which endpoint answers, as a count of changes. */
+  private get view(): number {
+    const { life } = this.links.time;
+    return 2 * ((life && this.behind.get(life)?.view) ?? 0) - (this.isBehind ? 1 : 0);
   }
 
-  private async open(challenger: Address, { claim, signature, model }: { claim: Claim; signature: Hex; model: { valueCount: number } }): Promise<void> {
-    const digest = claimDigest(NETWORK, claim);
-    const gameId = gameIdOf(digest, challenger);
-    if (this.games.has(gameId) || (this.stakes.get(lower(claim.executor)) ?? 0n) === 0n || !(await isSignedBy(claim.executor, digest, signature))) throw reverted('AlreadyOpen');
-    const game = newGame({ claim: digest, executor: claim.executor, challenger, outputRoot: claim.outputRoot, valueCount: model.valueCount, now: this.timeOf(this.head + 1n), clock: TERMS.clock });
-    this.games.set(gameId, { game, claim, state: hashGame(game) });
-    this.log('Opened', { gameId, claim: digest, executor: claim.executor, challenger, claimed: claim, game: packGame(game) }, { kind: 'opened', claim, game }, gameId);
+  private get seenHead(): bigint {
+    const { life } = this.links.time;
+    const blocks = this.isBehind ? this.behind.get(life!)!.blocks : 0n;
+    return this.head > blocks ? this.head - blocks : 0n;
   }
 
-  private stateOf(gameId: Root): Root {
-    return this.games.get(gameId)?.state ?? ZERO_ROOT;
+  /** The state at the head that the caller sees. */
+  private get seen(): Contracts {
+    const later = [...this.before.keys()].filter((block) => block > this.seenHead);
+    return later.length === 0 ? this.now : this.before.get(later.reduce((a, b) => (a < b ? a : b)))!;
   }
-
-  private move(account: Address, game: Game, move: Move): void {
-    const gameId = gameIdOf(game.claim, game.challenger);
-    const entry = this.games.get(gameId);
-    if (!entry || entry.state !== hashGame(game)) throw reverted('WrongState');
-    const by = mover(game);
-    const isMover = by !== undefined && lower(account) === lower(by === 'executor' ? game.executor : game.challenger);
-    if (move.kind !== 'expire' && !isMover) throw reverted('NotYourTurn');
-    const played = play(RULES, { game, move, by: by ?? 'executor', now: this.timeOf(this.head + 1n) });
-    if (!('game' in played)) throw reverted(played.refusal);
-    Object.assign(entry, { game: played.game, state: hashGame(played.game) });
-    const args = { gameId, game: packGame(played.game) };
-    const nodes = move.kind === 'revealSteps' ? move.states : 'nodes' in move ? move.nodes : undefined;
-    if (isOver(played.game)) {
-      if (played.game.phase === PHASE.executorLost) this.overturned.add(game.claim);
-      this.log('Ended', args, { kind: 'ended', fault: move.kind === 'prove' ? move.fault : 'silence', game: played.game }, gameId);
-    } else if (nodes) this.log('Revealed', args, { kind: 'revealed', nodes, game: played.game }, gameId);
-    else this.log('Chosen', args, { kind: 'chosen', game: played.game }, gameId);
-  }
-
-  private settle(game: Game): void {
-    const gameId = gameIdOf(game.claim, game.challenger);
-    const entry = this.games.get(gameId);
-    if (!entry || entry.state !== hashGame(game) || !isOver(game)) throw reverted('WrongState');
-    if (this.timeOf(this.head + 1n) < game.movedAt + BigInt(TERMS.payoutDelay)) throw reverted('PayoutPending');
-    entry.state = SETTLED;
-    const executor = lower(game.executor);
-    if (game.phase === PHASE.executorLost) {
-      this.forfeited.set(executor, (this.forfeited.get(executor) ?? 0n) + (this.stakes.get(executor) ?? 0n));
-      this.stakes.set(executor, 0n);
-    }
-    this.log('Settled', { gameId }, { kind: 'settled' }, gameId);
-  }
-}
-
-function reverted(errorName: string): AssayError {
-  return new AssayError({ code: 'CHAIN_REVERTED', message: errorName, facts: { error: errorName } });
 }

@@ -9,6 +9,7 @@ type Claim = Mutable<ClaimRecord> & { readonly request: JobRecord['request']; re
 type Batch = Mutable<BatchRecord>;
 interface Dispute {
   readonly claimDigest: Root;
+  readonly block: bigint;
   state: 'open' | 'upheld' | 'overturned';
 }
 interface Fenced {
@@ -46,7 +47,7 @@ export class FakeDatabase {
     waiting: (limit: number): JobRecord[] => this.inStates('accepted', 'overturned').slice(0, limit),
     overdue: (now: Date, limit: number): JobRecord[] => this.inStates('accepted', 'overturned').filter(({ fee, request }) => fee > 0n && Number(request.deadline) * 1000 <= now.getTime()).slice(0, limit),
     leasesExpired: (now: Date, limit: number): JobRecord[] => this.inStates('assigned').filter(({ leaseUntil }) => leaseUntil! < now).slice(0, limit),
-    claimants: (jobId: Root): string[] => [...this.rows.claims.values()].filter(({ claim }) => claim.jobId === jobId).map(({ executor }) => executor),
+    claimants: (jobId: Root): Address[] => [...this.rows.claims.values()].filter(({ claim }) => claim.jobId === jobId).map(({ executor }) => lower(executor)),
     lease: (jobId: Root, { executor, until, now, fence }: Fenced & { executor: Address; until: Date; now: Date }): boolean => this.holds(fence) && this.move(jobId, 'assigned', undefined, { executor: lower(executor), leaseUntil: until, updatedAt: now, leaseToken: fence?.token ?? 0n }),
     release: (jobId: Root, { executor, askAgain, now, fence }: Fenced & { executor: Address; askAgain: boolean; now: Date }): boolean => {
       const job = this.rows.jobs.get(jobId);
@@ -71,7 +72,7 @@ export class FakeDatabase {
   };
 
   readonly batches = {
-    unbatched: (limit: number) => [...this.rows.claims.values()].filter((claim) => claim.batchSeq === undefined && ['answered', 'upheld'].includes(this.jobOf(claim).state) && this.jobOf(claim).claimDigest === claim.digest).slice(0, limit).map((claim) => ({ ...claim })),
+    unbatched: (limit: number) => [...this.rows.claims.values()].filter((claim) => claim.batchSeq === undefined && ['answered', 'upheld'].includes(this.jobOf(claim).state) && this.stands(claim)).slice(0, limit).map((claim) => ({ ...claim })),
     fix: ({ root, leaves, totals, charges, now, fence }: NewBatch): BatchRecord => {
       this.requireHeld(fence);
       const claims = leaves.map((digest) => this.rows.claims.get(digest)!);
@@ -95,7 +96,7 @@ export class FakeDatabase {
       this.dissolved++;
       for (const claim of this.claimsOf(seq)) {
         Object.assign(claim, { batchSeq: undefined, leafIndex: undefined });
-        this.move(claim.claim.jobId, 'answered', ['batched'], { updatedAt: now });
+        if (this.stands(claim)) this.move(claim.claim.jobId, 'answered', ['batched'], { updatedAt: now });
       }
     },
     forsake: (executor: Address, now: Date, fence?: Fence): Root[] => {
@@ -109,13 +110,21 @@ export class FakeDatabase {
       const batch = [...this.rows.batches.values()].find((one) => one.root === root && one.state === 'fixed');
       if (!batch) return false;
       Object.assign(batch, { state: 'landed', landing });
-      for (const claim of this.claimsOf(batch.seq)) this.move(claim.claim.jobId, 'challengeable', ['batched'], { updatedAt: now });
+      for (const claim of this.claimsOf(batch.seq)) if (this.stands(claim)) this.move(claim.claim.jobId, 'challengeable', ['batched'], { updatedAt: now });
       return true;
     },
-    unland: (): number[] => [],
+    unland: (block: bigint, now: Date, fence?: Fence): number[] => {
+      this.requireHeld(fence);
+      const undone = [...this.rows.batches.values()].filter(({ state, landing }) => state === 'landed' && landing!.block >= block);
+      for (const batch of undone) {
+        Object.assign(batch, { state: 'fixed', landing: undefined });
+        for (const claim of this.claimsOf(batch.seq)) if (this.stands(claim)) this.move(claim.claim.jobId, 'batched', ['challengeable'], { updatedAt: now });
+      }
+      return undone.map(({ seq }) => seq);
+    },
     pastWindow: (committedAt: bigint): BatchRecord[] => [...this.rows.batches.values()].filter(({ state, landing }) => state === 'landed' && landing!.committedAt <= committedAt).map((batch) => ({ ...batch })),
     finalize: (seq: number, now: Date): Root[] => {
-      const standing = this.claimsOf(seq).filter((claim) => this.jobOf(claim).claimDigest === claim.digest && ['challengeable', 'upheld', 'disputed'].includes(this.jobOf(claim).state));
+      const standing = this.claimsOf(seq).filter((claim) => this.stands(claim) && ['challengeable', 'upheld', 'disputed'].includes(this.jobOf(claim).state));
       const over = standing.filter((claim) => this.jobOf(claim).state !== 'disputed');
       for (const claim of over) this.move(claim.claim.jobId, 'final', undefined, { updatedAt: now });
       if (over.length === standing.length) this.rows.batches.get(seq)!.state = 'final';
@@ -126,13 +135,13 @@ export class FakeDatabase {
       return { insuredValue: open.reduce((sum, { claim }) => sum + claim.insuredValue, 0n), fee: open.reduce((sum, { claim }) => sum + claim.fee, 0n) };
     },
     /** For whoever serves a batch's claims. */
-    served: (root: Root) => [...this.rows.batches.values()].filter((batch) => batch.root === root).flatMap(({ seq }) => this.claimsOf(seq).sort((a, b) => a.leafIndex! - b.leafIndex!).map(({ claim, signature, request, requestSignature }) => ({ claim, signature, request, requestSignature }))),
+    served: (root: Root | undefined) => [...this.rows.batches.values()].filter((batch) => batch.root === root).flatMap(({ seq }) => this.claimsOf(seq).sort((a, b) => a.leafIndex! - b.leafIndex!).map(({ claim, signature, request, requestSignature }) => ({ claim, signature, request, requestSignature }))),
   };
 
   readonly disputes = {
-    opened: ({ gameId, claimDigest, now }: { gameId: Root; claimDigest: Root; now: Date }): void => {
+    opened: ({ gameId, claimDigest, block, now }: { gameId: Root; claimDigest: Root; block: bigint; now: Date }): void => {
       if (this.rows.disputes.has(gameId)) return;
-      this.rows.disputes.set(gameId, { claimDigest, state: 'open' });
+      this.rows.disputes.set(gameId, { claimDigest, block, state: 'open' });
       const job = this.answeredBy(claimDigest);
       if (job) this.move(job.jobId, 'disputed', undefined, { updatedAt: now });
     },
@@ -142,9 +151,17 @@ export class FakeDatabase {
       dispute.state = outcome;
       const job = this.answeredBy(dispute.claimDigest);
       if (!job || (outcome === 'upheld' && [...this.rows.disputes.values()].some((other) => other.claimDigest === dispute.claimDigest && other.state === 'open'))) return;
-      this.move(job.jobId, outcome, undefined, outcome === 'upheld' ? { updatedAt: now } : { fee: 0n, executor: undefined, tried: job.executor ? [...job.tried, job.executor] : job.tried, updatedAt: now });
+      this.move(job.jobId, outcome, undefined, outcome === 'upheld' ? { updatedAt: now } : { fee: 0n, executor: undefined, tried: [...new Set(this.jobs.claimants(job.jobId))], updatedAt: now });
     },
-    unopen: (): void => {},
+    unopen: (block: bigint, now: Date, fence?: Fence): void => {
+      this.requireHeld(fence);
+      const gone = [...this.rows.disputes].filter(([, dispute]) => dispute.state === 'open' && dispute.block >= block);
+      for (const [gameId] of gone) this.rows.disputes.delete(gameId);
+      for (const digest of new Set(gone.map(([, { claimDigest }]) => claimDigest))) {
+        const [job, state] = [this.answeredBy(digest), this.stateWithout(digest)];
+        if (job && state) this.move(job.jobId, state, ['disputed'], { updatedAt: now });
+      }
+    },
   };
 
   readonly tensors = {
@@ -188,8 +205,23 @@ export class FakeDatabase {
     return this.rows.jobs.get(claim.jobId)!;
   }
 
+  /** Whether it is the job's answer, and not one that was overturned. */
+  private stands(claim: Claim): boolean {
+    return this.jobOf(claim).claimDigest === claim.digest;
+  }
+
   private answeredBy(digest: Root): Job | undefined {
     return [...this.rows.jobs.values()].find(({ claimDigest }) => claimDigest === digest);
+  }
+
+  /** Where the job of a claim is that nobody disputes; undefined while somebody does. */
+  private stateWithout(digest: Root): JobState | undefined {
+    const others = [...this.rows.disputes.values()].filter(({ claimDigest }) => claimDigest === digest);
+    if (others.some(({ state }) => state === 'open')) return undefined;
+    if (others.some(({ state }) => state === 'upheld')) return 'upheld';
+    const { batchSeq } = this.rows.claims.get(digest)!;
+    if (batchSeq === undefined) return 'answered';
+    return this.rows.batches.get(batchSeq)!.state === 'fixed' ? 'batched' : 'challengeable';
   }
 
   private claimsOf(seq: number): Claim[] {

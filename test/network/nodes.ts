@@ -29,7 +29,8 @@ import { Accusations } from '../../apps/challenger/disputing/accusations.js';
 import { openDispute, type OpeningParts } from '../../apps/challenger/disputing/opening.js';
 import { OwnTraces } from '../../apps/challenger/disputing/own-traces.js';
 import { watchBatches } from '../../apps/challenger/watching/batch-watch.js';
-import { NETWORK, TERMS, type FakeChain } from './chain.js';
+import type { FakeChain } from './chain.js';
+import { NETWORK, TERMS } from './contracts.js';
 import type { FakeDatabase } from './database.js';
 import { MODEL, SHELF } from './model.js';
 import type { Life } from './time.js';
@@ -78,7 +79,7 @@ export function startCoordinator(setting: Setting, life: Life): void {
     settlement: (fence: never) => new ChainFollower({ chain: chain as never, storage: stores as never, now, log, fence, onProblem: () => undefined }),
   };
   const keepers = Object.entries(duties).map(([role, begin]) => new RoleKeeper({ role, roles: stores.roles as never, holder: life.name, begin: begin as never, millis, log }));
-  database.onJobChange((change) => links.time.within(life, () => void setTimeout(() => keepers.forEach((keeper) => keeper.note(change)), 5)));
+  database.onJobChange((change) => links.time.start(life, () => keepers.forEach((keeper) => keeper.note(change)), 5));
   for (const keeper of keepers) keeper.start();
   const highest = stakes();
   const acceptance = {
@@ -88,18 +89,21 @@ export function startCoordinator(setting: Setting, life: Life): void {
   setting.coordinators.set(life, { board, submit: async (submission) => void (await acceptJob(acceptance as never, submission)) });
 }
 
-/** A request over the broker: the handler runs in the executor's life; an executor that is not there answers nothing. */
+/** A request over the broker: the handler runs in the executor's life. Nobody listens for one that is not there; what a cut link swallows is waited for. */
 function asker({ links, executors }: Setting) {
   return async (executor: Address, job: Omit<Job, 'inputs'>, inputs: readonly Tensor[]) => {
     const message: Job = { ...job, inputs: await payloads.pack(inputs) };
     const asked = links.call('broker', () => {
       const there = executors.get(executor.toLowerCase());
-      if (!there?.life.alive) throw new AssayError({ code: 'PEER_SILENT' });
-      return new Promise<Answer>((resolve) => links.time.within(there.life, () => void setTimeout(() => void there.answer(message).then((answer) => setTimeout(() => resolve(answer), 1)), 1)));
+      if (!there?.life.alive) throw new AssayError({ code: 'PEER_SILENT', facts: { received: false } });
+      return new Promise<Answer>((resolve) => {
+        const back = links.time.own(resolve);
+        for (let copies = links.copies(); copies > 0; copies--) links.time.start(there.life, () => void there.answer(message).then(back));
+      });
     });
     const late = new Promise<never>((_, reject) => void setTimeout(() => reject(new AssayError({ code: 'PEER_SILENT' })), Math.max(1, job.leaseUntil - now())));
     late.catch(() => undefined);
-    const answer = await Promise.race([asked, late]);
+    const answer = await Promise.race([asked.catch((error: AssayError) => ('received' in error.facts ? Promise.reject(error) : late)), late]);
     if ('failure' in answer) throw new AssayError({ code: answer.failure.code as 'INTERNAL', message: answer.failure.message });
     return { claim: answer.claim, signature: answer.signature, outputs: await payloads.unpack(answer.outputs) };
   };
@@ -193,5 +197,5 @@ function inputsFrom(setting: Setting) {
 
 function claimsFrom(setting: Setting) {
   const { database, chain } = setting;
-  return (batchId: bigint) => served(setting, () => database.batches.served(chain.batches[Number(batchId) - 1]!.root));
+  return (batchId: bigint) => served(setting, () => database.batches.served(chain.contracts.batches[Number(batchId) - 1]?.root));
 }

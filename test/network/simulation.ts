@@ -1,19 +1,32 @@
 import { privateKeyToAccount } from 'viem/accounts';
 import { numberToHex } from 'viem';
-import { listRoot, tensorRoot, type Root, type Tensor } from '#core/hashing';
-import { drawOrder, isDrawn, jobIdOf, requestTypedData, type Request } from '#core/protocol';
+import { listRoot, tensorRoot, ZERO_ROOT, type Root, type Tensor } from '#core/hashing';
+import { claimDigest, drawOrder, isDrawn, jobIdOf, requestTypedData, type Request } from '#core/protocol';
 import { seededRandom, type Random } from '#testing';
-import { FakeChain, NETWORK, TERMS } from './chain.js';
+import { FakeChain } from './chain.js';
+import { NETWORK, TERMS, type Batch } from './contracts.js';
 import { FakeDatabase } from './database.js';
 import { MODEL, outputsOf } from './model.js';
 import { Disk, PRICE, startChallenger, startCoordinator, startExecutor, type Person, type Setting } from './nodes.js';
 import { VirtualTime, type Life } from './time.js';
-import { Links } from './world.js';
+import { Links, type Place } from './world.js';
 
-export interface SimulationResult {
+/** What was done to a network. */
+interface Strikes {
+  kills: number;
+  stops: number;
+  /** Nobody reached a place. */
+  outages: number;
+  /** One process did not reach a place. */
+  partitions: number;
+  reorganisations: number;
+  /** Endpoints that fell behind. */
+  lags: number;
+}
+
+export interface SimulationResult extends Readonly<Strikes> {
   readonly seed: number;
   readonly jobs: number;
-  readonly strikes: number;
   readonly lies: number;
   readonly liesDrawn: number;
   readonly games: number;
@@ -34,7 +47,8 @@ interface Node {
 const STAKE = 1_000n * 10n ** 18n;
 /** Within this the network must have come to rest after the last strike. */
 const REST_MS = 400_000;
-const STORM_MS = 30_000;
+const STORM_MS = 45_000;
+const MAX_REORGANISED = 12;
 const key = (number: number) => privateKeyToAccount(numberToHex(BigInt(number + 1), { size: 32 }));
 const [COORDINATOR, SUBMITTER] = [key(1), key(2)];
 
@@ -58,7 +72,7 @@ class Simulation {
   private readonly nodes: Node[] = [];
   private readonly people: { readonly executors: Person[]; readonly challengers: Person[] };
   private readonly submitted = new Map<Root, readonly Tensor[]>();
-  private strikes = 0;
+  private readonly strikes: Strikes = { kills: 0, stops: 0, outages: 0, partitions: 0, reorganisations: 0, lags: 0 };
 
   constructor(
     private readonly seed: number,
@@ -66,21 +80,24 @@ class Simulation {
     private readonly time: VirtualTime,
   ) {
     this.links = new Links(time, random);
-    this.chain = new FakeChain(this.links, seed);
+    this.chain = new FakeChain(this.links, random);
     this.database = new FakeDatabase(() => time.now);
     this.setting = { links: this.links, chain: this.chain, database: this.database, coordinator: COORDINATOR, coordinators: new Map(), executors: new Map() };
-    const person = (number: number, fault: Person['fault']): Person => ({ account: key(number), disk: new Disk(), fault });
-    this.people = { executors: [person(10, 'none'), person(11, 'none'), person(12, random.pick(['wrong-output', 'silent'] as const))], challengers: [person(20, 'none'), person(21, 'none'), ...(random.next() < 0.3 ? [person(22, 'wrong-output')] : [])] };
+    this.people = { executors: [...this.cast(10, 2, 'none'), ...this.cast(15, random.between(1, 3), random.pick(['wrong-output', 'silent'] as const))], challengers: [...this.cast(20, random.between(1, 4), 'none'), ...this.cast(25, random.next() < 0.3 ? 1 : 0, 'wrong-output')] };
+  }
+
+  private cast(number: number, count: number, fault: Person['fault']): Person[] {
+    return Array.from({ length: count }, (_, i) => ({ account: key(number + i), disk: new Disk(), fault }));
   }
 
   async run(): Promise<SimulationResult> {
-    for (const { account } of this.people.executors) this.chain.stakes.set(account.address.toLowerCase(), STAKE);
-    for (let i = 0; i < 2; i++) this.add(`coordinator-${i}`, (life) => startCoordinator(this.setting, life));
+    for (const { account } of this.people.executors) this.chain.contracts.stakes.set(account.address.toLowerCase(), STAKE);
+    for (let i = this.random.between(0, 3); i >= 0; i--) this.add(`coordinator-${i}`, (life) => startCoordinator(this.setting, life));
     this.people.executors.forEach((person, i) => this.add(`executor-${i}`, (life) => startExecutor(this.setting, life, person)));
     this.people.challengers.forEach((person, i) => this.add(`challenger-${i}`, (life) => startChallenger(this.setting, life, person)));
     const jobs = this.random.between(4, 12);
     for (let i = 0; i < jobs; i++) this.submitLater(i);
-    for (let i = this.random.between(2, 9); i > 0; i--) setTimeout(() => this.strike(), this.random.between(500, STORM_MS));
+    for (let i = this.random.between(2, 16); i > 0; i--) setTimeout(() => this.strike(), this.random.between(500, STORM_MS));
     const rested = await this.time.until(() => this.submitted.size === jobs && this.time.now > 0 && this.isAtRest(jobs), STORM_MS + REST_MS);
     for (const { life } of this.nodes) life.alive = false;
     return this.result(jobs, rested);
@@ -89,7 +106,7 @@ class Simulation {
   private add(name: string, begin: (life: Life) => void): void {
     const node = { name, begin, life: this.born(name, 0) };
     this.nodes.push(node);
-    this.time.within(node.life, () => begin(node.life));
+    this.time.start(node.life, () => begin(node.life));
   }
 
   private born(name: string, count: number): Life {
@@ -112,30 +129,44 @@ class Simulation {
       const [life, coordinator] = coordinators.length > 0 ? this.random.pick(coordinators) : [];
       const taken = await new Promise<boolean>((resolve) => {
         setTimeout(() => resolve(false), 3_000);
-        if (life && coordinator) this.time.within(life, () => void coordinator.submit({ request, signature, inputs: [input] }).then(() => resolve(true), () => resolve(false)));
+        const back = this.time.own(resolve);
+        if (life && coordinator) this.time.start(life, () => void coordinator.submit({ request, signature, inputs: [input] }).then(() => back(true), () => back(false)));
       });
       if (taken) return;
     }
   }
 
   private strike(): void {
-    this.strikes++;
     const node = this.random.pick(this.nodes);
     const ms = this.random.between(200, 6_000);
-    switch (this.random.between(0, 8)) {
+    switch (this.random.between(0, 11)) {
       case 0:
-        return this.links.cut('database', ms);
+        return this.cut('database', ms);
       case 1:
-        return this.links.cut('chain', ms);
+        return this.cut('chain', ms);
       case 2:
-        return this.links.cut('broker', ms);
+        return this.cut('broker', ms);
       case 3:
-        return this.links.cut('chain', ms, node.life);
+        return this.cut(this.random.pick(['database', 'chain', 'broker'] as const), ms, node.life);
       case 4:
-        return void (node.life.stoppedUntil = this.time.now + ms);
+        return this.note('stops', () => (node.life.stoppedUntil = this.time.now + ms));
+      case 5:
+      case 6:
+        return this.note('reorganisations', () => this.chain.reorganise(this.random.between(1, MAX_REORGANISED)));
+      case 7:
+        return this.note('lags', () => this.chain.lag(node.life, this.random.between(1, 6), ms));
       default:
-        return this.kill(node, ms);
+        return this.note('kills', () => this.kill(node, ms));
     }
+  }
+
+  private cut(place: Place, ms: number, life?: Life): void {
+    this.note(life ? 'partitions' : 'outages', () => this.links.cut(place, ms, life));
+  }
+
+  private note(kind: keyof Strikes, strike: () => void): void {
+    this.strikes[kind]++;
+    strike();
   }
 
   /** Everything the process was about to do is gone; what it had stored or sent is not. */
@@ -146,7 +177,7 @@ class Simulation {
     const count = Number(node.life.name.split('/')[1]) + 1;
     setTimeout(() => {
       node.life = this.born(name, count);
-      this.time.within(node.life, () => begin(node.life));
+      this.time.start(node.life, () => begin(node.life));
     }, ms);
   }
 
@@ -156,34 +187,43 @@ class Simulation {
   }
 
   private openGames(): number {
-    return [...this.chain.games.values()].filter(({ state }) => BigInt(state) !== 1n).length;
+    return [...this.chain.contracts.games.values()].filter(({ state }) => BigInt(state) !== 1n).length;
   }
 
   private result(jobs: number, rested: boolean): SimulationResult {
+    const { batches, games, forfeited } = this.chain.contracts;
     const faults: string[] = [];
     if (!rested) faults.push(`not at rest: jobs ${JSON.stringify(this.states())}, ${this.openGames()} games open`);
+    const roots = new Set(batches.map(({ root }) => root));
+    if (roots.size !== batches.length) faults.push('a batch is on chain twice');
     const paid = new Map<Root, number>();
-    const roots = new Set<Root>();
-    let [lies, liesDrawn] = [0, 0];
-    for (const batch of this.chain.batches) {
-      if (roots.has(batch.root)) faults.push(`batch ${batch.root} is on chain twice`);
-      roots.add(batch.root);
-      const claims = this.database.batches.served(batch.root).map(({ claim }) => claim);
-      if (claims.length !== batch.count) faults.push(`batch ${batch.batchId} has ${claims.length} of ${batch.count} claims`);
-      const digests = new Map([...this.database.rows.claims.values()].map(({ claim, digest }) => [claim, digest]));
-      drawOrder(claims, (claim) => digests.get(claim)!).forEach((claim, index) => {
-        if (claim.fee > 0n) paid.set(claim.jobId, (paid.get(claim.jobId) ?? 0) + 1);
-        if (claim.outputRoot === listRoot(outputsOf(this.submitted.get(claim.jobId)!).map(tensorRoot))) return;
-        lies++;
-        const isSeen = this.people.challengers.some(({ account, fault }) => fault === 'none' && isDrawn(this.chain.mixHash(batch.committedBlock + BigInt(TERMS.beaconDelay)), account.address, { index: BigInt(index), rate: TERMS.rate }));
-        if (!isSeen) return;
-        liesDrawn++;
-        if (!this.chain.forfeited.has(claim.executor.toLowerCase())) faults.push(`the lie about ${claim.jobId} was drawn and not caught`);
-      });
-    }
+    const lies = batches.map((batch) => this.audit(batch, { paid, faults }));
     for (const [jobId, times] of paid) if (times > 1) faults.push(`job ${jobId} is paid ${times} times`);
-    for (const { account, fault } of this.people.executors) if (fault === 'none' && this.chain.forfeited.has(account.address.toLowerCase())) faults.push(`honest ${account.address} lost its stake`);
-    return { seed: this.seed, jobs, strikes: this.strikes, lies, liesDrawn, games: this.chain.games.size, seconds: Math.round(performance.now() / 1000), fingerprint: this.random.between(0, 2 ** 31) ^ this.time.steps, faults };
+    for (const { jobId, claimDigest, state } of this.database.rows.jobs.values()) {
+      const { batchSeq } = this.database.rows.claims.get(claimDigest!) ?? {};
+      if (state === 'final' && !roots.has(this.database.rows.batches.get(batchSeq!)?.root ?? ZERO_ROOT)) faults.push(`job ${jobId} is final, its claim not on chain`);
+    }
+    for (const { account, fault } of this.people.executors) if (fault === 'none' && forfeited.has(account.address.toLowerCase())) faults.push(`honest ${account.address} lost its stake`);
+    const sum = (of: 'told' | 'drawn') => lies.reduce((total, counts) => total + counts[of], 0);
+    return { seed: this.seed, jobs, ...this.strikes, lies: sum('told'), liesDrawn: sum('drawn'), games: games.size, seconds: Math.round(performance.now() / 1000), fingerprint: this.random.between(0, 2 ** 31) ^ this.time.steps, faults };
+  }
+
+  /** Every claim of a batch against what the operators give. @returns lies told, and drawn by an honest challenger */
+  private audit(batch: Batch, { paid, faults }: { paid: Map<Root, number>; faults: string[] }): { told: number; drawn: number } {
+    const counts = { told: 0, drawn: 0 };
+    const claims = this.database.batches.served(batch.root).map(({ claim }) => claim);
+    if (claims.length !== batch.count) faults.push(`batch ${batch.batchId} has ${claims.length} of ${batch.count} claims`);
+    const beacon = this.chain.mixHash(batch.committedBlock + BigInt(TERMS.beaconDelay));
+    const honest = this.people.challengers.filter(({ fault }) => fault === 'none').map(({ account }) => account.address);
+    drawOrder(claims, (claim) => claimDigest(NETWORK, claim)).forEach((claim, index) => {
+      if (claim.fee > 0n) paid.set(claim.jobId, (paid.get(claim.jobId) ?? 0) + 1);
+      if (claim.outputRoot === listRoot(outputsOf(this.submitted.get(claim.jobId)!).map(tensorRoot))) return;
+      counts.told++;
+      if (!honest.some((address) => isDrawn(beacon, address, { index: BigInt(index), rate: TERMS.rate }))) return;
+      counts.drawn++;
+      if (!this.chain.contracts.forfeited.has(claim.executor.toLowerCase())) faults.push(`the lie about ${claim.jobId} was drawn and not caught`);
+    });
+    return counts;
   }
 
   private states(): Record<string, number> {

@@ -4,16 +4,27 @@ import type { Life, VirtualTime } from './time.js';
 
 export type Place = 'database' | 'chain' | 'broker';
 const CODES = { database: 'DATABASE_UNREACHABLE', chain: 'CHAIN_UNREACHABLE', broker: 'PEER_SILENT' } as const;
-const DELAY_MS = [1, 25] as const;
+/** Milliseconds a call takes one way, from and to, by the kind of network; where they differ much, calls overtake each other. */
+const DELAYS_MS = [[1, 25], [1, 25], [1, 400], [50, 900]] as const;
+/** Of the requests over the broker so many come twice. */
+const TWICE = 0.05;
 
 /** What lies between processes: every call takes a while on its way there and back, and may be lost on either. */
 export class Links {
   private readonly down = new Map<string, number>();
+  private readonly delay: readonly [number, number];
 
   constructor(
     readonly time: VirtualTime,
     private readonly random: Random,
-  ) {}
+  ) {
+    this.delay = random.pick(DELAYS_MS);
+  }
+
+  /** How often a request arrives. */
+  copies(): number {
+    return this.random.next() < TWICE ? 2 : 1;
+  }
 
   /** Nobody reaches the place, or only this life does not, for so long. */
   cut(place: Place, ms: number, life?: Life): void {
@@ -29,8 +40,8 @@ export class Links {
   }
 
   private async way(place: Place): Promise<void> {
-    await this.time.sleep(this.random.between(...DELAY_MS));
-    const life = this.time.lives.getStore();
+    await this.time.sleep(this.random.between(...this.delay));
+    const life = this.time.life;
     const isDown = (key: string) => (this.down.get(key) ?? 0) > this.time.now;
     if (isDown(`${place}/`) || isDown(`${place}/${life?.name}`)) throw new AssayError({ code: CODES[place] });
   }

@@ -1,9 +1,9 @@
 import type { Address, Hex } from 'viem';
 import type { Root } from '#core/hashing';
-import { AssayError, type Request } from '#core/protocol';
+import { AssayError, type JobState, type Request } from '#core/protocol';
 import type { JobChanges } from './changes.js';
 import { readRequest, toJson, wei, type Charge, type ExecutorTotal } from './codec.js';
-import type { PrismaClient } from './generated/client.js';
+import type { Prisma, PrismaClient } from './generated/client.js';
 import { moveIn } from './jobs.js';
 import { requireHeld, type Fence } from './roles.js';
 import { batchRecord, claimRecord, type BatchRecord, type ClaimRecord, type Landing } from './records.js';
@@ -72,8 +72,7 @@ export class BatchStore {
       await requireHeld(tx, fence);
       const { count } = await tx.batch.updateMany({ where: { seq, state: 'fixed' }, data: { state: 'fixed' } });
       if (count === 0) throw new AssayError({ code: 'STATE_CONFLICT', message: 'the batch is on chain', facts: { seq } });
-      const claims = await tx.claim.findMany({ where: { batchSeq: seq, job: { state: 'batched' } }, select: { jobId: true } });
-      const ids = claims.map((claim) => claim.jobId as Root);
+      const ids = await standingIn(tx, { seq }, 'batched');
       await tx.claim.updateMany({ where: { batchSeq: seq }, data: { batchSeq: null, leafIndex: null } });
       await tx.batch.delete({ where: { seq } });
       await moveIn(tx, ids, 'answered', { from: ['batched'], data: { updatedAt: now } });
@@ -109,7 +108,7 @@ export class BatchStore {
     const jobIds = await this.prisma.$transaction(async (tx) => {
       const { count } = await tx.batch.updateMany({ where: { root, state: 'fixed' }, data: { state: 'landed', chainId: batchId, transaction, committedBlock: block, committedAt } });
       if (count === 0) return undefined;
-      const ids = (await tx.job.findMany({ where: { state: 'batched', claims: { some: { batch: { root } } } }, select: { id: true } })).map((job) => job.id as Root);
+      const ids = await standingIn(tx, { root }, 'batched');
       await moveIn(tx, ids, 'challengeable', { from: ['batched'], data: { updatedAt: now } });
       return ids;
     });
@@ -141,8 +140,7 @@ export class BatchStore {
       const rows = await tx.batch.findMany({ where: { state: 'landed', committedBlock: { gte: block } }, select: { seq: true } });
       const seqs = rows.map((row) => row.seq);
       await tx.batch.updateMany({ where: { seq: { in: seqs } }, data: { state: 'fixed', chainId: null, transaction: null, committedBlock: null, committedAt: null } });
-      const claims = await tx.claim.findMany({ where: { batchSeq: { in: seqs }, job: { state: 'challengeable' } }, select: { jobId: true, digest: true, job: { select: { claimDigest: true } } } });
-      const ids = claims.filter((claim) => claim.job.claimDigest === claim.digest).map((claim) => claim.jobId as Root);
+      const ids = await standingIn(tx, { seq: { in: seqs } }, 'challengeable');
       await moveIn(tx, ids, 'batched', { from: ['challengeable'], data: { updatedAt: now } });
       return { seqs, ids };
     });
@@ -229,6 +227,12 @@ export class BatchStore {
     const rows = await this.prisma.claim.findMany({ where: { digest: { in: [...digests] } }, select: { jobId: true } });
     return rows.map((row) => row.jobId as Root);
   }
+}
+
+/** Jobs in the state whose answer is in such a batch. WHY the answer: a claim that was overturned stays in its batch, while its job goes on under another. */
+async function standingIn(tx: Pick<PrismaClient, 'claim'>, batch: Prisma.BatchWhereInput, state: JobState): Promise<Root[]> {
+  const rows = await tx.claim.findMany({ where: { batch, job: { state } }, select: { jobId: true, digest: true, job: { select: { claimDigest: true } } } });
+  return rows.filter((row) => row.job.claimDigest === row.digest).map((row) => row.jobId as Root);
 }
 
 type ClaimWithJob = Parameters<typeof claimRecord>[0] & { job: { request: unknown; signature: string } };

@@ -53,17 +53,18 @@ export class DisputeStore {
   }
 
   /**
-   * The game's end. If the executor lost: disputed → overturned, free of charge from now on, and the executor is not asked again;
+   * The game's end. If the executor lost: disputed → overturned, free of charge from now on, and whoever answered it is not asked again;
    * the first proven fraud settles the claim. Else disputed → upheld once no other game against the claim is open.
+   * WHY those that failed it may be asked again: what is owed must not be given up for an outage before it was answered.
    */
   async ended(gameId: Root, outcome: 'upheld' | 'overturned', now: Date): Promise<void> {
     const jobId = await this.prisma.$transaction(async (tx) => {
       const { count } = await tx.dispute.updateMany({ where: { gameId, state: 'open' }, data: { state: outcome } });
       const dispute = count === 0 ? null : await tx.dispute.findUnique({ where: { gameId } });
-      const job = dispute && (await tx.job.findUnique({ where: { claimDigest: dispute.claimDigest }, select: { id: true, executor: true } }));
+      const job = dispute && (await tx.job.findUnique({ where: { claimDigest: dispute.claimDigest }, select: { id: true, claims: { select: { executor: true } } } }));
       if (!dispute || !job) return undefined;
       if (outcome === 'upheld' && (await tx.dispute.count({ where: { claimDigest: dispute.claimDigest, state: 'open' } })) > 0) return undefined;
-      const verdict = outcome === 'upheld' ? {} : { fee: 0, executor: null, tried: job.executor ? { push: job.executor } : {} };
+      const verdict = outcome === 'upheld' ? {} : { fee: 0, executor: null, tried: [...new Set(job.claims.map(({ executor }) => executor))] };
       const moved = await moveIn(tx, [job.id as Root], outcome, { data: { ...verdict, updatedAt: now } });
       return moved > 0 ? (job.id as Root) : undefined;
     });

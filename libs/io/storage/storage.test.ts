@@ -6,7 +6,7 @@ import type { Address, Hex } from 'viem';
 import { listRoot, tensorRoot, type Root, type Tensor } from '#core/hashing';
 import { JOB_STATES, type Claim, type JobState, type Request } from '#core/protocol';
 import { PROJECT_ROOT, seededRandom, startPostgres, type RunningPostgres } from '#testing';
-import { openStorage, type DatabaseLocation, type JobChange, type Storage } from './index.js';
+import { openStorage, type DatabaseLocation, type JobChange, type JobRecord, type Storage } from './index.js';
 
 const MIGRATIONS = join(PROJECT_ROOT, 'prisma/migrations');
 const random = seededRandom(20261121);
@@ -61,12 +61,20 @@ describe.each([
 
   async function answered(executor = address(), fee = 5n) {
     const job = await accepted({}, fee);
-    await storage.jobs.lease(job.jobId, { executor, until: later(30), now: T0 });
     const outputs = [tensor()];
-    const claim: Claim = { jobId: job.jobId, modelId, inputRoot: job.request.inputRoot, outputRoot: listRoot(outputs.map(tensorRoot)), executor, coordinator: address(), fee, insuredValue: job.request.insuredValue };
+    const claim = claimOf(job, executor, outputs);
+    return { jobId: job.jobId, digest: await answeredBy(job, executor, outputs, claim), executor, claim, outputs };
+  }
+
+  function claimOf({ jobId, request, fee }: JobRecord, executor: Address, outputs: readonly Tensor[]): Claim {
+    return { jobId, modelId, inputRoot: request.inputRoot, outputRoot: listRoot(outputs.map(tensorRoot)), executor, coordinator: address(), fee, insuredValue: request.insuredValue };
+  }
+
+  async function answeredBy(job: JobRecord, executor = address(), outputs = [tensor()], claim = claimOf(job, executor, outputs)) {
     const digest = root();
+    await storage.jobs.lease(job.jobId, { executor, until: later(30), now: T0 });
     expect(await storage.jobs.answer(job.jobId, { digest, claim, signature: signature(), outputs, now: T0 })).toBe(true);
-    return { jobId: job.jobId, digest, executor, claim, outputs };
+    return digest;
   }
 
   async function batched(count = 2) {
@@ -204,6 +212,33 @@ describe.each([
     const muchLater = new Date(T0.getTime() + 10 * 365 * 86_400_000);
     expect((await storage.jobs.overdue(muchLater, 1000)).map((job) => job.jobId)).not.toContain(jobId);
     expect(await storage.jobs.lease(jobId, { executor: address(), until: later(30), now: T0 })).toBe(true);
+  });
+
+  it('gives an overturned job to those again that had failed it before', async () => {
+    const job = await accepted();
+    const [silent, liar] = [address(), address()];
+    await storage.jobs.lease(job.jobId, { executor: silent, until: later(1), now: T0 });
+    await storage.jobs.release(job.jobId, { executor: silent, askAgain: false, now: T0 });
+    const digest = await answeredBy(job, liar);
+    const gameId = root();
+    await storage.disputes.opened({ gameId, claimDigest: digest, challenger: address(), now: T0 });
+    await storage.disputes.ended(gameId, 'overturned', T0);
+    expect((await storage.jobs.byId(job.jobId))?.tried).toEqual([liar]);
+  });
+
+  it('leaves a job that has another answer now alone, whatever becomes of the batch of its overturned one', async () => {
+    const { claims, batch } = await landed(1);
+    const [{ jobId, digest }] = claims as [(typeof claims)[number]];
+    const gameId = root();
+    await storage.disputes.opened({ gameId, claimDigest: digest, challenger: address(), now: T0 });
+    await storage.disputes.ended(gameId, 'overturned', T0);
+    await storage.batches.fix({ root: root(), leaves: [await answeredBy((await storage.jobs.byId(jobId))!)], totals: [], charges: [], now: T0 });
+    await storage.batches.unland(12n, T0);
+    await storage.batches.land(batch.root, { batchId: BigInt(random.between(1, 2 ** 31)), transaction: root(), block: 20n, committedAt: 5_000_000_000n }, T0);
+    expect(await stateOf(jobId)).toBe('batched');
+    await storage.batches.unland(20n, T0);
+    await storage.batches.dissolve(batch.seq, T0);
+    expect(await stateOf(jobId)).toBe('batched');
   });
 
   it('sums what a submitter owes and an executor answers for until the batch lands', async () => {
