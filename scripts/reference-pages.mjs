@@ -104,7 +104,7 @@ function variablesTable(variables) {
 export function configurationPage() {
   const common = read('libs/platform/variables.ts');
   const groups = [...common.matchAll(/export const (\w+Variables) = \{\n([\s\S]*?)\n\};/g)].map(([, name, text]) => ({ name, text }));
-  const shared = groups.map(({ name, text }) => `## ${name === 'commonVariables' ? 'Every process' : 'Processes that run models'}\n\n${variablesTable(variablesOf(text))}`);
+  const shared = groups.map(({ name, text }) => `## ${name === 'commonVariables' ? 'Every process' : 'Processes that read or run models'}\n\n${variablesTable(variablesOf(text))}`);
   const own = PROCESSES.map((name) => `## ${name[0].toUpperCase()}${name.slice(1)}\n\n${variablesTable(variablesOf(read(`apps/${name}/config.ts`)))}`);
   return `# Configuration\n\n${generated('libs/platform/variables.ts and the config.ts of each process')}\n\nA process reads its environment once, at its start, and reports every fault at once, each with an example. An empty value counts as\nnot set.\n\n${[...shared, ...own].join('\n')}`;
 }

@@ -8,6 +8,7 @@ import { gameIdOf } from '#core/dispute';
 import { claimDigest, type Claim } from '#core/protocol';
 import { DEFAULT_LIMITS } from '#core/onnx';
 import { ModelShelf } from '#io/artifacts';
+import { Compiler } from '#io/compiling';
 import { addressOf, connectChain, gamesOn, readDeployment, type Chain } from '#io/chain';
 import { openTested, Quarantine, type TestedModel } from '#io/inference';
 import { connectMessaging, fetchClaims, fetchInputs, fetchModelFile, Messaging } from '#io/messaging';
@@ -98,9 +99,17 @@ function openMessaging(config: ChallengerConfig, log: Logger): Promise<Messaging
 }
 
 function modelShelf(config: ChallengerConfig, messaging: Messaging): ModelShelf<TestedModel> {
-  const apart = { quarantine: new Quarantine(), memoryBytes: config.ASSAY_MODEL_MEMORY_MB * 2 ** 20, callMs: config.ASSAY_MODEL_TIME_LIMIT_MS };
+  const bounds = { memoryBytes: config.ASSAY_MODEL_MEMORY_MB * 2 ** 20, callMs: config.ASSAY_MODEL_TIME_LIMIT_MS };
+  const apart = { quarantine: new Quarantine(), ...bounds };
+  const compiler = new Compiler({ maxBytes: DEFAULT_LIMITS.bytes, ...bounds });
+  // SAFETY: what a file does to its reader it does to a process of its own first; here is read only what did no harm there.
+  const fetch = async (modelId: Root) => {
+    const file = await fetchModelFile(messaging, modelId, DEFAULT_LIMITS.bytes);
+    await compiler.idOf(file);
+    return file;
+  };
   const source = {
-    fetch: (modelId: Root) => fetchModelFile(messaging, modelId, DEFAULT_LIMITS.bytes),
+    fetch,
     load: (file: Uint8Array) => openTested(file, { seed: SELF_TEST_SEED, apart }),
   };
   return new ModelShelf<TestedModel>(source, { dir: join(config.ASSAY_DATA_DIR, 'models'), maxLoaded: MAX_LOADED_MODELS });

@@ -3,6 +3,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import type { Address } from 'viem';
 import { AssayError, cancelSchema, presenceSchema, PROTOCOL_VERSION, subjects, type Presence } from '#core/protocol';
+import { Compiler } from '#io/compiling';
 import { JOB, succeeded } from '#io/messaging';
 import { ErrorFilter } from '#io/rpc';
 import { callMetrics } from '#platform';
@@ -47,7 +48,9 @@ export class CoordinatorModule {
     const board = new PresenceBoard(world.clock.now);
     const proofs = new BatchProofs((seq) => world.storage.batches.leavesOf(seq));
     const modelById = modelCache(world.storage.models);
-    const publisher = new ModelPublisher(world.messaging.payloads, fileOfIn(world));
+    const compiler = compilerOf(world);
+    const fileOf = fileOfIn(world, compiler);
+    const publisher = new ModelPublisher(world.messaging.payloads, fileOf);
     return {
       module: CoordinatorModule,
       controllers: [AdminController, JobsController, ModelsController, NetworkController],
@@ -57,7 +60,7 @@ export class CoordinatorModule {
         provide(JobFeed, [], () => new JobFeed()),
         provide(JobsService, [JobFeed], (feed: JobFeed) => makeJobsService(world, { feed, proofs, modelById, board })),
         { provide: AdminService, inject: [ROLES], useFactory: (roles: RoleKeeper[]) => makeAdmin(world, { roles, board }) },
-        provide(ModelsService, [], () => makeModelsService(world, publisher)),
+        provide(ModelsService, [], () => makeModelsService(world, { publish: publisher.publish, compiler, fileOf })),
         provide(NetworkStatusService, [], () => makeNetworkStatus(world, board)),
         provide(NetworkLists, [], () => new NetworkLists({ chain: world.chain, config: world.config, storage: world.storage, board })),
         { provide: ROLES, useValue: roleKeepers(world, { board, modelById, proofs }) },
@@ -119,13 +122,16 @@ async function highestCover(board: PresenceBoard, stakes: Stakes): Promise<bigin
   return limits.length === 0 ? undefined : limits.reduce((highest, limit) => (limit > highest ? limit : highest));
 }
 
-function fileOfIn({ storage, messaging }: World) {
-  return (model: ModelRecord) => modelFile({ artifacts: storage.artifacts, payloads: messaging.payloads }, model);
+function compilerOf({ config }: World): Compiler {
+  return new Compiler({ maxBytes: config.ASSAY_MODEL_MAX_BYTES, memoryBytes: config.ASSAY_MODEL_MEMORY_MB * 2 ** 20, callMs: config.ASSAY_MODEL_TIME_LIMIT_MS });
 }
 
-function makeModelsService(world: World, { publish }: ModelPublisher): ModelsService {
-  const { storage, config, clock } = world;
-  return new ModelsService({ models: storage.models, artifacts: storage.artifacts, fileOf: fileOfIn(world), publish, uploads: new PartialUploads(join(config.ASSAY_DATA_DIR, 'uploads'), clock.now), maxBytes: config.ASSAY_MODEL_MAX_BYTES, now: clock.now });
+function fileOfIn({ storage, messaging }: World, compiler: Compiler) {
+  return (model: ModelRecord) => modelFile({ artifacts: storage.artifacts, payloads: messaging.payloads, compiler }, model);
+}
+
+function makeModelsService({ storage, config, clock }: World, rooms: Pick<ModelsService['parts'], 'publish' | 'compiler' | 'fileOf'>): ModelsService {
+  return new ModelsService({ ...rooms, models: storage.models, artifacts: storage.artifacts, uploads: new PartialUploads(join(config.ASSAY_DATA_DIR, 'uploads'), clock.now), maxBytes: config.ASSAY_MODEL_MAX_BYTES, now: clock.now });
 }
 
 function makeNetworkStatus({ chain, config, storage, stopping }: World, board: PresenceBoard): NetworkStatusService {

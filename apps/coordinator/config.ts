@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { commonVariables, hostPort, readConfig, secret, variable, wholeNumber, type Environment } from '#platform';
+import { commonVariables, hostPort, modelVariables, readConfig, secret, variable, wholeNumber, type Environment } from '#platform';
 
 /** WHY not zero: a fee of nothing marks a job that is run again because its answer was overturned. */
 const price = z.string().regex(/^[1-9]\d{0,37}$/, 'is not a positive whole number of the token’s smallest unit').transform(BigInt);
@@ -14,6 +14,7 @@ const webOrigins = z
 
 export const coordinatorSchema = z.object({
   ...commonVariables,
+  ...modelVariables,
   ASSAY_GRPC_LISTEN: variable(hostPort, '127.0.0.1:50051'),
   /** PEM files: TLS for gRPC; with a client CA, callers need a certificate signed by it. */
   ASSAY_GRPC_TLS_CERT: variable(z.string().min(1).optional(), './coordinator.pem'),

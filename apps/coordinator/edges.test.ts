@@ -117,6 +117,15 @@ describe('a crowded coordinator', () => {
   }, 60_000);
 });
 
+describe('a model that its reader cannot stand', () => {
+  it('takes its reader’s process with it and nothing else: the coordinator says so by code and goes on', async () => {
+    const coordinator = await world.coordinator('hostile', { ASSAY_MODEL_TIME_LIMIT_MS: '100' });
+    await expect(coordinator.client.registerModel({ name: 'mnist', file: world.model.onnx })).rejects.toMatchObject({ code: 'MODEL_TOO_LARGE', facts: { limit: 'milliseconds', allowed: 100 } });
+    expect(await coordinator.client.status()).toMatchObject({ chainId: 31337 });
+    await coordinator.stop();
+  }, 60_000);
+});
+
 describe('processes of different versions', () => {
   let coordinator: Awaited<ReturnType<Surroundings['coordinator']>>;
   beforeAll(async () => {

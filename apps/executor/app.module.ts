@@ -2,8 +2,10 @@ import { join } from 'node:path';
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { parseGwei } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
+import type { Root } from '#core/hashing';
 import { DEFAULT_LIMITS } from '#core/onnx';
 import { ModelShelf } from '#io/artifacts';
+import { Compiler } from '#io/compiling';
 import { addressOf, connectChain, gamesOn, readDeployment, type Chain } from '#io/chain';
 import { openTested, Quarantine, type TestedModel } from '#io/inference';
 import { connectMessaging, fetchInputs, fetchModelFile, Messaging } from '#io/messaging';
@@ -90,8 +92,16 @@ function openMessaging(config: ExecutorConfig, log: Logger): Promise<Messaging> 
 }
 
 function modelShelf(config: ExecutorConfig, messaging: Messaging): ModelShelf<TestedModel> {
-  const apart = { quarantine: new Quarantine(), memoryBytes: config.ASSAY_MODEL_MEMORY_MB * 2 ** 20, callMs: config.ASSAY_MODEL_TIME_LIMIT_MS };
-  const source = { fetch: (modelId: `0x${string}`) => fetchModelFile(messaging, modelId, DEFAULT_LIMITS.bytes), load: (file: Uint8Array) => openTested(file, { seed: SELF_TEST_SEED, apart }) };
+  const bounds = { memoryBytes: config.ASSAY_MODEL_MEMORY_MB * 2 ** 20, callMs: config.ASSAY_MODEL_TIME_LIMIT_MS };
+  const apart = { quarantine: new Quarantine(), ...bounds };
+  const compiler = new Compiler({ maxBytes: DEFAULT_LIMITS.bytes, ...bounds });
+  // SAFETY: what a file does to its reader it does to a process of its own first; here is read only what did no harm there.
+  const fetch = async (modelId: Root) => {
+    const file = await fetchModelFile(messaging, modelId, DEFAULT_LIMITS.bytes);
+    await compiler.idOf(file);
+    return file;
+  };
+  const source = { fetch, load: (file: Uint8Array) => openTested(file, { seed: SELF_TEST_SEED, apart }) };
   return new ModelShelf<TestedModel>(source, { dir: join(config.ASSAY_DATA_DIR, 'models'), maxLoaded: MAX_LOADED_MODELS });
 }
 

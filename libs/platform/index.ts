@@ -2,6 +2,7 @@ export * from './clock.js';
 export * from './config.js';
 export * from './drain.js';
 export * from './files.js';
+export * from './limited.js';
 export * from './logger.js';
 export * from './measures.js';
 export * from './monitoring.js';

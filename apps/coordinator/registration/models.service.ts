@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Root } from '#core/hashing';
-import { compileModel, DEFAULT_PROFILE, PROFILES, type Profile } from '#core/onnx';
+import { DEFAULT_PROFILE, PROFILES } from '#core/onnx';
 import { AssayError } from '#core/protocol';
+import type { Compiler } from '#io/compiling';
 import { MODEL_CHUNK_BYTES, Pages, type ModelVersion, type ModelView } from '#io/rpc';
 import type { ArtifactStore, ModelRecord, ModelStore } from '#io/storage';
 import type { PartialUploads } from './partial-uploads.js';
@@ -16,6 +17,7 @@ export interface ModelsServiceParts {
   /** Makes the file available to executors and challengers. */
   readonly publish: (modelId: Root, file: Uint8Array) => Promise<void>;
   readonly uploads: PartialUploads;
+  readonly compiler: Pick<Compiler, 'compile'>;
   readonly maxBytes: number;
   readonly now: () => number;
 }
@@ -26,10 +28,8 @@ export class ModelsService {
 
   /** Compiles the file (a canonical one comes out as it went in), stores it under its id, labels it. */
   async register({ header, file }: UploadedModel): Promise<ModelView> {
-    const { models, artifacts, publish, maxBytes, now } = this.parts;
-    const { onnx, manifest } = compileModel(file, { dims: header.dims, profile: profileOf(header.profile), limits: { bytes: maxBytes } });
-    const { modelId, profile } = manifest;
-    const { inputs, outputs } = manifest.signature;
+    const { models, artifacts, publish, compiler, now } = this.parts;
+    const { onnx, modelId, profile, signature: { inputs, outputs } } = await compiler.compile(file, { dims: header.dims, profile: profileOf(header.profile) });
     const signature = { inputs: inputs.map(spec), outputs: outputs.map(spec) };
     const key = await artifacts.put(modelId, onnx);
     await publish(modelId, onnx);
@@ -85,10 +85,9 @@ function spec({ name, dtype, dims }: { name: string; dtype: ModelRecord['signatu
   return { name, dtype, dims: [...dims] };
 }
 
-function profileOf(id: Root | undefined): Profile {
-  const profile = id === undefined ? DEFAULT_PROFILE : PROFILES.get(id);
-  if (!profile) throw new AssayError({ code: 'PROFILE_UNKNOWN', facts: { profile: id, known: [...PROFILES.keys()] } });
-  return profile;
+function profileOf(id: Root = DEFAULT_PROFILE.id): Root {
+  if (!PROFILES.has(id)) throw new AssayError({ code: 'PROFILE_UNKNOWN', facts: { profile: id, known: [...PROFILES.keys()] } });
+  return id;
 }
 
 function modelView({ modelId, names, bytes, profile, signature, registeredAt }: ModelRecord): ModelView {

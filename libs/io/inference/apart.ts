@@ -1,9 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
 import { createRequire } from 'node:module';
 import type { InferenceSession } from 'onnxruntime-node';
 import type { Root } from '#core/hashing';
 import { AssayError } from '#core/protocol';
+import { startLimited } from '#platform';
 import type { Quarantine } from './quarantine.js';
 import type { Fetched, Feeds, Runner } from './runner.js';
 
@@ -25,12 +25,9 @@ interface Program {
 type Call = { readonly kind: 'load'; readonly runtime: string; readonly onnx: Uint8Array; readonly options: InferenceSession.SessionOptions } | { readonly kind: 'run'; readonly feeds: Feeds; readonly names: readonly string[] };
 type Reply = { readonly results: Fetched } | { readonly error: string };
 
-/** What Node.js and the runtime need before any model is loaded. */
-const PROGRAM_BYTES = 768 * 2 ** 20;
-/** JavaScript objects in the model's process; tensors lie outside of this heap. */
+/** JavaScript objects in the model's process. */
 const HEAP_MB = 256;
 const MAX_COMPLAINT = 2_048;
-const PRLIMIT = ['/usr/bin/prlimit', '/bin/prlimit'].find((file) => existsSync(file));
 
 /**
  * Runs in a process of its own, which a hostile model may fill or crash without harm to this one: it sees no key of ours, has bounded
@@ -153,11 +150,9 @@ class ModelProcess {
   }
 }
 
-/** SAFETY: the environment is empty, so that what runs there never sees a key; the process ends when its channel to us does. */
+/** The process ends when its channel to us does. */
 function start(memoryBytes: number): ChildProcess {
-  const program = [process.execPath, `--max-old-space-size=${HEAP_MB}`, '-e', `(${processMain.toString()})(process, require)`];
-  const limited = PRLIMIT ? [PRLIMIT, `--data=${memoryBytes + PROGRAM_BYTES}`, '--core=0', ...program] : program;
-  return spawn(limited[0]!, limited.slice(1), { env: {}, stdio: ['ignore', 'ignore', 'pipe', 'ipc'], serialization: 'advanced' });
+  return startLimited(['-e', `(${processMain.toString()})(process, require)`], { memoryBytes, heapMb: HEAP_MB });
 }
 
 /**

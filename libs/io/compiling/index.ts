@@ -1,0 +1,1 @@
+export { Compiler, type Compiled, type CompilerLimits, type Source } from './compiler.js';
