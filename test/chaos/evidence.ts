@@ -32,7 +32,9 @@ export interface StoredJob {
 /** Everything an auditor needs, read from the chain's logs and the database's tables and from nothing else. */
 export interface Evidence {
   readonly events: readonly ChainEvent[];
-  readonly client: PublicClient;
+  readonly client: Pick<PublicClient, 'getBlock'>;
+  /** Time of the chain's head, in seconds. */
+  readonly now: bigint;
   readonly jobs: ReadonlyMap<Root, StoredJob>;
   readonly claims: readonly StoredClaim[];
   /** Output root that this machine computes, by list of input roots. */
@@ -47,31 +49,46 @@ export interface Places {
 }
 
 const RANGE = 5_000n;
+/** Claims whose inputs are in memory at once. */
+const PAGE = 256;
 
-export async function gather({ rpcUrl, databaseUrl, deployment, model }: Places): Promise<Evidence> {
+/** What was recomputed before. WHY: looking again and again whether all is over must not cost the whole each time; a verdict is reached without it. */
+export class Memory {
+  readonly events: ChainEvent[] = [];
+  /** The first block not read. */
+  nextBlock: bigint | undefined;
+  /** Claim digests by those in the database. */
+  readonly digests = new Map<Root, Root>();
+  /** Output roots by list root of the inputs. */
+  readonly truths = new Map<Root, Root>();
+}
+
+export async function gather({ rpcUrl, databaseUrl, deployment, model }: Places, memory = new Memory()): Promise<Evidence> {
   const client = createPublicClient({ transport: http(rpcUrl) });
-  const events = await allEvents(client, deployment);
+  const { timestamp: now } = await client.getBlock();
+  const events = await allEvents(client, deployment, memory);
   const database = new pg.Client({ connectionString: databaseUrl });
   await database.connect();
   try {
     const jobs = await database.query<{ id: Root; submitter: Address; state: string; failureCode: string | null }>('SELECT id, submitter, state, "failureCode" FROM "Job"');
-    const claims = await readClaims(database, deployment);
-    const truth = await truthOf(database, claims, model);
-    return { events, client, claims, truth, jobs: new Map(jobs.rows.map(({ id, submitter, state, failureCode }) => [id, { jobId: id, submitter, state, failure: failureCode }])) };
+    const claims = await readClaims(database, deployment, memory);
+    const truth = await truthOf(database, { claims, model, memory });
+    return { events, client, now, claims, truth, jobs: new Map(jobs.rows.map(({ id, submitter, state, failureCode }) => [id, { jobId: id, submitter, state, failure: failureCode }])) };
   } finally {
     await database.end();
   }
 }
 
-export async function allEvents(client: PublicClient, deployment: Deployment): Promise<ChainEvent[]> {
+/** WHY no reorganisations here: the chain of these tests has none. */
+async function allEvents(client: PublicClient, deployment: Deployment, memory: Memory): Promise<ChainEvent[]> {
   const { vault, batches, disputes, charges, requests, deployedBlock } = deployment;
-  const events: ChainEvent[] = [];
   const head = await client.getBlockNumber({ cacheTime: 0 });
-  for (let fromBlock = BigInt(deployedBlock); fromBlock <= head; fromBlock += RANGE) {
+  for (let fromBlock = memory.nextBlock ?? BigInt(deployedBlock); fromBlock <= head; fromBlock = memory.nextBlock) {
     const toBlock = fromBlock + RANGE - 1n < head ? fromBlock + RANGE - 1n : head;
-    events.push(...parseEvents(await client.getLogs({ address: [vault, batches, disputes, charges, requests], fromBlock, toBlock })));
+    memory.events.push(...parseEvents(await client.getLogs({ address: [vault, batches, disputes, charges, requests], fromBlock, toBlock })));
+    memory.nextBlock = toBlock + 1n;
   }
-  return events;
+  return memory.events;
 }
 
 interface ClaimRow {
@@ -89,7 +106,7 @@ interface ClaimRow {
   readonly standing: Root | null;
 }
 
-async function readClaims(database: pg.Client, deployment: Deployment): Promise<StoredClaim[]> {
+async function readClaims(database: pg.Client, deployment: Deployment, { digests }: Memory): Promise<StoredClaim[]> {
   const network: NetworkId = { chainId: deployment.chainId, disputes: deployment.disputes };
   const { rows } = await database.query<ClaimRow>(`
     SELECT c."jobId", c.executor, c.coordinator, c."outputRoot", c.fee::text, c.insured::text, c.digest, b.root, j."modelId", j.submitter, j.inputs, j."claimDigest" AS standing
@@ -97,24 +114,38 @@ async function readClaims(database: pg.Client, deployment: Deployment): Promise<
   return rows.map((row) => {
     const { jobId, executor, coordinator, outputRoot, modelId, submitter, inputs } = row;
     const [fee, insuredValue] = [BigInt(row.fee), BigInt(row.insured)];
-    const digest = claimDigest(network, { jobId, modelId, inputRoot: listRoot(inputs), outputRoot, executor, coordinator, fee, insuredValue });
+    const digest = digests.get(row.digest) ?? claimDigest(network, { jobId, modelId, inputRoot: listRoot(inputs), outputRoot, executor, coordinator, fee, insuredValue });
+    digests.set(row.digest, digest);
     return { digest, jobId, executor, submitter, fee, outputRoot, inputs, batchRoot: row.root, stands: row.standing === digest };
   });
 }
 
+interface Unproven {
+  readonly claims: readonly StoredClaim[];
+  readonly model: CanonicalModel;
+  readonly memory: Memory;
+}
+
 /** Runs every job once more, in this process. */
-async function truthOf(database: pg.Client, claims: readonly StoredClaim[], model: CanonicalModel): Promise<Evidence['truth']> {
+async function truthOf(database: pg.Client, { claims, model, memory: { truths } }: Unproven): Promise<Evidence['truth']> {
+  const open = new Map(claims.map(({ inputs }) => [listRoot(inputs), inputs] as const).filter(([key]) => !truths.has(key)));
   const session = await openSession(model, { thread: 'calling' });
-  const known = new Map<Root, Root>();
-  for (const { inputs } of claims) {
-    const key = listRoot(inputs);
-    if (known.has(key)) continue;
-    const { rows } = await database.query<{ root: Root; header: Root; bytes: Buffer }>('SELECT root, header, bytes FROM "Tensor" WHERE root = ANY($1)', [inputs]);
-    const byRoot = new Map(rows.map(({ root, header, bytes }): [Root, Tensor] => [root, { ...decodeHeader(header), data: new Uint8Array(bytes) }]));
-    const tensors = inputs.map((root) => byRoot.get(root)!);
-    if (tensors.some((tensor, i) => !tensor || tensorRoot(tensor) !== inputs[i])) throw new Error(`the inputs of a job are not in the database as they were signed: ${key}`);
-    known.set(key, listRoot((await session.run(tensors)).map(tensorRoot)));
+  const unknown = [...open];
+  for (let from = 0; from < unknown.length; from += PAGE) {
+    const page = unknown.slice(from, from + PAGE);
+    const tensors = await readTensors(database, page.flatMap(([, inputs]) => inputs));
+    for (const [key, inputs] of page) truths.set(key, listRoot((await session.run(inputs.map((root) => tensors.get(root)!))).map(tensorRoot)));
   }
   await session.close();
-  return (inputs) => known.get(listRoot(inputs))!;
+  return (inputs) => truths.get(listRoot(inputs))!;
+}
+
+async function readTensors(database: pg.Client, roots: readonly Root[]): Promise<Map<Root, Tensor>> {
+  const { rows } = await database.query<{ root: Root; header: Root; bytes: Buffer }>('SELECT root, header, bytes FROM "Tensor" WHERE root = ANY($1)', [roots]);
+  const tensors = new Map(rows.map(({ root, header, bytes }): [Root, Tensor] => [root, { ...decodeHeader(header), data: new Uint8Array(bytes) }]));
+  for (const root of roots) {
+    const tensor = tensors.get(root);
+    if (!tensor || tensorRoot(tensor) !== root) throw new Error(`an input of a job is not in the database as it was signed: ${root}`);
+  }
+  return tensors;
 }

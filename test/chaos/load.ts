@@ -5,21 +5,25 @@ import type { Assay, SignedRequest } from '#sdk';
 import type { Random } from '#testing';
 import type { Scene } from './scene.js';
 
-/** Jobs that wait for their answers at once. */
-const AT_ONCE = 48;
 /** One of so many goes through the gateway. */
 const BY_GATEWAY = 40;
 const WAIT_MS = 15_000;
 const AGAIN_MS = 250;
-/** A submitter that got no answer for so long gives up, and the job counts as lost. */
-const PATIENCE_MS = 600_000;
-const DEADLINE_SECONDS = 7_200n;
+const DEADLINE_SECONDS = 14_400n;
+
+export interface LoadOptions {
+  readonly jobs: number;
+  /** Jobs that wait for their answers at once. */
+  readonly atOnce: number;
+}
 const INSURED = 10n ** 15n;
 
 /** Submitters who want their answers: each sends its one signed request again and again, to any coordinator, until it is answered. */
 export class Load {
   readonly jobIds: Root[] = [];
   answered = 0;
+  /** Given up because all had to end. */
+  unanswered = 0;
   byGateway = 0;
   /** Why a request had to be sent again, by code. */
   readonly again = new Map<string, number>();
@@ -27,24 +31,25 @@ export class Load {
   private modelId!: Root;
   private released = 0;
   private started = 0;
+  private over = false;
   private readonly workers: Promise<void>[] = [];
 
   constructor(
     private readonly scene: Scene,
     private readonly random: Random,
-    readonly jobs: number,
+    private readonly options: LoadOptions,
   ) {}
 
   async start(): Promise<void> {
     const { modelId, inputs } = await this.scene.submitters[0]!.model({ name: this.scene.modelName });
     this.modelId = modelId;
     this.header = inputs[0] as typeof this.header;
-    for (let i = 0; i < AT_ONCE; i++) this.workers.push(this.work());
+    for (let i = 0; i < this.options.atOnce; i++) this.workers.push(this.work());
   }
 
   /** Jobs up to this number may be submitted now. */
   release(upTo: number): void {
-    this.released = Math.min(this.jobs, upTo);
+    if (!this.over) this.released = Math.min(this.options.jobs, upTo);
   }
 
   /** Released and not answered yet. */
@@ -52,13 +57,22 @@ export class Load {
     return this.released - this.answered;
   }
 
-  async done(): Promise<void> {
-    this.release(this.jobs);
+  /** Resolves when every job is answered, or given up because `endsAt` (milliseconds since 1970) has passed. */
+  async done(endsAt: number): Promise<void> {
+    this.release(this.options.jobs);
+    const timer = setTimeout(() => this.end(), Math.max(0, endsAt - Date.now()));
     await Promise.all(this.workers);
+    clearTimeout(timer);
+  }
+
+  /** Submits nothing more; jobs that are submitted are waited for as long as one try takes. */
+  private end(): void {
+    this.over = true;
+    this.released = this.started;
   }
 
   private async work(): Promise<void> {
-    while (this.started < this.jobs) {
+    while (this.started < this.options.jobs && !this.over) {
       if (this.started >= this.released) {
         await sleep(50);
         continue;
@@ -66,9 +80,9 @@ export class Load {
       const number = ++this.started;
       const input = this.input();
       const insuredValue = this.random.next() < 0.5 ? INSURED : 0n;
-      if (number % BY_GATEWAY === 0) await this.infer(input);
-      else await this.submit(input, insuredValue);
-      this.answered++;
+      const isAnswered = number % BY_GATEWAY === 0 ? await this.infer(input) : await this.submit(input, insuredValue);
+      if (isAnswered) this.answered++;
+      else this.unanswered++;
     }
   }
 
@@ -79,12 +93,12 @@ export class Load {
     return { dtype, dims, data: new Uint8Array(pixels.buffer) };
   }
 
-  private async submit(input: Tensor, insuredValue: bigint): Promise<void> {
+  private async submit(input: Tensor, insuredValue: bigint): Promise<boolean> {
     const { submitters } = this.scene;
     const deadline = BigInt(Math.floor(Date.now() / 1000)) + DEADLINE_SECONDS;
     const request = await submitters[0]!.sign({ model: this.modelId, inputs: [input], insuredValue, deadline });
     this.jobIds.push(request.jobId);
-    await this.untilAnswered(() => this.send(this.random.pick(submitters), request, input));
+    return this.untilAnswered(() => this.send(this.random.pick(submitters), request, input));
   }
 
   private async send(assay: Assay, request: SignedRequest, input: Tensor): Promise<void> {
@@ -92,28 +106,31 @@ export class Load {
   }
 
   /** Through the gateway by REST. WHY each try is another job: its caller has nothing to sign with. */
-  private async infer(input: Tensor): Promise<void> {
+  private async infer(input: Tensor): Promise<boolean> {
     const { url, key } = this.scene.gateway;
     const pixels = [...new Float32Array(input.data.buffer as ArrayBuffer)];
     const body = JSON.stringify({ inputs: [{ name: this.header.name, datatype: 'FP32', shape: input.dims, data: pixels }] });
-    await this.untilAnswered(async () => {
+    const isAnswered = await this.untilAnswered(async () => {
       const response = await fetch(`${url}/v2/models/${this.scene.modelName}/infer`, { method: 'POST', body, headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' }, signal: AbortSignal.timeout(2 * WAIT_MS) });
       const text = await response.text();
       if (!response.ok) throw new Error(`gateway ${response.status}: ${text.slice(0, 60)}`);
     });
-    this.byGateway++;
+    this.byGateway += Number(isAnswered);
+    return isAnswered;
   }
 
-  private async untilAnswered(attempt: () => Promise<void>): Promise<void> {
-    for (const end = Date.now() + PATIENCE_MS; Date.now() < end; await sleep(AGAIN_MS)) {
+  private async untilAnswered(attempt: () => Promise<void>): Promise<boolean> {
+    for (; !this.over; await sleep(AGAIN_MS)) {
       try {
-        return await attempt();
+        await attempt();
+        return true;
       } catch (error) {
         const known = asAssayError(error);
         const reason = known.code === 'INTERNAL' ? `${known.message} ${(error as Error).message ?? ''}`.slice(0, 80) : known.code;
         this.again.set(reason, (this.again.get(reason) ?? 0) + 1);
       }
     }
+    return false;
   }
 }
 

@@ -1,15 +1,18 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import type { Address } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { connectChain, type Chain, type Deployment } from '#io/chain';
 import { KeyBook } from '#io/keys';
 import { connect, type Assay } from '#sdk';
 import { ACCOUNTS, anvilProcess, answers, brokerUsers, findNatsServer, freePort, LocalKeys, natsProcess, NetworkFolder, prepareLedger, PROJECT_ROOT, startPostgres, startRpcProxy, type Fault, type Member, type RpcProxy, type RunningPostgres } from '#testing';
-import { Unit, type Kind } from './unit.js';
+import { Unit, type Kind, type UnitOptions } from './unit.js';
 
 export interface SceneOptions {
+  /** Servers of the broker: one, or a cluster of three. */
+  readonly brokers: 1 | 3;
   readonly coordinators: number;
   /** Honest executors. */
   readonly executors: number;
@@ -48,15 +51,14 @@ export class Scene {
     readonly folder: NetworkFolder,
     readonly keys: LocalKeys,
     readonly postgres: RunningPostgres,
-    private readonly ports: { readonly nats: number; readonly rpc: number; readonly grpc: readonly number[]; readonly inference: readonly [number, number] },
+    private readonly ports: { readonly nats: readonly number[]; readonly routes: readonly number[]; readonly rpc: number; readonly grpc: readonly number[]; readonly inference: readonly [number, number] },
   ) {}
 
   static async open(options: SceneOptions): Promise<Scene> {
     const folder = new NetworkFolder(mkdtempSync(join(tmpdir(), 'assay-chaos-')));
     const postgres = await startPostgres((line) => process.stderr.write(`${line}\n`));
-    const grpc: number[] = [];
-    for (let i = 0; i < options.coordinators; i++) grpc.push(await freePort());
-    const ports = { nats: await freePort(), rpc: await freePort(), grpc, inference: [await freePort(), await freePort()] as const };
+    const [nats, routes, grpc] = [await freePorts(options.brokers), await freePorts(options.brokers), await freePorts(options.coordinators)];
+    const ports = { nats, routes, rpc: await freePort(), grpc, inference: [await freePort(), await freePort()] as const };
     const scene = new Scene(options, folder, LocalKeys.at(folder.keys), postgres, ports);
     await scene.start().catch(async (error: unknown) => {
       await scene.close();
@@ -127,12 +129,19 @@ export class Scene {
     return true;
   }
 
+  /** Ends every connection to the database. */
+  async cutConnections(): Promise<void> {
+    const client = new pg.Client({ connectionString: this.postgres.url });
+    await client.connect();
+    await client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()');
+    await client.end();
+  }
+
   private async start(): Promise<void> {
     const { folder, keys, ports, options } = this;
     const members = this.members();
-    const binary = await findNatsServer(process.env, (line) => process.stderr.write(`${line}\n`));
     await Promise.all([
-      this.unit({ kind: 'broker', ...natsProcess({ binary, port: ports.nats, dir: folder.path('nats'), logFile: folder.log('nats'), users: brokerUsers(keys, members) }) }),
+      ...(await this.brokers(members)).map((broker) => this.unit(broker)),
       this.unit({ kind: 'chain', ...anvilProcess({ port: ports.rpc, logFile: folder.log('chain'), mnemonic: keys.mnemonic, accounts: ACCOUNTS }) }),
     ]);
     this.deployment = await prepareLedger({ folder, keys, rpcUrl: this.rpcUrl, members: members.filter(({ name }) => !this.accusers.includes(name)), rules: RULES, gateway: true });
@@ -153,6 +162,17 @@ export class Scene {
     for (const port of ports.grpc.slice(1)) this.submitters.push(await this.connect(port));
   }
 
+  private async brokers(members: readonly Member[]): Promise<UnitOptions[]> {
+    const { folder, keys, ports: { nats, routes } } = this;
+    const binary = await findNatsServer(process.env, (line) => process.stderr.write(`${line}\n`));
+    const peers = routes.map((port) => `${HOST}:${port}`);
+    return nats.map((port, i) => {
+      const name = `nats-${i + 1}`;
+      const cluster = nats.length === 1 ? {} : { cluster: { serverName: name, host: HOST, port: routes[i]!, peers, password: keys.natsPublicKey('coordinator') } };
+      return { kind: 'broker', ...natsProcess({ binary, port, dir: folder.path(name), logFile: folder.log(name), users: brokerUsers(keys, members), ...cluster }), name };
+    });
+  }
+
   private members(): Member[] {
     const executors = [...this.honestExecutors, ...this.options.cheaters.map((_, i) => this.cheaterName(i))];
     const challengers = [...this.honestChallengers, ...this.accusers];
@@ -169,7 +189,7 @@ export class Scene {
     return connect({ url: `${HOST}:${port}`, deployment: this.deployment, account: privateKeyToAccount(this.keys.privateKey('submitter')) });
   }
 
-  private async unit(options: Unit['options']): Promise<void> {
+  private async unit(options: UnitOptions): Promise<void> {
     const unit = new Unit(options);
     this.units.push(unit);
     await unit.start();
@@ -180,6 +200,7 @@ export class Scene {
       ASSAY_GRPC_LISTEN: `${HOST}:${this.ports.grpc[index]}`,
       ASSAY_BATCH_INTERVAL_MS: '1000',
       ASSAY_LEASE_MS: '8000',
+      ASSAY_NATS_REPLICAS: String(this.options.brokers),
       DATABASE_URL: this.postgres.url,
     });
   }
@@ -189,7 +210,7 @@ export class Scene {
     this.proxies.push(proxy);
     const env = {
       ASSAY_RPC_URL: proxy.rpcUrl,
-      ASSAY_NATS_URL: `nats://${HOST}:${this.ports.nats}`,
+      ASSAY_NATS_URL: this.ports.nats.map((port) => `nats://${HOST}:${port}`).join(','),
       ASSAY_NATS_SEED: this.keys.natsSeed(name),
       ASSAY_DEPLOYMENT: this.folder.deployment,
       ASSAY_PRIVATE_KEY: this.keys.privateKey(name),
@@ -216,4 +237,10 @@ export class Scene {
     const { text: key } = await new KeyBook(join(dir, 'keys')).create({ name: 'chaos', cap: 1_000n * UNIT, expiresAt: null, now: Date.now() });
     this.gateway = { url: `http://${HOST}:${http}`, key };
   }
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const ports: number[] = [];
+  for (let i = 0; i < count; i++) ports.push(await freePort());
+  return ports;
 }

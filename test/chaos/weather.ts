@@ -5,7 +5,7 @@ import type { Scene } from './scene.js';
 import type { Kind, Unit } from './unit.js';
 
 /** What can happen to a network; a deck has each so often. */
-type Card = { readonly how: 'kill' | 'pause' | 'rpc'; readonly kind: Kind } | { readonly how: 'model' | 'database' | 'rpc-all' };
+type Card = { readonly how: 'kill' | 'pause' | 'rpc'; readonly kind: Kind } | { readonly how: 'model' | 'database' | 'connections' | 'rpc-all' };
 type Deck = readonly (readonly [number, Card])[];
 
 const FULL: Deck = [
@@ -15,9 +15,10 @@ const FULL: Deck = [
   [3, { how: 'kill', kind: 'challenger' }],
   [1, { how: 'kill', kind: 'accuser' }],
   [1, { how: 'kill', kind: 'gateway' }],
-  [1, { how: 'kill', kind: 'broker' }],
+  [2, { how: 'kill', kind: 'broker' }],
   [1, { how: 'model' }],
   [1, { how: 'database' }],
+  [2, { how: 'connections' }],
   [3, { how: 'pause', kind: 'coordinator' }],
   [3, { how: 'pause', kind: 'executor' }],
   [1, { how: 'pause', kind: 'cheater' }],
@@ -57,6 +58,7 @@ export interface Strikes {
 export class Weather {
   private readonly deck: Card[] = [];
   private readonly underWay = new Set<Promise<void>>();
+  private crashing: Promise<void> = Promise.resolve();
   readonly byCard = new Map<string, number>();
   count = 0;
 
@@ -89,7 +91,7 @@ export class Weather {
 
   get totals(): Strikes {
     const sum = (test: RegExp) => [...this.byCard].reduce((total, [name, count]) => total + (test.test(name) ? count : 0), 0);
-    return { kill: sum(/^(kill|model)/), pause: sum(/^pause/), outage: sum(/^(rpc|database)/) };
+    return { kill: sum(/^(kill|model)/), pause: sum(/^pause/), outage: sum(/^(rpc|database|connections)/) };
   }
 
   private draw(): Card {
@@ -103,6 +105,7 @@ export class Weather {
   /** Lasts until it is well again. */
   private async happen(card: Card, unit: Unit | undefined, given: { span: number; outage: Misbehaviour }): Promise<void> {
     if (card.how === 'database') return this.crashDatabase(given.span * DOWN_MS);
+    if (card.how === 'connections') return this.scene.cutConnections();
     if (card.how === 'rpc-all') return this.cutAll(within(OUTAGE_MS, given.span));
     if (!unit) return;
     unit.isHit = true;
@@ -131,10 +134,16 @@ export class Weather {
     return undefined;
   }
 
-  private async crashDatabase(downMs: number): Promise<void> {
-    await this.scene.postgres.crash();
-    await sleep(downMs);
-    await this.scene.postgres.restart();
+  /** WHY one after the other: two servers must not start in one folder. */
+  private crashDatabase(downMs: number): Promise<void> {
+    const { postgres } = this.scene;
+    const crashed = this.crashing.then(async () => {
+      await postgres.crash();
+      await sleep(downMs);
+      await postgres.restart();
+    });
+    this.crashing = crashed.catch(() => {});
+    return crashed;
   }
 
   private async cutAll(ms: number): Promise<void> {

@@ -19,6 +19,8 @@ export interface Database {
 const MAX_CONNECTIONS = 8;
 /** No answer for so long, and the connection counts as cut; longer than any query of ours takes. */
 const QUERY_TIMEOUT_MS = 30_000;
+/** A question waits for one of the connections at most so long. */
+const POOL_TIMEOUT_MS = 30_000;
 
 /**
  * What every connection to a server asks for.
@@ -37,9 +39,20 @@ export async function openDatabase(location: DatabaseLocation): Promise<Database
   return 'url' in location ? openServer(location.url) : openEmbedded(location.folder);
 }
 
+/**
+ * Opens as soon as CONNECTION says.
+ * WHY: the pool has one limit for opening a connection and for waiting for one; questions of a busy process may wait longer for their turn.
+ */
+class PromptClient extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super({ ...config, ...CONNECTION });
+  }
+}
+
 async function openServer(url: string): Promise<Database> {
   await probe(url);
-  const pool = new pg.Pool({ ...CONNECTION, connectionString: url, max: MAX_CONNECTIONS, query_timeout: QUERY_TIMEOUT_MS });
+  const settings: pg.PoolConfig = { connectionString: url, max: MAX_CONNECTIONS, connectionTimeoutMillis: POOL_TIMEOUT_MS, query_timeout: QUERY_TIMEOUT_MS };
+  const pool = new pg.Pool({ ...settings, Client: PromptClient });
   // WHY: an idle connection that the server drops would otherwise end the process; the next query opens another.
   pool.on('error', () => {});
   return { factory: new PrismaPg(pool), apart: (work) => workApart(url, work), close: () => pool.end() };

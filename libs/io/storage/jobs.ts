@@ -4,6 +4,8 @@ import { AssayError, INITIAL_STATE, statesBefore, type Claim, type JobState, typ
 import type { JobChanges } from './changes.js';
 import { toJson, wei } from './codec.js';
 import { Prisma, type PrismaClient } from './generated/client.js';
+import { Groups } from './groups.js';
+import { isOutage } from './outage.js';
 import { claimRecord, jobRecord, type ClaimRecord, type JobRecord } from './records.js';
 import { holds, type Fence } from './roles.js';
 
@@ -48,12 +50,17 @@ export interface JobQuery {
 
 type Transaction = Omit<PrismaClient, '$connect' | '$disconnect' | '$on' | '$transaction' | '$extends'>;
 
+/** Jobs of one submitter that are stored in one transaction. */
+const MAX_ACCEPTED_AT_ONCE = 32;
+
 /**
  * Questions about jobs, and the changes of their state.
  * INVARIANT: every update of `state` has the states of JOB_TRANSITIONS that lead to the new one in its condition,
  * so the database refuses what the table does not allow; the methods then return false or nothing.
  */
 export class JobStore {
+  private readonly accepting = new Groups<NewJob, boolean>({ work: (jobs) => this.insert(jobs), max: MAX_ACCEPTED_AT_ONCE, concernsAll: isOutage });
+
   constructor(
     private readonly prisma: PrismaClient,
     private readonly changes: JobChanges,
@@ -65,16 +72,18 @@ export class JobStore {
    * @throws AssayError NONCE_REUSED if the submitter's nonce belongs to another request; DEPOSIT_TOO_LOW
    */
   async accept(job: NewJob): Promise<JobRecord> {
-    const inputs = job.inputs.map((tensor) => tensorRoot(tensor));
+    if (!(await this.accepting.run(job.request.submitter.toLowerCase(), job))) return this.sameJob(job);
+    this.changes.publish([job.jobId], INITIAL_STATE);
+    return freshRecord(job);
+  }
+
+  /** Jobs of one submitter. @returns for each whether it was stored */
+  private async insert(jobs: readonly NewJob[]): Promise<boolean[]> {
     // WHY a lock: two jobs at once, here or in another process, must not be promised from the same deposit.
-    // It comes in a statement of its own, so that the next one sees what was committed under it.
-    const lock = this.prisma.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${job.request.submitter.toLowerCase()}, 1))`;
-    const [, stored] = await this.prisma.$transaction([lock, this.prisma.$executeRaw(jobInsert(job, inputs))]);
-    if (stored > 0) {
-      this.changes.publish([job.jobId], INITIAL_STATE);
-      return freshRecord(job, inputs);
-    }
-    return this.sameJob(job);
+    // It comes in a statement of its own, so that the next ones see what was committed under it.
+    const lock = this.prisma.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${jobs[0]!.request.submitter.toLowerCase()}, 1))`;
+    const [, ...stored] = await this.prisma.$transaction([lock, ...jobs.map((job) => this.prisma.$executeRaw(jobInsert(job)))]);
+    return stored.map((count) => count > 0);
   }
 
   /** Newest first. */
@@ -289,8 +298,14 @@ function covered({ request, fee, deposit }: NewJob): Prisma.Sql {
   return Prisma.sql`(SELECT coalesce(sum(fee), 0) + ${fee.toString()}::numeric <= ${deposit.toString()}::numeric FROM "Job" WHERE submitter = ${submitter} AND ${stateIn(PROMISED)})`;
 }
 
+function inputRoots({ inputs }: NewJob): Root[] {
+  return inputs.map((tensor) => tensorRoot(tensor));
+}
+
 /** What a job just stored reads as: the same as byId would give, without asking. */
-function freshRecord({ jobId, request, signature, fee, now }: NewJob, inputs: readonly Root[]): JobRecord {
+function freshRecord(job: NewJob): JobRecord {
+  const { jobId, request, signature, fee, now } = job;
+  const inputs = inputRoots(job);
   const nothing = { executor: undefined, leaseUntil: undefined, claimDigest: undefined, failure: undefined };
   return { jobId, request, signature, fee, inputs, state: INITIAL_STATE, tried: [], acceptedAt: now, updatedAt: now, ...nothing };
 }
@@ -303,13 +318,13 @@ function tensorInsert(tensors: readonly Tensor[], condition: Prisma.Sql): Prisma
 }
 
 /** One statement that stores job and tensors. Tensors of a job that is refused after all are content nobody names: they go with the next clean-up. */
-function jobInsert(job: NewJob, inputs: readonly Root[]): Prisma.Sql {
+function jobInsert(job: NewJob): Prisma.Sql {
   const { jobId, request, signature, fee, now } = job;
   return Prisma.sql`
     WITH kept AS (${tensorInsert(job.inputs, covered(job))})
     INSERT INTO "Job" (id, submitter, nonce, "modelId", request, signature, fee, inputs, state, tried, deadline, "acceptedAt", "updatedAt")
     SELECT ${jobId}, ${request.submitter.toLowerCase()}, ${request.nonce.toString()}::numeric, ${request.modelId}, ${JSON.stringify(toJson(request))}::jsonb, ${signature}, ${fee.toString()}::numeric,
-      ${[...inputs]}::text[], ${INITIAL_STATE}::"JobState", ARRAY[]::text[], ${request.deadline.toString()}::bigint, ${now}::timestamp, ${now}::timestamp
+      ${inputRoots(job)}::text[], ${INITIAL_STATE}::"JobState", ARRAY[]::text[], ${request.deadline.toString()}::bigint, ${now}::timestamp, ${now}::timestamp
     WHERE ${covered(job)} ON CONFLICT DO NOTHING`;
 }
 

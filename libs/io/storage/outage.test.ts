@@ -1,8 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Request } from '#core/protocol';
 import { PROJECT_ROOT, startPostgres, type RunningPostgres } from '#testing';
+import { CONNECTION } from './database.js';
 import { openStorage, type Storage } from './storage.js';
 
 let postgres: RunningPostgres;
@@ -31,3 +35,32 @@ it('a database that crashed is DATABASE_UNREACHABLE for every question and chang
   expect(await storage.jobs.byId(id)).toBeUndefined();
   await expect(storage.batches.dissolve(1, new Date())).rejects.toMatchObject({ code: 'STATE_CONFLICT' });
 }, 120_000);
+
+it('a question waits for its turn while others keep every connection, longer than a connection may take to open', async () => {
+  const id = `0x${'01'.repeat(32)}` as const;
+  const keeper = new pg.Client({ connectionString: postgres.url });
+  await keeper.connect();
+  await keeper.query('BEGIN; LOCK TABLE "Job" IN ACCESS EXCLUSIVE MODE');
+  const asked = Promise.allSettled(Array.from({ length: 12 }, () => storage.jobs.byId(id)));
+  await sleep(CONNECTION.connectionTimeoutMillis + 1_500);
+  await keeper.query('COMMIT');
+  await keeper.end();
+  for (const outcome of await asked) expect(outcome).toEqual({ status: 'fulfilled', value: undefined });
+}, 120_000);
+
+it('jobs of one submitter that wait for each other leave the connections to other questions', async () => {
+  const submitter = '0x00000000000000000000000000000000000000c2';
+  const keeper = new pg.Client({ connectionString: postgres.url });
+  await keeper.connect();
+  await keeper.query('SELECT pg_advisory_lock(hashtextextended($1, 1))', [submitter]);
+  const request = (nonce: bigint): Request => ({ submitter, modelId: root(0), inputRoot: root(0), maxFee: 1n, insuredValue: 0n, deadline: 2_000_000_000n, nonce, verification: 0, redundancy: 1 });
+  const accepted = Array.from({ length: 20 }, (_, i) => storage.jobs.accept({ jobId: root(i + 1), request: request(BigInt(i)), signature: '0x', fee: 1n, inputs: [], now: new Date(), deposit: 0n }));
+  const refused = Promise.allSettled(accepted);
+  await sleep(500);
+  expect(await storage.jobs.byId(root(99))).toBeUndefined();
+  expect((await keeper.query('SELECT count(*)::int FROM pg_locks WHERE NOT granted')).rows).toEqual([{ count: 1 }]);
+  await keeper.end();
+  for (const outcome of await refused) expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'DEPOSIT_TOO_LOW' } });
+}, 120_000);
+
+const root = (index: number) => `0x${index.toString(16).padStart(64, '0')}` as const;

@@ -119,6 +119,19 @@ describe.each([
     expect(await storage.jobs.unchargedFees(request.submitter)).toBe(1n);
   });
 
+  it('stores many jobs of one submitter at once as far as its deposit goes, and one that cannot be stored spoils no other', async () => {
+    const submitter = address();
+    const request = (nonce: number): Request => ({ submitter, modelId, inputRoot: root(), maxFee: 1n, insuredValue: 0n, deadline: 2_000_000_000n, nonce: BigInt(nonce), verification: 0, redundancy: 1 });
+    const given = (nonce: number, change: Partial<Request> = {}) => ({ jobId: root(), request: { ...request(nonce), ...change }, signature: signature(), fee: 1n, inputs: [tensor()], now: T0, deposit: 30n });
+    const jobs = Array.from({ length: 40 }, (_, nonce) => given(nonce));
+    const strange = given(40, { modelId: root() });
+    const outcomes = await Promise.allSettled([...jobs.slice(0, 5), strange, ...jobs.slice(5)].map((job) => storage.jobs.accept(job)));
+    expect(outcomes[5]).toMatchObject({ status: 'rejected', reason: { message: expect.stringContaining('foreign key') as string } });
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(30);
+    expect(outcomes.filter((outcome) => outcome.status === 'rejected' && (outcome.reason as { code: string }).code === 'DEPOSIT_TOO_LOW')).toHaveLength(10);
+    expect(await storage.jobs.unchargedFees(submitter)).toBe(30n);
+  });
+
   it('leases a job to one of many who want it', async () => {
     const { jobId } = await accepted();
     const wins = await Promise.all(Array.from({ length: 8 }, () => storage.jobs.lease(jobId, { executor: address(), until: later(30), now: T0 })));
