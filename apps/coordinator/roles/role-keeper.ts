@@ -20,9 +20,14 @@ export interface RoleKeeperParts {
   readonly log: Logger;
 }
 
-/** After so long without a sign of life another process takes the role over. */
+/** After so long without a sign of life another process takes the role over; a process that is slow asks for longer. */
 export const ROLE_TTL_MS = 3_000;
+const MAX_ROLE_TTL_MS = 15_000;
+/** Signs of life that may be as late as the latest of late. */
+const SIGNS_IN_TTL = 3;
 const RENEW_EVERY_MS = 1_000;
+/** What is left of the longest pause between two signs of life at the next one. */
+const FADING = 0.8;
 
 /**
  * Tries to hold a role, and does its work while it does. Every process of a coordinator runs one per role.
@@ -33,6 +38,8 @@ export class RoleKeeper {
   private running: Promise<void> | undefined;
   private stopped = false;
   private wakeUp: () => void = () => {};
+  private askedLast: number | undefined;
+  private longestPause = 0;
 
   constructor(private readonly parts: RoleKeeperParts) {}
 
@@ -71,16 +78,24 @@ export class RoleKeeper {
   private async renew(): Promise<void> {
     const { roles, role, holder, millis, log } = this.parts;
     const asked = millis();
+    const ttlMs = this.ttlAt(asked);
     try {
-      const fence = await roles.hold(role, { holder, ttlMs: ROLE_TTL_MS });
+      const fence = await roles.hold(role, { holder, ttlMs });
       if (this.stopped) return;
       if (this.held && this.held.fence.token !== fence?.token) await this.lose('taken over');
-      if (fence && this.held) this.held.until = asked + ROLE_TTL_MS;
-      else if (fence) this.gain(fence, asked + ROLE_TTL_MS);
+      if (fence && this.held) this.held.until = asked + ttlMs;
+      else if (fence) this.gain(fence, asked + ttlMs);
     } catch (err) {
       log.warn({ event: 'role.unsure', role, err }, `the database does not say who has the role ${role}`);
       if (this.held && millis() > this.held.until) await this.lose('not renewed in time');
     }
+  }
+
+  /** WHY longer for the slow: on a machine or a database under load processes would take the role from each other again and again, and none get anything done. */
+  private ttlAt(asked: number): number {
+    this.longestPause = Math.max(asked - (this.askedLast ?? asked), FADING * this.longestPause);
+    this.askedLast = asked;
+    return Math.round(Math.min(MAX_ROLE_TTL_MS, Math.max(ROLE_TTL_MS, SIGNS_IN_TTL * this.longestPause)));
   }
 
   private gain(fence: Fence, until: number): void {
