@@ -17,7 +17,7 @@ const ABIS = join(ROOT, 'libs/io/chain/generated/abis.ts');
 const UNITS = [
   ['contracts/src/TestToken.sol', 'contracts/src/Vault.sol', 'contracts/src/Batches.sol', 'contracts/src/Disputes.sol'],
   ['contracts/src/Authority.sol'],
-  ['contracts/src/Charges.sol', 'contracts/src/Requests.sol', 'contracts/src/Beacons.sol', 'contracts/src/Checks.sol'],
+  ['contracts/src/Charges.sol', 'contracts/src/Requests.sol', 'contracts/src/Beacons.sol', 'contracts/src/Checks.sol', 'contracts/src/Canaries.sol'],
   ['contracts/src/interfaces/IConsumer.sol', 'contracts/src/consumers/ProofVerifier.sol', 'examples/solidity/DigitReader.sol'],
   ['contracts/src/Steps.sol'],
   ['contracts/src/families/ArithmeticSteps.sol'],

@@ -10,10 +10,14 @@ import { addressOf, connectChain, gamesOn, readDeployment, type Chain } from '#i
 import { openTested, Quarantine, type TestedModel } from '#io/inference';
 import { connectMessaging, fetchInputs, fetchModelFile, Messaging } from '#io/messaging';
 import { connectWithRetry, natsTls, systemClock, type Logger, type Monitoring } from '#platform';
+import { connect } from '#sdk';
 import { countReports, createPlayer, disputeAlarm, reportTo, watchGames, type Player } from '#player';
+import { CanaryRecords } from './canaries/records.js';
+import { Planter } from './canaries/planter.js';
+import { ServedJobs } from './canaries/served-jobs.js';
 import { ClaimSigner } from './claiming/claim-signer.js';
 import { ClaimLedger } from './claiming/ledger.js';
-import type { ExecutorConfig } from './config.js';
+import { plantsCanaries, type ExecutorConfig } from './config.js';
 import { DefendedTraces } from './defence/defended-traces.js';
 import { JobAnswering } from './execution/job-answering.js';
 import { JobController } from './execution/job.controller.js';
@@ -21,6 +25,8 @@ import { executorMetrics } from './execution/metrics.js';
 
 export const CHAIN = Symbol('chain');
 export const PLAYER = Symbol('player');
+/** A Planter, if this executor plants canaries. */
+export const PLANTER = Symbol('planter');
 
 /** What main brings into the process. */
 export interface ExecutorSetting {
@@ -51,14 +57,15 @@ function inventory({ config, log, monitoring }: ExecutorSetting): Provider[] {
     { provide: ModelShelf, inject: [Messaging], useFactory: (messaging: Messaging) => modelShelf(config, messaging) },
     {
       provide: JobAnswering,
-      inject: [CHAIN, Messaging, ClaimLedger, ModelShelf],
-      useFactory: (chain: Chain, messaging: Messaging, ledger: ClaimLedger, models: ModelShelf<TestedModel>) =>
+      inject: [CHAIN, Messaging, ClaimLedger, ModelShelf, PLANTER],
+      useFactory: (chain: Chain, messaging: Messaging, ledger: ClaimLedger, models: ModelShelf<TestedModel>, planter: Planter | undefined) =>
         new JobAnswering({
           address: account.address,
           network: chain.network,
           capacity: config.ASSAY_CAPACITY,
           fault: config.ASSAY_FAULT,
           faultEvery: config.ASSAY_FAULT_EVERY,
+          planter,
           models,
           payloads: messaging.payloads,
           ledger,
@@ -70,11 +77,28 @@ function inventory({ config, log, monitoring }: ExecutorSetting): Provider[] {
         }),
     },
     {
+      provide: PLANTER,
+      inject: [ClaimLedger, ModelShelf],
+      useFactory: (ledger: ClaimLedger, models: ModelShelf<TestedModel>) => canaryPlanter({ ledger, models }, { config, log }),
+    },
+    {
       provide: PLAYER,
       inject: [CHAIN, Messaging, ClaimLedger, ModelShelf],
       useFactory: (chain: Chain, messaging: Messaging, ledger: ClaimLedger, models: ModelShelf<TestedModel>) => defendingPlayer({ chain, messaging, ledger, models }, { config, log, monitoring }),
     },
   ];
+}
+
+/** With accounts and a connection of its own: to the coordinator it is one more submitter. */
+async function canaryPlanter(parts: { ledger: ClaimLedger; models: ModelShelf<TestedModel> }, { config, log }: Pick<ExecutorSetting, 'config' | 'log'>): Promise<Planter | undefined> {
+  if (!plantsCanaries(config)) return undefined;
+  const { ASSAY_CANARY_KEY, ASSAY_CANARY_SUBMITTER_KEY, ASSAY_CANARY_COORDINATOR, ASSAY_CANARY_TLS, ASSAY_CANARY_INTERVAL } = config;
+  const chain = await openChain({ ...config, ASSAY_PRIVATE_KEY: ASSAY_CANARY_KEY }, log);
+  const [executor, submitter] = [privateKeyToAccount(config.ASSAY_PRIVATE_KEY), privateKeyToAccount(ASSAY_CANARY_SUBMITTER_KEY)];
+  const open = () => connect({ url: ASSAY_CANARY_COORDINATOR, deployment: chain.deployment, account: submitter, ...(ASSAY_CANARY_TLS ? { tls: {} } : {}) });
+  const assay = await connectWithRetry(open, { ...CONNECTING, what: 'coordinator', code: 'COORDINATOR_UNREACHABLE', log });
+  const records = await CanaryRecords.open(config.ASSAY_DATA_DIR);
+  return new Planter({ ...parts, served: new ServedJobs(), chain, executor, submitter, records, assay, clock: systemClock, intervalMs: ASSAY_CANARY_INTERVAL * 1_000, log });
 }
 
 async function openChain(config: ExecutorConfig, log: Logger): Promise<Chain> {

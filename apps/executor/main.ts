@@ -5,7 +5,8 @@ import { ModelShelf } from '#io/artifacts';
 import { keepPresent, Messaging, NatsTransport, sayHello } from '#io/messaging';
 import { announceReady, createLogger, createMonitoring, GRACE_MS, NestLog, PATIENCE_MS, runProcess, Shutdown, VERSION, watchEther } from '#platform';
 import type { Player } from '#player';
-import { CHAIN, ExecutorModule, PLAYER } from './app.module.js';
+import { CHAIN, ExecutorModule, PLANTER, PLAYER } from './app.module.js';
+import type { Planter } from './canaries/planter.js';
 import { executorConfig } from './config.js';
 import { JobAnswering } from './execution/job-answering.js';
 import { testStoredModels } from './execution/start-test.js';
@@ -50,6 +51,9 @@ await runProcess(async () => {
   shutdown.onShutdown('messages', () => app.close());
   shutdown.onShutdown('jobs', () => app.get(JobAnswering).close(GRACE_MS));
   if (!config.ASSAY_WATCH_ONLY) {
+    const planter = app.get<Planter | undefined>(PLANTER);
+    shutdown.onShutdown('canaries', () => planter?.stop());
+    await planter?.start();
     await app.listen();
     await messaging.flush();
     const presence = keepPresent(messaging, () => app.get(JobAnswering).presence());

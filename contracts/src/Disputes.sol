@@ -51,6 +51,7 @@ contract Disputes is IDisputes, EIP712 {
     uint32 private immutable PAUSE_LIMIT;
     address public immutable GUARDIAN;
     address public immutable CHECKS;
+    address public immutable CANARIES;
 
     /// Whose move is being relayed.
     address private transient _relayed;
@@ -58,7 +59,7 @@ contract Disputes is IDisputes, EIP712 {
     mapping(bytes32 gameId => bytes32) public override stateOf;
     mapping(bytes32 claimDigest => Standing) private _standing;
 
-    constructor(IVault vault, IBatches batches, IStepVerifier steps, address guardian, address checks, Parameters memory p)
+    constructor(IVault vault, IBatches batches, IStepVerifier steps, Players memory players, Parameters memory p)
         EIP712("Assay", "1")
     {
         require(
@@ -68,7 +69,8 @@ contract Disputes is IDisputes, EIP712 {
             BadParameters()
         );
 
-        (VAULT, BATCHES, STEP_VERIFIER, GUARDIAN, CHECKS) = (vault, batches, steps, guardian, checks);
+        (VAULT, BATCHES, STEP_VERIFIER) = (vault, batches, steps);
+        (GUARDIAN, CHECKS, CANARIES) = (players.guardian, players.checks, players.canaries);
         (BOND, PENALTY, BOUNTY_BPS) = (p.bond, p.penalty, p.bountyBps);
         (CLOCK, EXTENSION, PAYOUT_DELAY, PAUSE_LIMIT) = (p.clock, p.extension, p.payoutDelay, p.pauseLimit);
     }
@@ -83,8 +85,16 @@ contract Disputes is IDisputes, EIP712 {
 
     /// @inheritdoc IDisputes
     function openEvidence(Claim calldata claim, bytes32 traceRoot, Model calldata model, address by) external returns (bytes32) {
-        require(msg.sender == CHECKS && traceRoot != 0, NotChecks(msg.sender));
+        require((msg.sender == CHECKS || msg.sender == CANARIES) && traceRoot != 0, NotChecks(msg.sender));
         return _open(claim, traceRoot, model, by);
+    }
+
+    /// @inheritdoc IDisputes
+    function voidClaim(bytes32 digest, uint64 before) external {
+        require(msg.sender == CANARIES, NotChecks(msg.sender));
+        Standing storage its = _standing[digest];
+        require(!its.overturned && (its.disputedAt == 0 || its.disputedAt > before), AlreadyOverturned(digest));
+        (its.overturned, its.compensated, its.voided) = (true, true, true);
     }
 
     /// @inheritdoc IDisputes
@@ -218,15 +228,18 @@ contract Disputes is IDisputes, EIP712 {
         bytes32 id = Games.idOf(game.claim, game.challenger);
         require(stateOf[id] != SETTLED, AlreadySettled());
         require(stateOf[id] == word, WrongState(id));
-        require(game.ended(), WrongPhase(game.phase));
+        Standing storage its = _standing[game.claim];
+        // A game that evidence alone decided has no model and had no bond; it is about more than the claim's output.
+        bool voided = its.voided && game.valueCount > 0;
+        require(voided || game.ended(), WrongPhase(game.phase));
         _requirePayable(game.movedAt + PAYOUT_DELAY);
 
         stateOf[id] = SETTLED;
-        _standing[game.claim].openGames--;
+        its.openGames--;
 
-        if (game.phase == Games.EXECUTOR_LOST) return _settleLost(game, id);
+        if (!voided && game.phase == Games.EXECUTOR_LOST) return _settleLost(game, id);
         emit Settled(id, game.claim, 0, 0);
-        VAULT.releaseBond(game.executor, BOND);
+        VAULT.releaseBond(voided ? game.challenger : game.executor, BOND);
     }
 
     /// @inheritdoc IDisputes
@@ -351,7 +364,8 @@ contract Disputes is IDisputes, EIP712 {
         game.depth = uint8(FanOut.depthFor(model.valueCount));
         game.node = traceRoot;
 
-        _standing[digest].openGames++;
+        Standing storage its = _standing[digest];
+        if (its.openGames++ == 0 && its.disputedAt == 0) its.disputedAt = uint64(block.timestamp);
         emit Opened(gameId, digest, claim.executor, challenger, claim, _store(gameId, game));
         VAULT.lockBond(challenger, BOND);
     }
@@ -365,7 +379,7 @@ contract Disputes is IDisputes, EIP712 {
     function _convict(Claim calldata claim, bytes calldata signature, Fault fault) private returns (bytes32 gameId) {
         bytes32 digest;
         (gameId, digest) = _newId(claim, msg.sender);
-        require(!_standing[digest].overturned, AlreadyOverturned(digest));
+        require(!_standing[digest].overturned || _standing[digest].voided, AlreadyOverturned(digest));
         _requireSigned(claim.executor, digest, signature);
 
         Game memory game = _newGame(claim, digest, msg.sender);
@@ -424,7 +438,6 @@ contract Disputes is IDisputes, EIP712 {
     /// by playing has a bounty; by signatures alone, which cost nothing, only if that is what the stake was lost by; and
     /// whoever wins against a claim already overturned has what playing cost.
     function _settleLost(Game memory game, bytes32 id) private {
-        // A game that evidence alone decided has no model and had no bond.
         bool played = game.valueCount > 0;
         Standing storage its = _standing[game.claim];
         bool first = !its.overturned;

@@ -32,6 +32,7 @@ contract Vault is IVault {
     address public immutable CHARGES;
     address public immutable REQUESTS;
     address public immutable CHECKS;
+    address public immutable CANARIES;
 
     mapping(address account => uint256) public override balanceOf;
     mapping(address executor => Stake) private _stakes;
@@ -45,6 +46,7 @@ contract Vault is IVault {
         address charges;
         address requests;
         address checks;
+        address canaries;
     }
 
     constructor(address token_, uint64 unbondingDelay_, Modules memory modules) {
@@ -55,6 +57,7 @@ contract Vault is IVault {
         CHARGES = modules.charges;
         REQUESTS = modules.requests;
         CHECKS = modules.checks;
+        CANARIES = modules.canaries;
     }
 
     modifier onlyModule() {
@@ -248,6 +251,23 @@ contract Vault is IVault {
     }
 
     /// @inheritdoc IVault
+    function fine(address checker, uint256 amount) external onlyModule returns (uint256 taken) {
+        Stake storage own = _stakes[checker];
+        taken = Math.min(amount, uint256(own.amount) + own.unbonding);
+        // SAFETY: each part is at most what it is taken from, which is a uint128.
+        uint128 served = uint128(Math.min(taken, own.amount));
+        own.amount -= served;
+        own.unbonding -= uint128(taken) - served;
+        _totals.stakes -= uint128(taken);
+        _totals.pool += uint128(taken);
+
+        emit Fined(checker, taken);
+        emit Funded(taken);
+
+        IBatches(BATCHES).noteStake(checker, own.amount);
+    }
+
+    /// @inheritdoc IVault
     function payBounty(address executor, address to, uint256 amount) external onlyModule returns (uint256 paid) {
         Forfeited storage its = _forfeited[executor];
         paid = Math.min(amount, its.forBounties);
@@ -311,7 +331,8 @@ contract Vault is IVault {
     }
 
     function _isModule(address caller) private view returns (bool) {
-        return caller == BATCHES || caller == DISPUTES || caller == CHARGES || caller == REQUESTS || caller == CHECKS;
+        return caller == BATCHES || caller == DISPUTES || caller == CHARGES || caller == REQUESTS || caller == CHECKS
+            || caller == CANARIES;
     }
 
     function _owed() private view returns (uint256) {

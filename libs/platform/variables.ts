@@ -31,7 +31,7 @@ export const addressVariable = z.custom<Address>((v) => typeof v === 'string' &&
 
 /** An nkey seed of a user: SU and 56 more characters of base32. */
 const natsSeed = z.string().regex(/^SU[A-Z2-7]{56}$/, 'is not an nkey user seed');
-const privateKey = z.custom<Hex>((v) => typeof v === 'string' && isHex(v) && v.length === 66, 'is not a private key of 32 bytes in hex');
+export const privateKeyVariable = z.custom<Hex>((v) => typeof v === 'string' && isHex(v) && v.length === 66, 'is not a private key of 32 bytes in hex');
 
 /** What every process of the network reads; spread into the app's own schema. */
 export const commonVariables = {
@@ -47,7 +47,7 @@ export const commonVariables = {
   ASSAY_NATS_TLS_CERT: variable(z.string().min(1).optional(), './executor-1.pem'),
   ASSAY_NATS_TLS_KEY: variable(z.string().min(1).optional(), './executor-1.key'),
   ASSAY_DEPLOYMENT: variable(z.string().min(1), './deployment.json'),
-  ASSAY_PRIVATE_KEY: variable(privateKey, '0x… (64 hex digits)'),
+  ASSAY_PRIVATE_KEY: variable(privateKeyVariable, '0x… (64 hex digits)'),
   ASSAY_DATA_DIR: variable(z.string().min(1), './data/executor-1'),
   ASSAY_LOG_LEVEL: variable(z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'), 'info'),
   ASSAY_METRICS_LISTEN: variable(hostPort.optional(), '127.0.0.1:9464'),

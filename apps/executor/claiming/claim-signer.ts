@@ -2,7 +2,7 @@ import type { Hex } from 'viem';
 import type { PrivateKeyAccount } from 'viem/accounts';
 import type { Root, Tensor } from '#core/hashing';
 import { claimTypedData, type Claim, type Job, type NetworkId } from '#core/protocol';
-import type { FaultName } from '../config.js';
+import type { RunKind } from '../config.js';
 import type { ClaimLedger, LedgerEntry } from './ledger.js';
 
 /** What was run, and what came out. */
@@ -10,7 +10,7 @@ export interface Executed {
   readonly job: Job;
   readonly inputs: readonly Tensor[];
   readonly outputRoot: Root;
-  readonly fault: FaultName;
+  readonly fault: RunKind;
 }
 
 /** Signs claims and writes each down before it leaves. */

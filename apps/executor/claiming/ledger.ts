@@ -6,7 +6,7 @@ import { AssayError, claimSchema, requestSchema, tensorPayloadSchema, type Claim
 import { TensorFiles } from '#io/artifacts';
 import { decodeMessage, encodeMessage } from '#io/messaging';
 import { createFile, readIfThere } from '#platform';
-import { FAULTS } from '../config.js';
+import { RUN_KINDS } from '../config.js';
 
 const entrySchema = z.strictObject({
   claim: claimSchema,
@@ -15,7 +15,7 @@ const entrySchema = z.strictObject({
   /** Headers of the inputs with their roots; the data is in files of those names. */
   inputs: z.array(z.strictObject({ ...tensorPayloadSchema.pick({ dtype: true, dims: true }).shape, root: claimSchema.shape.jobId })),
   /** How the answer was made: needed to present the same trace again. */
-  fault: z.enum(FAULTS),
+  fault: z.enum(RUN_KINDS),
 });
 
 export type LedgerEntry = z.infer<typeof entrySchema>;

@@ -24,10 +24,10 @@ export class DefendedTraces implements TraceSource {
 
   constructor(private readonly parts: DefendedTracesParts) {}
 
-  /** 'unknown' for a claim other than the one signed for the job, and from an executor that is silent on purpose. */
+  /** 'unknown' for a claim other than the one signed for the job, from an executor that is silent on purpose, and of a canary, which is opened. */
   async traceFor(digest: Root, claim: Claim): Promise<TraceReader | 'unknown'> {
     const entry = await this.parts.ledger.find(claim.jobId);
-    if (entry && (claimDigest(this.parts.network, entry.claim) !== digest || entry.fault === 'silent')) return 'unknown';
+    if (entry && !this.isDefended(digest, entry)) return 'unknown';
     const known = this.traces.get(digest) ?? this.rebuild(claim, entry);
     this.traces.delete(digest);
     this.traces.set(digest, known);
@@ -36,11 +36,18 @@ export class DefendedTraces implements TraceSource {
     return known;
   }
 
+  private isDefended(digest: Root, { claim, fault }: LedgerEntry): boolean {
+    const own = claimDigest(this.parts.network, claim) === digest;
+    // WHY: what a canary's opening says the true run is may be disputed, and the stake is in that game.
+    return fault === 'canary' ? !own : own && fault !== 'silent';
+  }
+
   /** WHY also without an entry: an executor that lost its disk still has its stake in the game; an honest run is the same anywhere. */
   private async rebuild(claim: Claim, entry: LedgerEntry | undefined): Promise<TraceReader> {
     const inputs = entry ? await this.parts.ledger.inputsOf(entry) : await this.inputsServed(claim);
     return this.parts.models.with(claim.modelId, async ({ session }) => {
-      const run = await runWithFault(entry?.fault ?? 'none', { jobId: claim.jobId, session, inputs });
+      const fault = entry && entry.fault !== 'canary' ? entry.fault : 'none';
+      const run = await runWithFault(fault, { jobId: claim.jobId, session, inputs });
       if (run.outputRoot === claim.outputRoot) return run.trace();
       throw new AssayError({ code: 'INVARIANT_BROKEN', message: 'the same job gave other bytes than were claimed', facts: { jobId: claim.jobId, claimed: claim.outputRoot, now: run.outputRoot } });
     });

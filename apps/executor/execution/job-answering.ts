@@ -7,8 +7,8 @@ import { failureOf, type PayloadStore } from '#io/messaging';
 import type { ModelShelf } from '#io/artifacts';
 import { Drain, VERSION, type Clock, type Logger } from '#platform';
 import type { ClaimSigner } from '../claiming/claim-signer.js';
-import type { ClaimLedger } from '../claiming/ledger.js';
-import type { FaultName } from '../config.js';
+import type { ClaimLedger, LedgerEntry } from '../claiming/ledger.js';
+import type { FaultName, RunKind } from '../config.js';
 import { runWithFault } from '../faults/index.js';
 import { checkCanonical, checkInputRoot, checkJob, type JobCheckParts } from './job-checks.js';
 import type { ExecutorMetrics } from './metrics.js';
@@ -19,6 +19,8 @@ export interface JobAnsweringParts {
   readonly capacity: number;
   readonly fault: FaultName;
   readonly faultEvery: number;
+  /** Of an executor that plants canaries: which jobs are some, and who is told of every claim signed. */
+  readonly planter?: { isPlanted(jobId: Root): boolean; note(entry: LedgerEntry): void } | undefined;
   readonly models: Pick<ModelShelf<TestedModel>, 'with' | 'loaded'>;
   readonly payloads: Pick<PayloadStore, 'pack' | 'unpack'>;
   readonly ledger: Pick<ClaimLedger, 'find'>;
@@ -112,7 +114,9 @@ export class JobAnswering {
       const fault = await this.faultFor(job);
       const run = await runWithFault(fault, { jobId: job.jobId, session, inputs });
       this.requireWanted(job);
-      const { claim, signature } = await this.parts.signer.sign({ job, inputs, outputRoot: run.outputRoot, fault });
+      const entry = await this.parts.signer.sign({ job, inputs, outputRoot: run.outputRoot, fault });
+      this.parts.planter?.note(entry);
+      const { claim, signature } = entry;
       this.parts.log.info({ event: 'claim.signed', jobId: job.jobId, outputRoot: claim.outputRoot, fee: claim.fee, insuredValue: claim.insuredValue }, 'claim signed');
       if (run.lie) this.parts.log.info({ event: 'lied', jobId: job.jobId, fault, ...run.lie }, 'this executor lied on purpose');
       return { claim, signature, outputs: await payloads.pack(run.outputs) };
@@ -120,10 +124,11 @@ export class JobAnswering {
   }
 
   /** WHY the ledger first: the same job again must give the same claim, also from an executor that lies now and then. */
-  private async faultFor(job: Job): Promise<FaultName> {
-    const { fault, faultEvery, ledger } = this.parts;
+  private async faultFor(job: Job): Promise<RunKind> {
+    const { fault, faultEvery, planter, ledger } = this.parts;
     const known = await ledger.find(job.jobId);
     if (known) return known.fault;
+    if (planter?.isPlanted(job.jobId)) return 'canary';
     return fault !== 'none' && ++this.counted % faultEvery === 0 ? fault : 'none';
   }
 }

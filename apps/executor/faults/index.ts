@@ -1,4 +1,5 @@
-import type { FaultName } from '../config.js';
+import { canaryRun } from '../canaries/false-run.js';
+import type { RunKind } from '../config.js';
 import { honestRun, type Run, type RunContext } from '../execution/run.js';
 import { wrongIntermediateRun, wrongOutputRun } from './wrong-values.js';
 import { tamperedWeightsRun } from './tampered-weights.js';
@@ -6,10 +7,12 @@ import { wrongPartialSumRun } from './wrong-partial-sum.js';
 
 /**
  * A run as an executor of the given kind makes it. The lie follows from the job id, so it is the same after a restart.
- * Tests and the demo need real liars; nothing else uses this folder.
+ * Tests and the demo need real liars; of the rest only canaries are false on purpose.
  */
-export function runWithFault(fault: FaultName, context: RunContext): Promise<Run> {
+export function runWithFault(fault: RunKind, context: RunContext): Promise<Run> {
   switch (fault) {
+    case 'canary':
+      return canaryRun(context);
     case 'none':
       return honestRun(context);
     case 'wrong-output':

@@ -24,6 +24,14 @@ interface IDisputes {
         uint32 pauseLimit;
     }
 
+    /// Who else has a word in it.
+    struct Players {
+        /// May hold settlements up.
+        address guardian;
+        address checks;
+        address canaries;
+    }
+
     enum Fault {
         None,
         TracePadding,
@@ -90,11 +98,16 @@ interface IDisputes {
 
     /// Locks the bond out of the caller's Vault balance; the caller is the challenger.
     function open(Claim calldata claim, bytes calldata signature, Model calldata model) external returns (bytes32 gameId);
-    /// Checks only: a game over a checker's evidence. `claim` is the claim as the checker would have made it, not signed;
+    /// Checks and Canaries only: a game over a checker's evidence, or over what a canary is said to have instead. `claim` is the claim
+    /// as its executor would have made it then, not signed;
     /// the first reveal must open `traceRoot`.
     function openEvidence(Claim calldata claim, bytes32 traceRoot, Model calldata model, address challenger)
         external
         returns (bytes32 gameId);
+    /// Canaries only: the claim is a canary's. It is never accepted, and whoever plays over it loses nothing: its games can be
+    /// settled at any time, and each challenger has its bond back. Refused if it is overturned, or a game about it was
+    /// opened at `before` or earlier.
+    function voidClaim(bytes32 claimDigest, uint64 before) external;
     /// @param outputSiblings first reveal only: from leaf valueCount−1 up to the revealed node above it; else empty
     function revealTrace(bytes32[8] calldata game, bytes32[] calldata nodes, bytes32[] calldata outputSiblings) external;
     /// @param dataRoot first reveal of a tensor only, else zero
@@ -159,9 +172,9 @@ interface IDisputes {
 
     /// keccak256 of the game's eight words; zero if there never was a game, one after settlement.
     function stateOf(bytes32 gameId) external view returns (bytes32);
-    /// True once a game about this claim that its executor lost has been settled.
+    /// True once a game about this claim that its executor lost has been settled, and of a canary that was opened.
     function overturned(bytes32 claimDigest) external view returns (bool);
-    /// True once the submitter of an overturned claim has been paid.
+    /// True once the submitter of an overturned claim has been paid, and of a canary that was opened.
     function compensated(bytes32 claimDigest) external view returns (bool);
     /// Games about this claim that are not settled yet: while there is one, the claim is not final.
     function openGames(bytes32 claimDigest) external view returns (uint32);

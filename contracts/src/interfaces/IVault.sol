@@ -29,6 +29,7 @@ interface IVault {
     event Charged(address indexed submitter, uint256 amount);
     event Credited(address indexed account, uint256 amount);
     event StakeForfeited(address indexed executor, uint256 amount, uint64 sweepableAt);
+    event Fined(address indexed checker, uint256 amount);
     event Funded(uint256 amount);
 
     error InsufficientBalance(address account, uint256 needed, uint256 available);
@@ -79,6 +80,8 @@ interface IVault {
     /// Takes all of an executor's stake, bonded and unbonding, for ever; returns what was there.
     /// @param bountyBps share of it, in basis points, that bounties may take
     function forfeit(address executor, uint256 bountyBps) external returns (uint256 taken);
+    /// From a stake to the pool, in service first, then unbonding; returns what was there.
+    function fine(address checker, uint256 amount) external returns (uint256 taken);
     /// Out of a forfeited stake to an account's balance, as far as the bounties' part reaches; returns what was paid.
     function payBounty(address executor, address to, uint256 amount) external returns (uint256 paid);
     /// Out of a forfeited stake to an account's balance, as far as it reaches; returns what was paid.

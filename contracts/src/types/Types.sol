@@ -42,6 +42,10 @@ struct Standing {
     uint32 openGames;
     bool overturned;
     bool compensated;
+    /// A canary, opened: nobody loses or wins by games about it.
+    bool voided;
+    /// When the first game about it was opened; zero for none.
+    uint64 disputedAt;
 }
 
 /// A dispute, whole, as the rules work on it. Calldata and events have it in eight words, the chain stores their hash:

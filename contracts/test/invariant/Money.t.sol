@@ -2,6 +2,9 @@
 pragma solidity 0.8.37;
 
 import {IBatches} from "../../src/interfaces/IBatches.sol";
+import {IBeacons} from "../../src/interfaces/IBeacons.sol";
+import {ICanaries} from "../../src/interfaces/ICanaries.sol";
+import {IChecks} from "../../src/interfaces/IChecks.sol";
 import {Claim, Game, Request} from "../../src/types/Types.sol";
 import {Table} from "../world/Table.sol";
 import {ToyTrace} from "../world/ToyTrace.sol";
@@ -16,13 +19,29 @@ contract Crowd is Table {
         Game game;
     }
 
+    struct Planted {
+        bytes32 id;
+        ICanaries.Secret secret;
+        Claim claim;
+        Request request;
+        uint256 batchId;
+        IBatches.Batch batch;
+        ICanaries.Finding finding;
+    }
+
+    uint256 private constant SUBMITTER_KEY = 0x5B;
+
     Played[] private played;
+    Planted[] private planted;
     bool public overexposed;
     bool public adminTook;
     bool public escaped;
 
     constructor() {
+        submitter = vm.addr(SUBMITTER_KEY);
         found();
+        // Every batch has a beacon: half of the checkers are drawn for a claim.
+        vm.mockCall(address(beacons), abi.encodeWithSelector(IBeacons.beaconOf.selector), abi.encode(keccak256("beacon")));
     }
 
     /// Not one of the things the crowd does.
@@ -170,6 +189,70 @@ contract Crowd is Table {
         Played memory its = played[which % played.length];
         (claim, request) = (its.claim, its.request);
         compensate(commitClaim());
+    }
+
+    /// A canary by anybody, of the executor's, and its batch.
+    function plantCanary(uint256 who, uint256 more) external {
+        claimed(honest(small()));
+        request.nonce = uint64(planted.length + 2);
+        (claim.jobId, claim.outputRoot) = (disputes.jobId(request), keccak256(abi.encode("canary", planted.length)));
+        ICanaries.Secret memory secret = ICanaries.Secret(claim.jobId, executor, claim.outputRoot, keccak256("true"), keccak256("trace"), 0);
+        uint128 bond = uint128(canaries.bondFor(executor) + more % 10 ether);
+        vm.prank(people()[who % 5]);
+        bytes32 id = canaries.plant(keccak256(abi.encode(secret)), bond);
+        vm.warp(block.timestamp + 1);
+        ICanaries.Finding memory none;
+        uint256 batchId = commitClaim();
+        planted.push(Planted(id, secret, claim, request, batchId, batch, none));
+    }
+
+    function openCanary(uint256 which, uint256 who, bool disputed) external {
+        Planted storage its = planted[which % planted.length];
+        address finder = disputed ? people()[who % 5] : address(0);
+        if (disputed) openClaim(its.claim, small(), finder);
+        vm.warp(its.batch.committedAt + 11);
+        bytes32 message = keccak256(abi.encodePacked("\x19Ethereum Signed Message:\n32", its.id));
+        canaries.open(its.id, ICanaries.Opening(its.secret, its.claim, its.request, _signedBy(SUBMITTER_KEY, message), _signedBy(EXECUTOR_KEY, message), its.batchId, its.batch, new bytes32[](0), finder));
+        Claim memory own = its.claim;
+        bytes32 digest = disputes.claimDigest(own);
+        (own.outputRoot, own.fee, own.insuredValue) = (its.secret.trueRoot, 0, 0);
+        its.finding = ICanaries.Finding(its.batchId, digest, its.secret.trueRoot, its.secret.traceRoot, disputes.claimDigest(own), finder);
+        if (disputed) played.push(Played(its.claim, its.request, game));
+    }
+
+    function giveCanaryUp(uint256 which, bool shown, uint256 who) external {
+        Planted storage its = planted[which % planted.length];
+        vm.prank(canaries.canaryOf(its.id).planter);
+        canaries.withdraw(its.id, its.secret);
+        if (!shown) return;
+        bytes memory signature = signed(its.claim);
+        vm.prank(people()[who % 5]);
+        canaries.used(its.id, its.secret, its.claim, signature);
+    }
+
+    /// Who has a seat and revealed nothing has missed it.
+    function measureChecker(uint256 which, uint256 who) external {
+        Planted storage its = planted[which % planted.length];
+        vm.warp(block.timestamp + 21);
+        canaries.measure(its.id, its.finding, its.batch, people()[who % 5], new IChecks.Evidence[](0));
+    }
+
+    function settleCanary(uint256 which, uint256 seconds_) external {
+        Planted storage its = planted[which % planted.length];
+        vm.warp(block.timestamp + bound(seconds_, 0, 120));
+        canaries.settle(its.id, its.finding);
+    }
+
+    function takeSeat(uint256 who) external {
+        vm.roll(block.number + 1);
+        vm.prank(people()[who % 5]);
+        checks.takeSeat();
+        vm.roll(block.number + 1);
+    }
+
+    function _signedBy(uint256 key, bytes32 message) private pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, message);
+        return abi.encodePacked(r, s, v);
     }
 
     function sweepForfeited(uint256 seconds_) external {

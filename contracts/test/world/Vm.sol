@@ -32,6 +32,7 @@ interface Vm {
     function assertTrue(bool condition, string calldata reason) external pure;
     function assertLe(uint256 left, uint256 right, string calldata reason) external pure;
     function assume(bool condition) external pure;
+    function mockCall(address callee, bytes calldata data, bytes calldata returned) external;
     function snapshotState() external returns (uint256 id);
     function revertToState(uint256 id) external returns (bool);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Canaries} from "../../src/Canaries.sol";
 import {Batches} from "../../src/Batches.sol";
 import {Beacons} from "../../src/Beacons.sol";
 import {Charges} from "../../src/Charges.sol";
@@ -29,10 +30,12 @@ abstract contract World is Test {
     Requests internal requests;
     Beacons internal beacons;
     Checks internal checks;
+    Canaries internal canaries;
     address internal authority;
     address internal chargesAt;
     address internal requestsAt;
     address internal checksAt;
+    address internal canariesAt;
     address internal treasury = address(0x7EA5);
     IStepVerifier internal steps;
 
@@ -74,6 +77,7 @@ abstract contract World is Test {
         chargesAt = vm.computeCreateAddress(address(this), nonce + 4);
         requestsAt = vm.computeCreateAddress(address(this), nonce + 5);
         checksAt = vm.computeCreateAddress(address(this), nonce + 7);
+        canariesAt = vm.computeCreateAddress(address(this), nonce + 8);
         vault = newVault(address(token), batchesAt, disputesAt);
         batches = newBatches(IBatches.Terms(20, 1, 1 << 31, 1_000, 200, 1_000e6));
         disputes = newDisputes(parameters());
@@ -81,6 +85,8 @@ abstract contract World is Test {
         requests = Requests(create("Requests.sol:Requests", abi.encode(vault, batches, disputes, 5 ether, 10)));
         beacons = Beacons(create("Beacons.sol:Beacons", abi.encode(batches)));
         checks = Checks(create("Checks.sol:Checks", abi.encode(Checks.Setting(vault, batches, disputes, beacons, 100 ether, 2, 1_000))));
+        canaries = Canaries(create("Canaries.sol:Canaries", abi.encode(Canaries.Setting(vault, batches, disputes, checks, requests, 2 ether, 5 ether, 100, 20))));
+        assertEq(address(canaries), canariesAt, "canaries where the vault expects them");
         assertEq(address(checks), checksAt, "checks where the vault expects them");
         assertEq(address(charges), chargesAt, "charges where the vault expects them");
         assertEq(address(batches), batchesAt, "batches where the vault expects them");
@@ -88,7 +94,7 @@ abstract contract World is Test {
     }
 
     function newVault(address token_, address batches_, address disputes_) internal returns (Vault) {
-        return Vault(create("Vault.sol:Vault", abi.encode(token_, UNBONDING, Vault.Modules(batches_, disputes_, chargesAt, requestsAt, checksAt))));
+        return Vault(create("Vault.sol:Vault", abi.encode(token_, UNBONDING, Vault.Modules(batches_, disputes_, chargesAt, requestsAt, checksAt, canariesAt))));
     }
 
     function newBatches(IBatches.Terms memory terms) internal returns (Batches) {
@@ -98,7 +104,7 @@ abstract contract World is Test {
     }
 
     function newDisputes(IDisputes.Parameters memory p) internal returns (Disputes) {
-        return Disputes(create("Disputes.sol:Disputes", abi.encode(vault, batches, steps, guardian, checksAt, p)));
+        return Disputes(create("Disputes.sol:Disputes", abi.encode(vault, batches, steps, IDisputes.Players(guardian, checksAt, canariesAt), p)));
     }
 
     function parameters() internal pure returns (IDisputes.Parameters memory) {

@@ -1,6 +1,7 @@
 export * from './errors.js';
 export * from './lifecycle.js';
 export * from './messages.js';
+export * from './canaries.js';
 export * from './economics.js';
 export * from './sampling.js';
 export * from './checks.js';

@@ -1,7 +1,7 @@
 import { encodeFunctionData, parseEventLogs, zeroAddress, type Abi, type AbiStateMutability, type Address, type ContractFunctionArgs, type ContractFunctionName, type ContractFunctionReturnType, type Hex, type PublicClient } from 'viem';
 import { ZERO_ROOT, type Root } from '#core/hashing';
 import { AssayError, type Claim, type Evidence, type Request } from '#core/protocol';
-import { batchesAbi, beaconsAbi, chargesAbi, checksAbi, disputesAbi, requestsAbi, vaultAbi } from './generated/abis.js';
+import { batchesAbi, beaconsAbi, canariesAbi, chargesAbi, checksAbi, disputesAbi, requestsAbi, vaultAbi } from './generated/abis.js';
 import type { BlockRange, LogReader } from './logs.js';
 import { chainError } from './revert.js';
 import type { Sent, TransactionSender } from './sender.js';
@@ -269,6 +269,35 @@ export function checksCalls(checks: Contract<typeof checksAbi>, { client, logs }
         throw chainError(error, 'Checks.revealed');
       }
     },
+  };
+}
+
+type CanaryArgs<N extends Name<typeof canariesAbi, Writes>> = ContractFunctionArgs<typeof canariesAbi, Writes, N>;
+/** What a canary's leaf hides, what opens it, and what its opening leaves. */
+export type CanarySecret = CanaryArgs<'withdraw'>[1];
+export type CanaryOpening = CanaryArgs<'open'>[1];
+export type CanaryFinding = CanaryArgs<'settle'>[1];
+/** The phases of a canary, in the contract's order. */
+export const CANARY_PHASES = ['none', 'planted', 'withdrawn', 'opened', 'over'] as const;
+
+export function canariesCalls(canaries: Contract<typeof canariesAbi>) {
+  return {
+    address: canaries.address,
+    plant: (leaf: Root, bond: bigint) => canaries.write('plant', [leaf, bond]),
+    open: (id: Root, opening: CanaryOpening) => canaries.write('open', [id, opening]),
+    withdraw: (id: Root, secret: CanarySecret) => canaries.write('withdraw', [id, secret]),
+    used: (id: Root, secret: CanarySecret, { claim, signature }: SignedClaim) => canaries.write('used', [id, secret, claim, signature]),
+    dispute: (id: Root, finding: CanaryFinding, shown: { readonly claim: Claim; readonly model: ModelArgs }) => canaries.write('dispute', [id, finding, shown.claim, shown.model]),
+    measure: (id: Root, finding: CanaryFinding, of: { readonly batch: BatchWord; readonly checker: Address; readonly evidence: readonly Evidence[] }) =>
+      canaries.write('measure', [id, finding, of.batch, of.checker, of.evidence]),
+    settle: (id: Root, finding: CanaryFinding) => canaries.write('settle', [id, finding]),
+    canaryOf: (id: Root) => canaries.read('canaryOf', [id]),
+    measured: (id: Root, checker: Address) => canaries.read('measured', [id, checker]),
+    detectionOf: (checker: Address) => canaries.read('detectionOf', [checker]),
+    bondFor: (executor: Address) => canaries.read('bondFor', [executor]),
+    bounty: () => canaries.read('bounty', []),
+    trial: () => canaries.read('trial', []),
+    life: () => canaries.read('life', []),
   };
 }
 

@@ -2,11 +2,11 @@ import { createPublicClient, defineChain, parseAbi, type Address, type Hex, type
 import { privateKeyToAccount } from 'viem/accounts';
 import { ZERO_ROOT, type Root } from '#core/hashing';
 import { AssayError, type NetworkId } from '#core/protocol';
-import { batchesCalls, beaconsCalls, chargesCalls, checksCalls, contractAt, disputesCalls, requestsCalls, tokenCalls, vaultCalls } from './calls.js';
+import { batchesCalls, beaconsCalls, canariesCalls, chargesCalls, checksCalls, contractAt, disputesCalls, requestsCalls, tokenCalls, vaultCalls } from './calls.js';
 import type { Deployment } from './deployment.js';
 import { distrustEndpoint, endpoints, endpointUrls, switchesOf } from './endpoints.js';
 import { eventPages, FINALITY_DEPTH, type EventPage } from './events.js';
-import { batchesAbi, beaconsAbi, chargesAbi, checksAbi, disputesAbi, requestsAbi, vaultAbi } from './generated/abis.js';
+import { batchesAbi, beaconsAbi, canariesAbi, chargesAbi, checksAbi, disputesAbi, requestsAbi, vaultAbi } from './generated/abis.js';
 import { headerOf } from './headers.js';
 import { LogReader } from './logs.js';
 import { chainError } from './revert.js';
@@ -73,6 +73,7 @@ export async function connectChain(options: ChainOptions) {
     batches,
     charges: chargesCalls(contractAt({ ...at, name: 'Charges', abi: chargesAbi, address: deployment.charges })),
     requests: requestsCalls(contractAt({ ...at, name: 'Requests', abi: requestsAbi, address: deployment.requests }), history),
+    canaries: canariesCalls(contractAt({ ...at, name: 'Canaries', abi: canariesAbi, address: deployment.canaries })),
     checks: checksCalls(contractAt({ ...at, name: 'Checks', abi: checksAbi, address: deployment.checks }), history),
     beacons,
     disputes: disputesCalls(contractAt({ ...at, name: 'Disputes', abi: disputesAbi, address: deployment.disputes }), batches.batch),

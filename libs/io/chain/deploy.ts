@@ -44,6 +44,16 @@ export interface NetworkParameters {
     /** So many are paid for their share of the checks. */
     readonly seats: number;
   };
+  readonly canaries: {
+    /** What finding one pays, out of its bond. */
+    readonly bounty: bigint;
+    /** What missing one costs a checker; at most the bond of a request for data, which excuses it. */
+    readonly penalty: bigint;
+    /** Seconds from planting in which it is opened or withdrawn. */
+    readonly life: bigint;
+    /** Seconds in which what an opening says can be disputed. */
+    readonly trial: bigint;
+  };
 }
 
 const UNIT = 10n ** 18n;
@@ -59,6 +69,7 @@ export const LOCAL_PARAMETERS: NetworkParameters = {
   batches: { challengeWindow: 20n, beaconDelay: 1n, sampleRate: 2n ** 31n, ...SHARES, coordinatorBond: 10_000n * MICRO },
   disputes: { bond: 5n * UNIT, penalty: 20n * UNIT, bountyBps: 5_000, clock: 120, extension: 60, payoutDelay: 2, pauseLimit: 120 },
   checks: { stake: 100n * UNIT, seats: 2 },
+  canaries: { bounty: 2n * UNIT, penalty: 5n * UNIT, life: 600n, trial: 20n },
 };
 
 /**
@@ -72,12 +83,13 @@ export const LIVE_PARAMETERS: NetworkParameters = {
   batches: { challengeWindow: 86_400n, beaconDelay: 4n, sampleRate: 2n ** 32n / 10n, ...SHARES, poolBps: 1_500, coordinatorBond: 100_000n * MICRO },
   disputes: { bond: 100n * UNIT, penalty: 400n * UNIT, bountyBps: 5_000, clock: 6 * 3_600, extension: 3_600, payoutDelay: 86_400, pauseLimit: 7 * 86_400 },
   checks: { stake: 1_000n * UNIT, seats: 2 },
+  canaries: { bounty: 10n * UNIT, penalty: 50n * UNIT, life: 4n * 86_400n, trial: 86_400n },
 };
 
 /** Contracts that hold the operators, in the order in which Steps wants to know them. */
 export const STEP_FAMILIES = ['ArithmeticSteps', 'ReductionSteps', 'MovementSteps'] as const;
 /** Contracts in the order they are deployed; an address follows from the deployer's nonce, so each can know the others. */
-const ORDER = ['TestToken', ...STEP_FAMILIES, 'Steps', 'Authority', 'Vault', 'Batches', 'Disputes', 'Charges', 'Requests', 'Beacons', 'Checks'] as const;
+const ORDER = ['TestToken', ...STEP_FAMILIES, 'Steps', 'Authority', 'Vault', 'Batches', 'Disputes', 'Charges', 'Requests', 'Beacons', 'Checks', 'Canaries'] as const;
 type ContractName = (typeof ORDER)[number];
 
 /** Roles of Authority. */
@@ -126,15 +138,16 @@ async function deployAll(options: DeployOptions): Promise<Deployment> {
   if (!options.token) await deployer.deploy('TestToken', []);
   if (!options.stepVerifier) await deploySteps(deployer);
   await deployer.deploy('Authority', [owner]);
-  const { Batches: batches, Disputes: disputes, Charges: charges, Requests: requests, Beacons: beacons, Checks: checks } = addresses;
-  await deployer.deploy('Vault', [addresses.TestToken, parameters.unbondingDelay, { batches, disputes, charges, requests, checks }]);
+  const { Batches: batches, Disputes: disputes, Charges: charges, Requests: requests, Beacons: beacons, Checks: checks, Canaries: canaries } = addresses;
+  await deployer.deploy('Vault', [addresses.TestToken, parameters.unbondingDelay, { batches, disputes, charges, requests, checks, canaries }]);
   await deployer.deploy('Batches', [settingOf(addresses, owner, parameters)]);
-  await deployer.deploy('Disputes', [addresses.Vault, batches, addresses.Steps, options.guardian ?? owner, checks, parameters.disputes]);
+  await deployer.deploy('Disputes', [addresses.Vault, batches, addresses.Steps, { guardian: options.guardian ?? owner, checks, canaries }, parameters.disputes]);
   const half = parameters.batches.challengeWindow / 2n;
   await deployer.deploy('Charges', [addresses.Vault, batches, disputes, parameters.disputes.bond, half, half]);
   await deployer.deploy('Requests', [addresses.Vault, batches, disputes, parameters.disputes.bond, half]);
   await deployer.deploy('Beacons', [batches]);
   await deployer.deploy('Checks', [{ vault: addresses.Vault, batches, disputes, beacons, stakeNeeded: parameters.checks.stake, seats: parameters.checks.seats, payBps: parameters.batches.poolBps }]);
+  await deployer.deploy('Canaries', [{ vault: addresses.Vault, batches, disputes, checks, requests, ...parameters.canaries }]);
   await deployer.govern({ admin: options.admin ?? owner, guardian: options.guardian ?? owner, timelock: parameters.timelock });
   if (!options.token) for (const coordinator of options.coordinators ?? []) await deployer.register(coordinator);
   return {
@@ -146,6 +159,7 @@ async function deployAll(options: DeployOptions): Promise<Deployment> {
     charges: addresses.Charges,
     requests: addresses.Requests,
     checks: addresses.Checks,
+    canaries: addresses.Canaries,
     beacons: addresses.Beacons,
     authority: addresses.Authority,
     stepVerifier: addresses.Steps,

@@ -15,6 +15,7 @@ export const deploymentSchema = z.object({
   charges: address,
   requests: address,
   checks: address,
+  canaries: address,
   beacons: address,
   authority: address,
   stepVerifier: address,

@@ -1,4 +1,5 @@
 export * from './calls.js';
+export * from './canaries.js';
 export * from './connection.js';
 export * from './consumer.js';
 export * from './deploy.js';

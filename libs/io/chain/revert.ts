@@ -1,6 +1,6 @@
 import { BaseError, decodeErrorResult, HttpRequestError, isHex, size, TimeoutError, WebSocketRequestError, type Abi, type Hex } from 'viem';
 import { AssayError } from '#core/protocol';
-import { authorityAbi, batchesAbi, beaconsAbi, chargesAbi, checksAbi, disputesAbi, iConsumerAbi, requestsAbi, stepVerifierAbi, vaultAbi } from './generated/abis.js';
+import { authorityAbi, batchesAbi, beaconsAbi, canariesAbi, chargesAbi, checksAbi, disputesAbi, iConsumerAbi, requestsAbi, stepVerifierAbi, vaultAbi } from './generated/abis.js';
 import { tokenAbi } from './token.js';
 
 /** What a contract said when it refused. */
@@ -11,7 +11,7 @@ export interface Revert {
   readonly data: Hex;
 }
 
-const ERRORS: Abi = [batchesAbi, disputesAbi, stepVerifierAbi, vaultAbi, chargesAbi, requestsAbi, checksAbi, beaconsAbi, authorityAbi, iConsumerAbi, tokenAbi].flatMap((abi) => (abi as Abi).filter((item) => item.type === 'error'));
+const ERRORS: Abi = [batchesAbi, disputesAbi, stepVerifierAbi, vaultAbi, chargesAbi, requestsAbi, checksAbi, canariesAbi, beaconsAbi, authorityAbi, iConsumerAbi, tokenAbi].flatMap((abi) => (abi as Abi).filter((item) => item.type === 'error'));
 
 /** Finds the revert data in whatever viem threw; undefined if the call did not revert. */
 export function revertOf(error: unknown): Revert | undefined {

@@ -51,6 +51,7 @@ function deploy({ keys, rpcUrl, rules }: LedgerOptions): Promise<Deployment> {
     disputes: { ...LOCAL_PARAMETERS.disputes, ...rules.disputes },
     timelock: LOCAL_PARAMETERS.timelock,
     checks: { ...LOCAL_PARAMETERS.checks, ...rules.checks },
+    canaries: LOCAL_PARAMETERS.canaries,
   };
   return deployContracts({ rpcUrl, privateKey: keys.privateKey('deployer'), parameters, coordinators: [keys.account('coordinator').address] });
 }

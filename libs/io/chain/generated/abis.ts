@@ -242,12 +242,34 @@ export const authorityAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "checker",
+        "type": "address"
+      }
+    ],
+    "name": "AlreadyMeasured",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes32",
         "name": "claim",
         "type": "bytes32"
       }
     ],
     "name": "AlreadyOverturned",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AlreadyPlanted",
     "type": "error"
   },
   {
@@ -323,12 +345,12 @@ export const authorityAbi = [
     "inputs": [
       {
         "internalType": "uint256",
-        "name": "contestable",
+        "name": "bond",
         "type": "uint256"
       },
       {
         "internalType": "uint256",
-        "name": "bond",
+        "name": "needed",
         "type": "uint256"
       }
     ],
@@ -513,6 +535,11 @@ export const authorityAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "FinderNeeded",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -611,6 +638,11 @@ export const authorityAbi = [
       }
     ],
     "name": "NoBeacon",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NoConsent",
     "type": "error"
   },
   {
@@ -747,6 +779,11 @@ export const authorityAbi = [
       }
     ],
     "name": "NotInBatch",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NotMeasurable",
     "type": "error"
   },
   {
@@ -954,6 +991,17 @@ export const authorityAbi = [
     "type": "error"
   },
   {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "committedAt",
+        "type": "uint64"
+      }
+    ],
+    "name": "PlantedAfter",
+    "type": "error"
+  },
+  {
     "inputs": [],
     "name": "RLPInvalidEncoding",
     "type": "error"
@@ -1015,6 +1063,11 @@ export const authorityAbi = [
       }
     ],
     "name": "StillBonded",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "StillDisputed",
     "type": "error"
   },
   {
@@ -1213,7 +1266,7 @@ export const authorityAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint8",
+        "internalType": "enum ICanaries.Phase",
         "name": "phase",
         "type": "uint8"
       }
@@ -1224,6 +1277,11 @@ export const authorityAbi = [
   {
     "inputs": [],
     "name": "WrongRequest",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "WrongSecret",
     "type": "error"
   },
   {
@@ -2525,12 +2583,34 @@ export const batchesAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "checker",
+        "type": "address"
+      }
+    ],
+    "name": "AlreadyMeasured",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes32",
         "name": "claim",
         "type": "bytes32"
       }
     ],
     "name": "AlreadyOverturned",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AlreadyPlanted",
     "type": "error"
   },
   {
@@ -2796,6 +2876,11 @@ export const batchesAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "FinderNeeded",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -2894,6 +2979,11 @@ export const batchesAbi = [
       }
     ],
     "name": "NoBeacon",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NoConsent",
     "type": "error"
   },
   {
@@ -3030,6 +3120,11 @@ export const batchesAbi = [
       }
     ],
     "name": "NotInBatch",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NotMeasurable",
     "type": "error"
   },
   {
@@ -3237,6 +3332,17 @@ export const batchesAbi = [
     "type": "error"
   },
   {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "committedAt",
+        "type": "uint64"
+      }
+    ],
+    "name": "PlantedAfter",
+    "type": "error"
+  },
+  {
     "inputs": [],
     "name": "RLPInvalidEncoding",
     "type": "error"
@@ -3298,6 +3404,11 @@ export const batchesAbi = [
       }
     ],
     "name": "StillBonded",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "StillDisputed",
     "type": "error"
   },
   {
@@ -3496,7 +3607,7 @@ export const batchesAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint8",
+        "internalType": "enum ICanaries.Phase",
         "name": "phase",
         "type": "uint8"
       }
@@ -3507,6 +3618,11 @@ export const batchesAbi = [
   {
     "inputs": [],
     "name": "WrongRequest",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "WrongSecret",
     "type": "error"
   },
   {
@@ -4756,12 +4872,34 @@ export const beaconsAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "checker",
+        "type": "address"
+      }
+    ],
+    "name": "AlreadyMeasured",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes32",
         "name": "claim",
         "type": "bytes32"
       }
     ],
     "name": "AlreadyOverturned",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AlreadyPlanted",
     "type": "error"
   },
   {
@@ -4837,12 +4975,12 @@ export const beaconsAbi = [
     "inputs": [
       {
         "internalType": "uint256",
-        "name": "contestable",
+        "name": "bond",
         "type": "uint256"
       },
       {
         "internalType": "uint256",
-        "name": "bond",
+        "name": "needed",
         "type": "uint256"
       }
     ],
@@ -5027,6 +5165,11 @@ export const beaconsAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "FinderNeeded",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -5125,6 +5268,11 @@ export const beaconsAbi = [
       }
     ],
     "name": "NoBeacon",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NoConsent",
     "type": "error"
   },
   {
@@ -5261,6 +5409,11 @@ export const beaconsAbi = [
       }
     ],
     "name": "NotInBatch",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NotMeasurable",
     "type": "error"
   },
   {
@@ -5468,6 +5621,17 @@ export const beaconsAbi = [
     "type": "error"
   },
   {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "committedAt",
+        "type": "uint64"
+      }
+    ],
+    "name": "PlantedAfter",
+    "type": "error"
+  },
+  {
     "inputs": [],
     "name": "RLPInvalidEncoding",
     "type": "error"
@@ -5529,6 +5693,11 @@ export const beaconsAbi = [
       }
     ],
     "name": "StillBonded",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "StillDisputed",
     "type": "error"
   },
   {
@@ -5727,7 +5896,7 @@ export const beaconsAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint8",
+        "internalType": "enum ICanaries.Phase",
         "name": "phase",
         "type": "uint8"
       }
@@ -5738,6 +5907,11 @@ export const beaconsAbi = [
   {
     "inputs": [],
     "name": "WrongRequest",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "WrongSecret",
     "type": "error"
   },
   {
@@ -6069,6 +6243,2552 @@ export const beaconsAbi = [
   }
 ] as const;
 
+export const canariesAbi = [
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "contract IVault",
+            "name": "vault",
+            "type": "address"
+          },
+          {
+            "internalType": "contract IBatches",
+            "name": "batches",
+            "type": "address"
+          },
+          {
+            "internalType": "contract IDisputes",
+            "name": "disputes",
+            "type": "address"
+          },
+          {
+            "internalType": "contract IChecks",
+            "name": "checks",
+            "type": "address"
+          },
+          {
+            "internalType": "contract IRequests",
+            "name": "requests",
+            "type": "address"
+          },
+          {
+            "internalType": "uint128",
+            "name": "bounty",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "penalty",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint64",
+            "name": "life",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "trial",
+            "type": "uint64"
+          }
+        ],
+        "internalType": "struct Canaries.Setting",
+        "name": "s",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "constructor"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "authority",
+        "type": "address"
+      }
+    ],
+    "name": "AccessManagedInvalidAuthority",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      },
+      {
+        "internalType": "uint32",
+        "name": "delay",
+        "type": "uint32"
+      }
+    ],
+    "name": "AccessManagedRequiredDelay",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      }
+    ],
+    "name": "AccessManagedUnauthorized",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "operationId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AccessManagerAlreadyScheduled",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "AccessManagerBadConfirmation",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "operationId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AccessManagerExpired",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "initialAdmin",
+        "type": "address"
+      }
+    ],
+    "name": "AccessManagerInvalidInitialAdmin",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes4",
+        "name": "selector",
+        "type": "bytes4"
+      }
+    ],
+    "name": "AccessManagerLockedFunction",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "roleId",
+        "type": "uint64"
+      }
+    ],
+    "name": "AccessManagerLockedRole",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "operationId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AccessManagerNotReady",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "operationId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AccessManagerNotScheduled",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "msgsender",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "roleId",
+        "type": "uint64"
+      }
+    ],
+    "name": "AccessManagerUnauthorizedAccount",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "target",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes4",
+        "name": "selector",
+        "type": "bytes4"
+      }
+    ],
+    "name": "AccessManagerUnauthorizedCall",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "msgsender",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "target",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes4",
+        "name": "selector",
+        "type": "bytes4"
+      }
+    ],
+    "name": "AccessManagerUnauthorizedCancel",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "target",
+        "type": "address"
+      }
+    ],
+    "name": "AccessManagerUnauthorizedConsume",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "target",
+        "type": "address"
+      }
+    ],
+    "name": "AddressEmptyCode",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      }
+    ],
+    "name": "AlreadyCommitted",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "contestId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AlreadyContested",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "checker",
+        "type": "address"
+      }
+    ],
+    "name": "AlreadyMeasured",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "claim",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AlreadyOverturned",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AlreadyPlanted",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      }
+    ],
+    "name": "AlreadyProven",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      }
+    ],
+    "name": "AlreadyRequested",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "AlreadySettled",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "header",
+        "type": "bytes32"
+      }
+    ],
+    "name": "BadHeader",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "BadParameters",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "BadSignature",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "header",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint256",
+        "name": "length",
+        "type": "uint256"
+      }
+    ],
+    "name": "BadTensor",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "BadTerms",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "bond",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "needed",
+        "type": "uint256"
+      }
+    ],
+    "name": "BondTooLow",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "ClockExpired",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "expiresAt",
+        "type": "uint64"
+      }
+    ],
+    "name": "ClockRunning",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "ECDSAInvalidSignature",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "length",
+        "type": "uint256"
+      }
+    ],
+    "name": "ECDSAInvalidSignatureLength",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "s",
+        "type": "bytes32"
+      }
+    ],
+    "name": "ECDSAInvalidSignatureS",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "spender",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "allowance",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "needed",
+        "type": "uint256"
+      }
+    ],
+    "name": "ERC20InsufficientAllowance",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "sender",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "balance",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "needed",
+        "type": "uint256"
+      }
+    ],
+    "name": "ERC20InsufficientBalance",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "approver",
+        "type": "address"
+      }
+    ],
+    "name": "ERC20InvalidApprover",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "receiver",
+        "type": "address"
+      }
+    ],
+    "name": "ERC20InvalidReceiver",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "sender",
+        "type": "address"
+      }
+    ],
+    "name": "ERC20InvalidSender",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "spender",
+        "type": "address"
+      }
+    ],
+    "name": "ERC20InvalidSpender",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "deadline",
+        "type": "uint256"
+      }
+    ],
+    "name": "ERC2612ExpiredSignature",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "signer",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "owner",
+        "type": "address"
+      }
+    ],
+    "name": "ERC2612InvalidSigner",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "EmptyBatch",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "FailedCall",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "enum BlockHeader.HeaderField",
+        "name": "",
+        "type": "uint8"
+      }
+    ],
+    "name": "FieldNotPresentInBlockHeader",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "FinderNeeded",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "gameId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "GameExists",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "needed",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "available",
+        "type": "uint256"
+      }
+    ],
+    "name": "InsufficientBalance",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "balance",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "needed",
+        "type": "uint256"
+      }
+    ],
+    "name": "InsufficientBalance",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "executor",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "needed",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "available",
+        "type": "uint256"
+      }
+    ],
+    "name": "InsufficientStake",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "currentNonce",
+        "type": "uint256"
+      }
+    ],
+    "name": "InvalidAccountNonce",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "InvalidShortString",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      }
+    ],
+    "name": "NoBeacon",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NoConsent",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NoFault",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "checker",
+        "type": "address"
+      }
+    ],
+    "name": "NoSeat",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NoSuchBatch",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NoSuchCharge",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "length",
+        "type": "uint256"
+      }
+    ],
+    "name": "NotAPicture",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "jobId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "NotAnAnswer",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "jobId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "NotAsked",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      }
+    ],
+    "name": "NotChecks",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      }
+    ],
+    "name": "NotCommitted",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      }
+    ],
+    "name": "NotCoordinator",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "claim",
+        "type": "bytes32"
+      }
+    ],
+    "name": "NotDrawn",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "enum Finality.Standing",
+        "name": "standing",
+        "type": "uint8"
+      }
+    ],
+    "name": "NotFinal",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      }
+    ],
+    "name": "NotGuardian",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      }
+    ],
+    "name": "NotInBatch",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NotMeasurable",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NotMissed",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      }
+    ],
+    "name": "NotModule",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "contestId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "NotOpen",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "claim",
+        "type": "bytes32"
+      }
+    ],
+    "name": "NotOverturned",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "jobId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "NotOwed",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      }
+    ],
+    "name": "NotRequested",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NotTheClaims",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NotTheEvidence",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "blockNumber",
+        "type": "uint256"
+      }
+    ],
+    "name": "NotTheHeader",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NotTheOutput",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NotUnderNode",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "player",
+        "type": "address"
+      }
+    ],
+    "name": "NotYourTurn",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NothingDue",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "claim",
+        "type": "bytes32"
+      }
+    ],
+    "name": "NothingOwed",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "executor",
+        "type": "address"
+      }
+    ],
+    "name": "NothingToCollect",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NothingToRefund",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      }
+    ],
+    "name": "OnlyModule",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "slot",
+        "type": "uint256"
+      }
+    ],
+    "name": "OperandNotProven",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "index",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "limit",
+        "type": "uint256"
+      }
+    ],
+    "name": "OutOfRange",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "asked",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "left",
+        "type": "uint256"
+      }
+    ],
+    "name": "PauseLimitReached",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "Paused",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "payableAt",
+        "type": "uint64"
+      }
+    ],
+    "name": "PayoutPending",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "committedAt",
+        "type": "uint64"
+      }
+    ],
+    "name": "PlantedAfter",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "RLPInvalidEncoding",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint8",
+        "name": "bits",
+        "type": "uint8"
+      },
+      {
+        "internalType": "uint256",
+        "name": "value",
+        "type": "uint256"
+      }
+    ],
+    "name": "SafeCastOverflowedUintDowncast",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "token",
+        "type": "address"
+      }
+    ],
+    "name": "SafeERC20FailedOperation",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "checker",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "stake",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "needed",
+        "type": "uint256"
+      }
+    ],
+    "name": "StakeTooLow",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "freeAt",
+        "type": "uint256"
+      }
+    ],
+    "name": "StillBonded",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "StillDisputed",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "blockNumber",
+        "type": "uint256"
+      }
+    ],
+    "name": "StillInReach",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "unbondedAt",
+        "type": "uint64"
+      }
+    ],
+    "name": "StillUnbonding",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "string",
+        "name": "str",
+        "type": "string"
+      }
+    ],
+    "name": "StringTooLong",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "owed",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "held",
+        "type": "uint256"
+      }
+    ],
+    "name": "TokenRebased",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "expected",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "received",
+        "type": "uint256"
+      }
+    ],
+    "name": "TokenTookAFee",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "from",
+        "type": "uint256"
+      }
+    ],
+    "name": "TooEarly",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "deadline",
+        "type": "uint256"
+      }
+    ],
+    "name": "TooLate",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "fees",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "available",
+        "type": "uint256"
+      }
+    ],
+    "name": "UnbalancedBatch",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint8",
+        "name": "op",
+        "type": "uint8"
+      }
+    ],
+    "name": "UnknownOperator",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "expected",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint64",
+        "name": "given",
+        "type": "uint64"
+      }
+    ],
+    "name": "ValueMismatch",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "WrongClaim",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "WrongDescriptor",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "WrongModel",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "expected",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "given",
+        "type": "uint256"
+      }
+    ],
+    "name": "WrongNodeCount",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "expected",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "given",
+        "type": "uint256"
+      }
+    ],
+    "name": "WrongOpeningCount",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "claimed",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "given",
+        "type": "bytes32"
+      }
+    ],
+    "name": "WrongOutputs",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "enum ICanaries.Phase",
+        "name": "phase",
+        "type": "uint8"
+      }
+    ],
+    "name": "WrongPhase",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "WrongRequest",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "WrongSecret",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "gameId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "WrongState",
+    "type": "error"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "gameId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "CanaryDisputed",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "claim",
+        "type": "bytes32"
+      },
+      {
+        "components": [
+          {
+            "internalType": "uint256",
+            "name": "batchId",
+            "type": "uint256"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "claim",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "trueRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "traceRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "truth",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "finder",
+            "type": "address"
+          }
+        ],
+        "indexed": false,
+        "internalType": "struct ICanaries.Finding",
+        "name": "finding",
+        "type": "tuple"
+      }
+    ],
+    "name": "CanaryOpened",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "returned",
+        "type": "uint256"
+      }
+    ],
+    "name": "CanaryOver",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "planter",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "bond",
+        "type": "uint256"
+      }
+    ],
+    "name": "CanaryPlanted",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "by",
+        "type": "address"
+      }
+    ],
+    "name": "CanaryUsed",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "jobId",
+        "type": "bytes32"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "jobId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "executor",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "falseRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "trueRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "traceRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          }
+        ],
+        "indexed": false,
+        "internalType": "struct ICanaries.Secret",
+        "name": "secret",
+        "type": "tuple"
+      }
+    ],
+    "name": "CanaryWithdrawn",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "checker",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "bool",
+        "name": "found",
+        "type": "bool"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "CheckerMeasured",
+    "type": "event"
+  },
+  {
+    "inputs": [],
+    "name": "BATCHES",
+    "outputs": [
+      {
+        "internalType": "contract IBatches",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "CHECKS",
+    "outputs": [
+      {
+        "internalType": "contract IChecks",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "DISPUTES",
+    "outputs": [
+      {
+        "internalType": "contract IDisputes",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "REQUESTS",
+    "outputs": [
+      {
+        "internalType": "contract IRequests",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "VAULT",
+    "outputs": [
+      {
+        "internalType": "contract IVault",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "executor",
+        "type": "address"
+      }
+    ],
+    "name": "bondFor",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "bounty",
+    "outputs": [
+      {
+        "internalType": "uint128",
+        "name": "",
+        "type": "uint128"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "canaryOf",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "planter",
+            "type": "address"
+          },
+          {
+            "internalType": "uint64",
+            "name": "plantedAt",
+            "type": "uint64"
+          },
+          {
+            "internalType": "enum ICanaries.Phase",
+            "name": "phase",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint128",
+            "name": "bond",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint64",
+            "name": "since",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "word",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct ICanaries.Canary",
+        "name": "",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "checker",
+        "type": "address"
+      }
+    ],
+    "name": "detectionOf",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "uint32",
+            "name": "drawn",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "found",
+            "type": "uint32"
+          }
+        ],
+        "internalType": "struct ICanaries.Detection",
+        "name": "",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "components": [
+          {
+            "internalType": "uint256",
+            "name": "batchId",
+            "type": "uint256"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "claim",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "trueRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "traceRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "truth",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "finder",
+            "type": "address"
+          }
+        ],
+        "internalType": "struct ICanaries.Finding",
+        "name": "finding",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "jobId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "modelId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "inputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "outputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "executor",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "coordinator",
+            "type": "address"
+          },
+          {
+            "internalType": "uint128",
+            "name": "fee",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "insuredValue",
+            "type": "uint128"
+          }
+        ],
+        "internalType": "struct Claim",
+        "name": "claim",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "graphTree",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "valueCount",
+            "type": "uint32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "weightsRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "signatureRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "profile",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct Model",
+        "name": "model",
+        "type": "tuple"
+      }
+    ],
+    "name": "dispute",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "gameId",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "life",
+    "outputs": [
+      {
+        "internalType": "uint64",
+        "name": "",
+        "type": "uint64"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "components": [
+          {
+            "internalType": "uint256",
+            "name": "batchId",
+            "type": "uint256"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "claim",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "trueRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "traceRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "truth",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "finder",
+            "type": "address"
+          }
+        ],
+        "internalType": "struct ICanaries.Finding",
+        "name": "finding",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "coordinator",
+            "type": "address"
+          },
+          {
+            "internalType": "uint32",
+            "name": "count",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint64",
+            "name": "committedBlock",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "committedAt",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint32",
+            "name": "challengeWindow",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint16",
+            "name": "beaconDelay",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint40",
+            "name": "sampleRate",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint64",
+            "name": "chargedFrom",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "charges",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct IBatches.Batch",
+        "name": "batch",
+        "type": "tuple"
+      },
+      {
+        "internalType": "address",
+        "name": "checker",
+        "type": "address"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "claim",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "outputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "traceRoot",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct IChecks.Evidence[]",
+        "name": "evidence",
+        "type": "tuple[]"
+      }
+    ],
+    "name": "measure",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "address",
+        "name": "checker",
+        "type": "address"
+      }
+    ],
+    "name": "measured",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "jobId",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "address",
+                "name": "executor",
+                "type": "address"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "falseRoot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "trueRoot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "traceRoot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "salt",
+                "type": "bytes32"
+              }
+            ],
+            "internalType": "struct ICanaries.Secret",
+            "name": "secret",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "jobId",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "modelId",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "inputRoot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "outputRoot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "address",
+                "name": "executor",
+                "type": "address"
+              },
+              {
+                "internalType": "address",
+                "name": "coordinator",
+                "type": "address"
+              },
+              {
+                "internalType": "uint128",
+                "name": "fee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "insuredValue",
+                "type": "uint128"
+              }
+            ],
+            "internalType": "struct Claim",
+            "name": "claim",
+            "type": "tuple"
+          },
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "submitter",
+                "type": "address"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "modelId",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "inputRoot",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "uint128",
+                "name": "maxFee",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint128",
+                "name": "insuredValue",
+                "type": "uint128"
+              },
+              {
+                "internalType": "uint64",
+                "name": "deadline",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "nonce",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint8",
+                "name": "verification",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint8",
+                "name": "redundancy",
+                "type": "uint8"
+              }
+            ],
+            "internalType": "struct Request",
+            "name": "request",
+            "type": "tuple"
+          },
+          {
+            "internalType": "bytes",
+            "name": "submitterConsent",
+            "type": "bytes"
+          },
+          {
+            "internalType": "bytes",
+            "name": "executorConsent",
+            "type": "bytes"
+          },
+          {
+            "internalType": "uint256",
+            "name": "batchId",
+            "type": "uint256"
+          },
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "root",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "address",
+                "name": "coordinator",
+                "type": "address"
+              },
+              {
+                "internalType": "uint32",
+                "name": "count",
+                "type": "uint32"
+              },
+              {
+                "internalType": "uint64",
+                "name": "committedBlock",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint64",
+                "name": "committedAt",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "challengeWindow",
+                "type": "uint32"
+              },
+              {
+                "internalType": "uint16",
+                "name": "beaconDelay",
+                "type": "uint16"
+              },
+              {
+                "internalType": "uint40",
+                "name": "sampleRate",
+                "type": "uint40"
+              },
+              {
+                "internalType": "uint64",
+                "name": "chargedFrom",
+                "type": "uint64"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "charges",
+                "type": "bytes32"
+              }
+            ],
+            "internalType": "struct IBatches.Batch",
+            "name": "batch",
+            "type": "tuple"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "proof",
+            "type": "bytes32[]"
+          },
+          {
+            "internalType": "address",
+            "name": "finder",
+            "type": "address"
+          }
+        ],
+        "internalType": "struct ICanaries.Opening",
+        "name": "o",
+        "type": "tuple"
+      }
+    ],
+    "name": "open",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "penalty",
+    "outputs": [
+      {
+        "internalType": "uint128",
+        "name": "",
+        "type": "uint128"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "leaf",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint128",
+        "name": "bond",
+        "type": "uint128"
+      }
+    ],
+    "name": "plant",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "components": [
+          {
+            "internalType": "uint256",
+            "name": "batchId",
+            "type": "uint256"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "claim",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "trueRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "traceRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "truth",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "finder",
+            "type": "address"
+          }
+        ],
+        "internalType": "struct ICanaries.Finding",
+        "name": "finding",
+        "type": "tuple"
+      }
+    ],
+    "name": "settle",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "trial",
+    "outputs": [
+      {
+        "internalType": "uint64",
+        "name": "",
+        "type": "uint64"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "jobId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "executor",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "falseRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "trueRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "traceRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct ICanaries.Secret",
+        "name": "secret",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "jobId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "modelId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "inputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "outputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "executor",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "coordinator",
+            "type": "address"
+          },
+          {
+            "internalType": "uint128",
+            "name": "fee",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "insuredValue",
+            "type": "uint128"
+          }
+        ],
+        "internalType": "struct Claim",
+        "name": "claim",
+        "type": "tuple"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signature",
+        "type": "bytes"
+      }
+    ],
+    "name": "used",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "jobId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "executor",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "falseRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "trueRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "traceRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct ICanaries.Secret",
+        "name": "secret",
+        "type": "tuple"
+      }
+    ],
+    "name": "withdraw",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  }
+] as const;
+
 export const chargesAbi = [
   {
     "inputs": [
@@ -6336,12 +9056,34 @@ export const chargesAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "checker",
+        "type": "address"
+      }
+    ],
+    "name": "AlreadyMeasured",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes32",
         "name": "claim",
         "type": "bytes32"
       }
     ],
     "name": "AlreadyOverturned",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AlreadyPlanted",
     "type": "error"
   },
   {
@@ -6417,12 +9159,12 @@ export const chargesAbi = [
     "inputs": [
       {
         "internalType": "uint256",
-        "name": "contestable",
+        "name": "bond",
         "type": "uint256"
       },
       {
         "internalType": "uint256",
-        "name": "bond",
+        "name": "needed",
         "type": "uint256"
       }
     ],
@@ -6607,6 +9349,11 @@ export const chargesAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "FinderNeeded",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -6705,6 +9452,11 @@ export const chargesAbi = [
       }
     ],
     "name": "NoBeacon",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NoConsent",
     "type": "error"
   },
   {
@@ -6841,6 +9593,11 @@ export const chargesAbi = [
       }
     ],
     "name": "NotInBatch",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NotMeasurable",
     "type": "error"
   },
   {
@@ -7048,6 +9805,17 @@ export const chargesAbi = [
     "type": "error"
   },
   {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "committedAt",
+        "type": "uint64"
+      }
+    ],
+    "name": "PlantedAfter",
+    "type": "error"
+  },
+  {
     "inputs": [],
     "name": "RLPInvalidEncoding",
     "type": "error"
@@ -7109,6 +9877,11 @@ export const chargesAbi = [
       }
     ],
     "name": "StillBonded",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "StillDisputed",
     "type": "error"
   },
   {
@@ -7307,7 +10080,7 @@ export const chargesAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint8",
+        "internalType": "enum ICanaries.Phase",
         "name": "phase",
         "type": "uint8"
       }
@@ -7318,6 +10091,11 @@ export const chargesAbi = [
   {
     "inputs": [],
     "name": "WrongRequest",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "WrongSecret",
     "type": "error"
   },
   {
@@ -8138,12 +10916,34 @@ export const checksAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "checker",
+        "type": "address"
+      }
+    ],
+    "name": "AlreadyMeasured",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes32",
         "name": "claim",
         "type": "bytes32"
       }
     ],
     "name": "AlreadyOverturned",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AlreadyPlanted",
     "type": "error"
   },
   {
@@ -8219,12 +11019,12 @@ export const checksAbi = [
     "inputs": [
       {
         "internalType": "uint256",
-        "name": "contestable",
+        "name": "bond",
         "type": "uint256"
       },
       {
         "internalType": "uint256",
-        "name": "bond",
+        "name": "needed",
         "type": "uint256"
       }
     ],
@@ -8409,6 +11209,11 @@ export const checksAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "FinderNeeded",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -8507,6 +11312,11 @@ export const checksAbi = [
       }
     ],
     "name": "NoBeacon",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NoConsent",
     "type": "error"
   },
   {
@@ -8643,6 +11453,11 @@ export const checksAbi = [
       }
     ],
     "name": "NotInBatch",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NotMeasurable",
     "type": "error"
   },
   {
@@ -8850,6 +11665,17 @@ export const checksAbi = [
     "type": "error"
   },
   {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "committedAt",
+        "type": "uint64"
+      }
+    ],
+    "name": "PlantedAfter",
+    "type": "error"
+  },
+  {
     "inputs": [],
     "name": "RLPInvalidEncoding",
     "type": "error"
@@ -8911,6 +11737,11 @@ export const checksAbi = [
       }
     ],
     "name": "StillBonded",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "StillDisputed",
     "type": "error"
   },
   {
@@ -9109,7 +11940,7 @@ export const checksAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint8",
+        "internalType": "enum ICanaries.Phase",
         "name": "phase",
         "type": "uint8"
       }
@@ -9120,6 +11951,11 @@ export const checksAbi = [
   {
     "inputs": [],
     "name": "WrongRequest",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "WrongSecret",
     "type": "error"
   },
   {
@@ -10075,14 +12911,26 @@ export const disputesAbi = [
         "type": "address"
       },
       {
-        "internalType": "address",
-        "name": "guardian",
-        "type": "address"
-      },
-      {
-        "internalType": "address",
-        "name": "checks",
-        "type": "address"
+        "components": [
+          {
+            "internalType": "address",
+            "name": "guardian",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "checks",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "canaries",
+            "type": "address"
+          }
+        ],
+        "internalType": "struct IDisputes.Players",
+        "name": "players",
+        "type": "tuple"
       },
       {
         "components": [
@@ -10360,12 +13208,34 @@ export const disputesAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "checker",
+        "type": "address"
+      }
+    ],
+    "name": "AlreadyMeasured",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes32",
         "name": "claim",
         "type": "bytes32"
       }
     ],
     "name": "AlreadyOverturned",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AlreadyPlanted",
     "type": "error"
   },
   {
@@ -10441,12 +13311,12 @@ export const disputesAbi = [
     "inputs": [
       {
         "internalType": "uint256",
-        "name": "contestable",
+        "name": "bond",
         "type": "uint256"
       },
       {
         "internalType": "uint256",
-        "name": "bond",
+        "name": "needed",
         "type": "uint256"
       }
     ],
@@ -10631,6 +13501,11 @@ export const disputesAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "FinderNeeded",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -10729,6 +13604,11 @@ export const disputesAbi = [
       }
     ],
     "name": "NoBeacon",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NoConsent",
     "type": "error"
   },
   {
@@ -10865,6 +13745,11 @@ export const disputesAbi = [
       }
     ],
     "name": "NotInBatch",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NotMeasurable",
     "type": "error"
   },
   {
@@ -11072,6 +13957,17 @@ export const disputesAbi = [
     "type": "error"
   },
   {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "committedAt",
+        "type": "uint64"
+      }
+    ],
+    "name": "PlantedAfter",
+    "type": "error"
+  },
+  {
     "inputs": [],
     "name": "RLPInvalidEncoding",
     "type": "error"
@@ -11133,6 +14029,11 @@ export const disputesAbi = [
       }
     ],
     "name": "StillBonded",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "StillDisputed",
     "type": "error"
   },
   {
@@ -11342,6 +14243,11 @@ export const disputesAbi = [
   {
     "inputs": [],
     "name": "WrongRequest",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "WrongSecret",
     "type": "error"
   },
   {
@@ -11602,6 +14508,19 @@ export const disputesAbi = [
     "outputs": [
       {
         "internalType": "contract IBatches",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "CANARIES",
+    "outputs": [
+      {
+        "internalType": "address",
         "name": "",
         "type": "address"
       }
@@ -13052,6 +15971,24 @@ export const disputesAbi = [
     ],
     "stateMutability": "view",
     "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "digest",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint64",
+        "name": "before",
+        "type": "uint64"
+      }
+    ],
+    "name": "voidClaim",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
   }
 ] as const;
 
@@ -13286,12 +16223,34 @@ export const iConsumerAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "checker",
+        "type": "address"
+      }
+    ],
+    "name": "AlreadyMeasured",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes32",
         "name": "claim",
         "type": "bytes32"
       }
     ],
     "name": "AlreadyOverturned",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AlreadyPlanted",
     "type": "error"
   },
   {
@@ -13367,12 +16326,12 @@ export const iConsumerAbi = [
     "inputs": [
       {
         "internalType": "uint256",
-        "name": "contestable",
+        "name": "bond",
         "type": "uint256"
       },
       {
         "internalType": "uint256",
-        "name": "bond",
+        "name": "needed",
         "type": "uint256"
       }
     ],
@@ -13557,6 +16516,11 @@ export const iConsumerAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "FinderNeeded",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -13655,6 +16619,11 @@ export const iConsumerAbi = [
       }
     ],
     "name": "NoBeacon",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NoConsent",
     "type": "error"
   },
   {
@@ -13791,6 +16760,11 @@ export const iConsumerAbi = [
       }
     ],
     "name": "NotInBatch",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NotMeasurable",
     "type": "error"
   },
   {
@@ -13998,6 +16972,17 @@ export const iConsumerAbi = [
     "type": "error"
   },
   {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "committedAt",
+        "type": "uint64"
+      }
+    ],
+    "name": "PlantedAfter",
+    "type": "error"
+  },
+  {
     "inputs": [],
     "name": "RLPInvalidEncoding",
     "type": "error"
@@ -14059,6 +17044,11 @@ export const iConsumerAbi = [
       }
     ],
     "name": "StillBonded",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "StillDisputed",
     "type": "error"
   },
   {
@@ -14257,7 +17247,7 @@ export const iConsumerAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint8",
+        "internalType": "enum ICanaries.Phase",
         "name": "phase",
         "type": "uint8"
       }
@@ -14268,6 +17258,11 @@ export const iConsumerAbi = [
   {
     "inputs": [],
     "name": "WrongRequest",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "WrongSecret",
     "type": "error"
   },
   {
@@ -15046,12 +18041,34 @@ export const requestsAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "checker",
+        "type": "address"
+      }
+    ],
+    "name": "AlreadyMeasured",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes32",
         "name": "claim",
         "type": "bytes32"
       }
     ],
     "name": "AlreadyOverturned",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AlreadyPlanted",
     "type": "error"
   },
   {
@@ -15127,12 +18144,12 @@ export const requestsAbi = [
     "inputs": [
       {
         "internalType": "uint256",
-        "name": "contestable",
+        "name": "bond",
         "type": "uint256"
       },
       {
         "internalType": "uint256",
-        "name": "bond",
+        "name": "needed",
         "type": "uint256"
       }
     ],
@@ -15317,6 +18334,11 @@ export const requestsAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "FinderNeeded",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -15415,6 +18437,11 @@ export const requestsAbi = [
       }
     ],
     "name": "NoBeacon",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NoConsent",
     "type": "error"
   },
   {
@@ -15551,6 +18578,11 @@ export const requestsAbi = [
       }
     ],
     "name": "NotInBatch",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NotMeasurable",
     "type": "error"
   },
   {
@@ -15758,6 +18790,17 @@ export const requestsAbi = [
     "type": "error"
   },
   {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "committedAt",
+        "type": "uint64"
+      }
+    ],
+    "name": "PlantedAfter",
+    "type": "error"
+  },
+  {
     "inputs": [],
     "name": "RLPInvalidEncoding",
     "type": "error"
@@ -15819,6 +18862,11 @@ export const requestsAbi = [
       }
     ],
     "name": "StillBonded",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "StillDisputed",
     "type": "error"
   },
   {
@@ -16017,7 +19065,7 @@ export const requestsAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint8",
+        "internalType": "enum ICanaries.Phase",
         "name": "phase",
         "type": "uint8"
       }
@@ -16028,6 +19076,11 @@ export const requestsAbi = [
   {
     "inputs": [],
     "name": "WrongRequest",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "WrongSecret",
     "type": "error"
   },
   {
@@ -17029,12 +20082,34 @@ export const stepVerifierAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "checker",
+        "type": "address"
+      }
+    ],
+    "name": "AlreadyMeasured",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes32",
         "name": "claim",
         "type": "bytes32"
       }
     ],
     "name": "AlreadyOverturned",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AlreadyPlanted",
     "type": "error"
   },
   {
@@ -17110,12 +20185,12 @@ export const stepVerifierAbi = [
     "inputs": [
       {
         "internalType": "uint256",
-        "name": "contestable",
+        "name": "bond",
         "type": "uint256"
       },
       {
         "internalType": "uint256",
-        "name": "bond",
+        "name": "needed",
         "type": "uint256"
       }
     ],
@@ -17300,6 +20375,11 @@ export const stepVerifierAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "FinderNeeded",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -17398,6 +20478,11 @@ export const stepVerifierAbi = [
       }
     ],
     "name": "NoBeacon",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NoConsent",
     "type": "error"
   },
   {
@@ -17534,6 +20619,11 @@ export const stepVerifierAbi = [
       }
     ],
     "name": "NotInBatch",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NotMeasurable",
     "type": "error"
   },
   {
@@ -17741,6 +20831,17 @@ export const stepVerifierAbi = [
     "type": "error"
   },
   {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "committedAt",
+        "type": "uint64"
+      }
+    ],
+    "name": "PlantedAfter",
+    "type": "error"
+  },
+  {
     "inputs": [],
     "name": "RLPInvalidEncoding",
     "type": "error"
@@ -17802,6 +20903,11 @@ export const stepVerifierAbi = [
       }
     ],
     "name": "StillBonded",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "StillDisputed",
     "type": "error"
   },
   {
@@ -18000,7 +21106,7 @@ export const stepVerifierAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint8",
+        "internalType": "enum ICanaries.Phase",
         "name": "phase",
         "type": "uint8"
       }
@@ -18011,6 +21117,11 @@ export const stepVerifierAbi = [
   {
     "inputs": [],
     "name": "WrongRequest",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "WrongSecret",
     "type": "error"
   },
   {
@@ -18378,12 +21489,34 @@ export const stepsAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "checker",
+        "type": "address"
+      }
+    ],
+    "name": "AlreadyMeasured",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes32",
         "name": "claim",
         "type": "bytes32"
       }
     ],
     "name": "AlreadyOverturned",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AlreadyPlanted",
     "type": "error"
   },
   {
@@ -18459,12 +21592,12 @@ export const stepsAbi = [
     "inputs": [
       {
         "internalType": "uint256",
-        "name": "contestable",
+        "name": "bond",
         "type": "uint256"
       },
       {
         "internalType": "uint256",
-        "name": "bond",
+        "name": "needed",
         "type": "uint256"
       }
     ],
@@ -18649,6 +21782,11 @@ export const stepsAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "FinderNeeded",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -18747,6 +21885,11 @@ export const stepsAbi = [
       }
     ],
     "name": "NoBeacon",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NoConsent",
     "type": "error"
   },
   {
@@ -18883,6 +22026,11 @@ export const stepsAbi = [
       }
     ],
     "name": "NotInBatch",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NotMeasurable",
     "type": "error"
   },
   {
@@ -19090,6 +22238,17 @@ export const stepsAbi = [
     "type": "error"
   },
   {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "committedAt",
+        "type": "uint64"
+      }
+    ],
+    "name": "PlantedAfter",
+    "type": "error"
+  },
+  {
     "inputs": [],
     "name": "RLPInvalidEncoding",
     "type": "error"
@@ -19151,6 +22310,11 @@ export const stepsAbi = [
       }
     ],
     "name": "StillBonded",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "StillDisputed",
     "type": "error"
   },
   {
@@ -19349,7 +22513,7 @@ export const stepsAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint8",
+        "internalType": "enum ICanaries.Phase",
         "name": "phase",
         "type": "uint8"
       }
@@ -19360,6 +22524,11 @@ export const stepsAbi = [
   {
     "inputs": [],
     "name": "WrongRequest",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "WrongSecret",
     "type": "error"
   },
   {
@@ -19750,12 +22919,34 @@ export const testTokenAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "checker",
+        "type": "address"
+      }
+    ],
+    "name": "AlreadyMeasured",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes32",
         "name": "claim",
         "type": "bytes32"
       }
     ],
     "name": "AlreadyOverturned",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AlreadyPlanted",
     "type": "error"
   },
   {
@@ -19831,12 +23022,12 @@ export const testTokenAbi = [
     "inputs": [
       {
         "internalType": "uint256",
-        "name": "contestable",
+        "name": "bond",
         "type": "uint256"
       },
       {
         "internalType": "uint256",
-        "name": "bond",
+        "name": "needed",
         "type": "uint256"
       }
     ],
@@ -20021,6 +23212,11 @@ export const testTokenAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "FinderNeeded",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -20119,6 +23315,11 @@ export const testTokenAbi = [
       }
     ],
     "name": "NoBeacon",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NoConsent",
     "type": "error"
   },
   {
@@ -20255,6 +23456,11 @@ export const testTokenAbi = [
       }
     ],
     "name": "NotInBatch",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NotMeasurable",
     "type": "error"
   },
   {
@@ -20462,6 +23668,17 @@ export const testTokenAbi = [
     "type": "error"
   },
   {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "committedAt",
+        "type": "uint64"
+      }
+    ],
+    "name": "PlantedAfter",
+    "type": "error"
+  },
+  {
     "inputs": [],
     "name": "RLPInvalidEncoding",
     "type": "error"
@@ -20523,6 +23740,11 @@ export const testTokenAbi = [
       }
     ],
     "name": "StillBonded",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "StillDisputed",
     "type": "error"
   },
   {
@@ -20721,7 +23943,7 @@ export const testTokenAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint8",
+        "internalType": "enum ICanaries.Phase",
         "name": "phase",
         "type": "uint8"
       }
@@ -20732,6 +23954,11 @@ export const testTokenAbi = [
   {
     "inputs": [],
     "name": "WrongRequest",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "WrongSecret",
     "type": "error"
   },
   {
@@ -21150,6 +24377,11 @@ export const vaultAbi = [
             "internalType": "address",
             "name": "checks",
             "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "canaries",
+            "type": "address"
           }
         ],
         "internalType": "struct Vault.Modules",
@@ -21390,12 +24622,34 @@ export const vaultAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "checker",
+        "type": "address"
+      }
+    ],
+    "name": "AlreadyMeasured",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes32",
         "name": "claim",
         "type": "bytes32"
       }
     ],
     "name": "AlreadyOverturned",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      }
+    ],
+    "name": "AlreadyPlanted",
     "type": "error"
   },
   {
@@ -21471,12 +24725,12 @@ export const vaultAbi = [
     "inputs": [
       {
         "internalType": "uint256",
-        "name": "contestable",
+        "name": "bond",
         "type": "uint256"
       },
       {
         "internalType": "uint256",
-        "name": "bond",
+        "name": "needed",
         "type": "uint256"
       }
     ],
@@ -21661,6 +24915,11 @@ export const vaultAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "FinderNeeded",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -21759,6 +25018,11 @@ export const vaultAbi = [
       }
     ],
     "name": "NoBeacon",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NoConsent",
     "type": "error"
   },
   {
@@ -21895,6 +25159,11 @@ export const vaultAbi = [
       }
     ],
     "name": "NotInBatch",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "NotMeasurable",
     "type": "error"
   },
   {
@@ -22102,6 +25371,17 @@ export const vaultAbi = [
     "type": "error"
   },
   {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "committedAt",
+        "type": "uint64"
+      }
+    ],
+    "name": "PlantedAfter",
+    "type": "error"
+  },
+  {
     "inputs": [],
     "name": "RLPInvalidEncoding",
     "type": "error"
@@ -22163,6 +25443,11 @@ export const vaultAbi = [
       }
     ],
     "name": "StillBonded",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "StillDisputed",
     "type": "error"
   },
   {
@@ -22361,7 +25646,7 @@ export const vaultAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint8",
+        "internalType": "enum ICanaries.Phase",
         "name": "phase",
         "type": "uint8"
       }
@@ -22372,6 +25657,11 @@ export const vaultAbi = [
   {
     "inputs": [],
     "name": "WrongRequest",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "WrongSecret",
     "type": "error"
   },
   {
@@ -22484,6 +25774,25 @@ export const vaultAbi = [
       }
     ],
     "name": "Deposited",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "checker",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "Fined",
     "type": "event"
   },
   {
@@ -22615,6 +25924,19 @@ export const vaultAbi = [
   {
     "inputs": [],
     "name": "BATCHES",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "CANARIES",
     "outputs": [
       {
         "internalType": "address",
@@ -22791,6 +26113,30 @@ export const vaultAbi = [
     ],
     "name": "depositWithPermit",
     "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "checker",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "fine",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "taken",
+        "type": "uint256"
+      }
+    ],
     "stateMutability": "nonpayable",
     "type": "function"
   },
