@@ -119,6 +119,9 @@ export class ChainFollower {
       if (!outcome) return log.error({ event: 'dispute.phase', gameId, phase: game.phase }, 'a dispute ended in a phase that is no end');
       await storage.disputes.ended(gameId, outcome, now);
       log.info({ event: 'dispute.ended', gameId, claim: game.claim, outcome, block: event.blockNumber }, `dispute ended: claim ${outcome}`);
+    } else if (event.eventName === 'Settled') {
+      // WHY: only a canary's game is settled before it has ended, as its claim is void; of any other this is known.
+      await storage.disputes.ended(event.args.gameId, 'overturned', now);
     }
   }
 

@@ -1,6 +1,7 @@
+import { isAddressEqual } from 'viem';
 import type { Root } from '#core/hashing';
 import { AssayError } from '#core/protocol';
-import { everSeated, revealedEvidence, type CanaryFinding, type Chain } from '#io/chain';
+import { everSeated, type CanaryFinding, type Chain } from '#io/chain';
 import type { Logger } from '#platform';
 
 /** Reverts that say there is nothing to measure a checker by, now and later. */
@@ -13,11 +14,12 @@ const NEVER: ReadonlySet<string> = new Set(['NotMeasurable', 'AlreadyMeasured'])
  */
 export async function measureCheckers(chain: Chain, { id, finding, log }: { id: Root; finding: CanaryFinding; log: Logger }): Promise<boolean> {
   const batch = await chain.batches.batch(finding.batchId);
+  const revealed = await chain.checks.revealed(finding.batchId, batch);
   let done = true;
   for (const checker of await everSeated(chain)) {
     if (await chain.canaries.measured(id, checker)) continue;
     try {
-      const evidence = await revealedEvidence(chain, finding.batchId, checker);
+      const evidence = revealed.find((one) => isAddressEqual(one.checker, checker))?.evidence ?? [];
       await chain.canaries.measure(id, finding, { batch, checker, evidence });
       log.info({ event: 'canary.measured', canary: id, checker, ...(await chain.canaries.detectionOf(checker)) }, 'checker measured');
     } catch (error) {

@@ -142,6 +142,8 @@ export class Planter {
     const last = batch.committedAt + (window * 9n) / 10n;
     if (now <= start + window / 2n && now < last) return;
     const consents = await Promise.all([submitter, executor].map((account) => account.signMessage({ message: { raw: id } })));
+    // WHY also here: checkers that are all asleep leave no beacon to measure them by.
+    await chain.provenBeacon(place.id).catch((err: unknown) => log.warn({ event: 'canary.failed', canary: id, err }, 'a canary will measure nobody'));
     const finder = await finderOf(chain, claimDigest(chain.network, claim));
     await chain.canaries.open(id, { secret, claim, request, submitterConsent: consents[0]!, executorConsent: consents[1]!, batchId: place.id, batch, proof: place.proof, finder });
     this.live.delete(secret.jobId);

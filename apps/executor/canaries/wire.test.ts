@@ -5,13 +5,14 @@ import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Root, Tensor } from '#core/hashing';
+import { compileModel } from '#core/onnx';
 import { answerSchema, claimDigest, claimsPageSchema, jobSchema, subjects, type Answer, type Job, type NetworkId } from '#core/protocol';
 import { openTested, type TestedModel } from '#io/inference';
 import { decodeMessage, encodeMessage, inboxPrefix, JOB, type Messaging } from '#io/messaging';
 import { createLogger, Registry, systemClock } from '#platform';
 import { buildRequest, signRequest, type SignedRequest } from '#sdk';
 import { PROJECT_ROOT } from '#testing';
-import { startBroker, type Broker } from '../../../libs/io/messaging/broker.fixture.js';
+import { party, startBroker, type Broker } from '../../../libs/io/messaging/broker.fixture.js';
 import { ClaimSigner } from '../claiming/claim-signer.js';
 import { ClaimLedger } from '../claiming/ledger.js';
 import { JobAnswering } from '../execution/job-answering.js';
@@ -34,6 +35,7 @@ const coordinator = { role: 'coordinator', address: `0x${'c0'.repeat(20)}` } as 
 const dir = mkdtempSync(join(tmpdir(), 'assay-wire-'));
 let broker: Broker;
 let messaging: Messaging;
+let tap: Awaited<ReturnType<Broker['raw']>>;
 let model: TestedModel;
 let ledger: ClaimLedger;
 const served = new ServedJobs();
@@ -43,16 +45,15 @@ const prepared = new Map<Root, Answer>();
 const seen: { readonly subject: string; readonly reply: string | undefined; readonly bytes: Uint8Array; readonly at: number }[] = [];
 
 beforeAll(async () => {
-  const { party } = await import('../../../libs/io/messaging/broker.fixture.js');
   const parties = [{ ...party('coordinator', 1), address: coordinator.address }, { ...party('executor', 2), address: executor.address }] as const;
   broker = await startBroker(parties);
   messaging = await broker.messaging(parties[0]);
-  const tap = await broker.raw(parties[0]);
+  tap = await broker.raw(parties[0]);
   for (const subject of ['assay.job.>', `${inboxPrefix('coordinator', coordinator.address)}.>`]) {
     tap.subscribe(subject, { callback: (_, { subject: at, reply, data }) => void seen.push({ subject: at, reply, bytes: data, at: performance.now() }) });
   }
   await tap.flush();
-  model = await openTested(readFileSync(join(PROJECT_ROOT, 'models/mnist/model.onnx')), { seed: 1 });
+  model = await openTested(compileModel(readFileSync(join(PROJECT_ROOT, 'models/mnist/model.onnx'))).onnx, { seed: 1 });
   ledger = await ClaimLedger.open(dir);
   const own = await broker.messaging(parties[1]);
   const answering = new JobAnswering({
@@ -113,13 +114,14 @@ async function send({ signed, inputs, canary: hidden }: Asked): Promise<Root> {
 /** Ordinary jobs and canaries in an order by chance, and what is seen of them. */
 async function observe(count: number, make: (below: (limit: number) => number) => Promise<Asked>, below = seeded(SEED)): Promise<Observed[]> {
   if (served.pair(below) === undefined) for (let i = 0; i < 4; i++) await send(await ordinary(below));
+  // WHY all before the first is sent: what making one takes is not seen from outside, where a planter waits for a time by chance.
+  const jobs: Asked[] = [];
+  for (let i = 0; i < count; i++) jobs.push(below(2) === 0 ? await make(below) : await ordinary(below));
+  const hidden = new Map(jobs.map(({ signed, canary: is }) => [signed.jobId, is]));
   seen.length = 0;
-  const hidden = new Map<Root, boolean>();
-  for (let i = 0; i < count; i++) {
-    const asked = below(2) === 0 ? await make(below) : await ordinary(below);
-    hidden.set(asked.signed.jobId, asked.canary);
-    await send(asked);
-  }
+  for (const job of jobs) await send(job);
+  // What the asker has, the tap has once a message of its own has been there and back.
+  await tap.flush();
   return features().map(({ jobId, features: of }) => ({ features: of, canary: hidden.get(jobId)! }));
 }
 
@@ -158,12 +160,12 @@ it('canaries cannot be told from other jobs by the sizes and times of their mess
 
 it('the same classifiers tell a planter that numbers its nonces, and one that answers without running', async () => {
   let nonce = 1n;
-  const numbered = await observe(120, async (below) => {
+  const numbered = await observe(160, async (below) => {
     const { signed, inputs } = await canary(below);
     const account = wallet();
     return { signed: await signRequest(account, NETWORK, { ...signed.message, submitter: account.address, nonce: nonce++ }), inputs, canary: true };
   });
-  const ready = await observe(120, async (below) => {
+  const ready = await observe(160, async (below) => {
     const asked = await canary(below);
     const { claim, signature } = (await ledger.find(served.pair(below)![0].claim.jobId))!;
     prepared.set(asked.signed.jobId, { claim: { ...claim, jobId: asked.signed.jobId }, signature, outputs: await messaging.payloads.pack([{ dtype: 'float32', dims: [1, 10], data: new Uint8Array(40) }]) });
@@ -171,5 +173,5 @@ it('the same classifiers tell a planter that numbers its nonces, and one that an
   });
   const found = { numbered: advantages(numbered), ready: advantages(ready) };
   console.log(`seed ${SEED}: advantage in standard deviations`, found);
-  for (const { stump: by } of Object.values(found)) expect(by).toBeGreaterThan(SIGMAS);
+  for (const by of Object.values(found)) expect(Math.max(...Object.values(by))).toBeGreaterThan(SIGMAS);
 }, 240_000);

@@ -192,7 +192,7 @@ contract Crowd is Table {
     }
 
     /// A canary by anybody, of the executor's, and its batch.
-    function plantCanary(uint256 who, uint256 more) external {
+    function plantCanary(uint256 who, uint256 more, uint8 story) external {
         claimed(honest(small()));
         request.nonce = uint64(planted.length + 2);
         (claim.jobId, claim.outputRoot) = (disputes.jobId(request), keccak256(abi.encode("canary", planted.length)));
@@ -204,13 +204,17 @@ contract Crowd is Table {
         ICanaries.Finding memory none;
         uint256 batchId = commitClaim();
         planted.push(Planted(id, secret, claim, request, batchId, batch, none));
+        if (story % 3 == 0) return;
+        openCanary(planted.length - 1, who, story % 2 == 0);
+        if (story % 3 == 1) return;
+        for (uint256 i = 0; i < 5; i++) try this.measureChecker(planted.length - 1, i) {} catch {}
     }
 
-    function openCanary(uint256 which, uint256 who, bool disputed) external {
+    function openCanary(uint256 which, uint256 who, bool disputed) public {
         Planted storage its = planted[which % planted.length];
         address finder = disputed ? people()[who % 5] : address(0);
         if (disputed) openClaim(its.claim, small(), finder);
-        vm.warp(its.batch.committedAt + 11);
+        if (block.timestamp < its.batch.committedAt + 11) vm.warp(its.batch.committedAt + 11);
         bytes32 message = keccak256(abi.encodePacked("\x19Ethereum Signed Message:\n32", its.id));
         canaries.open(its.id, ICanaries.Opening(its.secret, its.claim, its.request, _signedBy(SUBMITTER_KEY, message), _signedBy(EXECUTOR_KEY, message), its.batchId, its.batch, new bytes32[](0), finder));
         Claim memory own = its.claim;

@@ -1,6 +1,6 @@
 import { isAddressEqual, zeroAddress, type Address } from 'viem';
 import type { Root } from '#core/hashing';
-import type { CanaryFinding, Evidence } from './calls.js';
+import type { CanaryFinding } from './calls.js';
 import type { Chain } from './connection.js';
 import { canariesAbi, checksAbi, disputesAbi } from './generated/abis.js';
 import type { BlockRange } from './logs.js';
@@ -38,11 +38,4 @@ export async function everSeated(chain: Chain): Promise<Address[]> {
   const { client, deployment } = chain;
   const logs = await everything(chain, (range) => client.getContractEvents({ address: deployment.checks, abi: checksAbi, eventName: 'Seated', strict: true, ...range }));
   return logs.map(({ args }) => args.checker).filter((checker, i, all) => all.findIndex((other) => isAddressEqual(other, checker)) === i);
-}
-
-/** What a checker revealed for a batch; empty for nothing. */
-export async function revealedEvidence(chain: Chain, batchId: bigint, checker: Address): Promise<readonly Evidence[]> {
-  const { client, deployment } = chain;
-  const logs = await everything(chain, (range) => client.getContractEvents({ address: deployment.checks, abi: checksAbi, eventName: 'EvidenceRevealed', args: { batchId, checker }, strict: true, ...range }));
-  return logs.at(-1)?.args.evidence ?? [];
 }
