@@ -82,6 +82,19 @@ describe('assay sample --batch', () => {
   });
 });
 
+describe('assay challenger seat', () => {
+  it('is taken with enough stake, shown, and left', async () => {
+    const stake = LOCAL_PARAMETERS.checks.stake;
+    expect(await json(['challenger', 'seat', 'take'])).toMatchObject({ document: { error: { code: 'CHAIN_REVERTED', message: expect.stringMatching(/StakeTooLow/) as string } } });
+    await chain.token.mint(chain.account!, stake);
+    expect((await json(['stake', 'deposit', String(stake / 10n ** 18n)])).code).toBe(0);
+    const taken = { account: chain.account, seated: true, seats: 2, taken: 1, stakeNeeded: stake.toString() };
+    expect(await json(['challenger', 'seat', 'take'])).toMatchObject({ code: 0, document: taken });
+    expect((await json(['challenger', 'seat', 'show'])).document).toMatchObject(taken);
+    expect((await json(['challenger', 'seat', 'leave'])).document).toMatchObject({ seated: false, since: null, taken: 0 });
+  });
+});
+
 describe('assay admin', () => {
   const rate = String(2 ** 30);
 

@@ -13,7 +13,7 @@ import { eventually, startWorld, type World } from './world.js';
 const MODEL = readFileSync(join(PROJECT_ROOT, 'models/mnist/model.onnx'));
 const DIGIT: Tensor = { dtype: 'float32', dims: [1, 1, 28, 28], data: new Uint8Array(4 * 28 * 28) };
 /** Each half is long enough for a slow machine to start a process in; the test moves the chain's clock over what is left. */
-const WINDOW = 160n;
+const WINDOW = 400n;
 const UNIT = 10n ** 18n;
 const TEST_MS = 300_000;
 const WAIT_MS = 90_000;
@@ -34,7 +34,7 @@ class Scene {
   ) {}
 
   static async start(options: Omit<NetworkOptions, 'dir'> & { readonly challengers: number }): Promise<Scene> {
-    const rules = { batches: { challengeWindow: WINDOW, sampleRate: SAMPLE_RATE_ONE }, checks: { seats: options.challengers } };
+    const rules = { unbondingDelay: 7_200n, batches: { challengeWindow: WINDOW, sampleRate: SAMPLE_RATE_ONE }, checks: { seats: options.challengers } };
     const world = await startWorld({ executors: 1, seats: true, rules, ...options });
     worlds.push(world);
     const { urls, deployment, keys } = world.network;
@@ -123,5 +123,28 @@ describe.concurrent('paid checks', () => {
     const { bond } = await chain.disputes.parameters();
     await eventually('it has the accuser’s bond', async () => (await scene.balance(1)) === before[0]! + pay + bond, WAIT_MS);
     expect(await scene.stake(1)).toBe(100n * UNIT);
+  }, TEST_MS);
+
+  it('cost a checker that makes its evidence up its stake, and pay nothing to one that copies', async () => {
+    const [honest, lazy, copier] = [1, 2, 3] as const;
+    const scene = await Scene.start({ challengers: 3, environment: { 'challenger-2': { ASSAY_FAULT: 'lazy' }, 'challenger-3': { ASSAY_FAULT: 'copier' } } });
+    const before = await scene.balance(honest);
+    const { batches } = await scene.run(2);
+    for (const n of [honest, lazy, copier]) await scene.each('committed to', n, batches, committed);
+    await scene.until(batches, WINDOW / 2n + 1n);
+    for (const n of [honest, lazy]) await scene.each('revealed', n, batches, revealed);
+    await eventually('the copy is refused', () => /NotCommitted/.test(scene.log(copier)), WAIT_MS);
+
+    await scene.until(batches, WINDOW + 1n);
+    const opened = () => scene.log(honest).match(/"event":"checker.accused"/g)?.length ?? 0;
+    await eventually('the lazy checker is accused', () => opened() > 0, WAIT_MS);
+    await eventually('the honest checker is paid', () => /"event":"check.paid"/.test(scene.log(honest)), WAIT_MS);
+    await scene.pass(130n);
+    await eventually('its stake is gone', async () => (await scene.stake(lazy)) === 0n, WAIT_MS);
+    const { penalty, bountyBps } = await scene.chain.disputes.parameters();
+    const won = async () => (await scene.balance(honest)) - before - (await scene.payFor(batches));
+    await eventually('who accused it has its bonds back, and a bounty for the first', async () => (await won()) >= (penalty * BigInt(bountyBps)) / 10_000n, WAIT_MS);
+    expect([await scene.balance(copier), await scene.stake(copier)]).toEqual([100n * UNIT, 100n * UNIT]);
+    expect(scene.log(lazy) + scene.log(copier)).not.toMatch(/checker.accused/);
   }, TEST_MS);
 });

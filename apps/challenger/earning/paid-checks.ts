@@ -219,8 +219,7 @@ export class PaidChecks {
   }
 }
 
-/** A part of what is left, so that looks come closer together: chain time need not run with this machine's. */
-function pauseFor(left: bigint, challengeWindow: number): number {
-  const most = Math.min(Math.max(challengeWindow * 25, MIN_PAUSE_MS), MAX_PAUSE_MS);
-  return Math.min(Math.max(Number(left) * 250, MIN_PAUSE_MS), most);
+/** A part of what is left, and of the window: chain time need not run with this machine's, and a reorganisation can take a step back. */
+function pauseFor(secondsLeft: bigint, challengeWindow: number): number {
+  return Math.min(Math.max(Math.min(Number(secondsLeft) * 250, challengeWindow * 12), MIN_PAUSE_MS), MAX_PAUSE_MS);
 }

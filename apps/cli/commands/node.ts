@@ -14,6 +14,7 @@ import { tlsOf } from '../place.js';
 import type { Perform } from '../program.js';
 import { firstSignal, untilAborted } from '../signals.js';
 import type { Terminal } from '../terminal.js';
+import { addSeat } from './seat.js';
 
 type Role = AdmittedPeer['role'];
 
@@ -25,12 +26,12 @@ interface StartOptions {
   readonly balance: bigint;
 }
 
-export const addExecutor = (program: Command, perform: Perform): void => addNode(program, perform, 'executor');
-export const addChallenger = (program: Command, perform: Perform): void => addNode(program, perform, 'challenger');
+export const addExecutor = (program: Command, perform: Perform): void => void addNode(program, perform, 'executor');
+export const addChallenger = (program: Command, perform: Perform): void => addSeat(addNode(program, perform, 'challenger'), perform);
 
 const USUAL: Record<Role, { readonly stake: string; readonly balance: string }> = { executor: { stake: '1000', balance: '0' }, challenger: { stake: '0', balance: '100' } };
 
-function addNode(program: Command, perform: Perform, role: Role): void {
+function addNode(program: Command, perform: Perform, role: Role): Command {
   const node = program.command(role).description(`Run ${role === 'executor' ? 'an executor' : 'a challenger'} of your own for a network that runs elsewhere.`);
   const data = `.assay-${role}`;
   node
@@ -54,6 +55,7 @@ function addNode(program: Command, perform: Perform, role: Role): void {
     .option('--balance <tokens>', 'at least this much in the vault for bonds', amount, amount(USUAL[role].balance))
     .addHelpText('after', `\nOther ASSAY_ variables of the environment are passed on, such as ASSAY_METRICS_LISTEN.\n\nExample:\n  assay ${role} start --peer peer.json --data node`)
     .action((options: StartOptions, command: Command) => perform(command, (terminal) => start(terminal, role, options)));
+  return node;
 }
 
 async function start(terminal: Terminal, role: Role, options: StartOptions): Promise<number> {

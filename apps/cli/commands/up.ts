@@ -73,6 +73,7 @@ function networkOptions(options: UpOptions) {
   return {
     dir: options.dir,
     gateway: true,
+    seats: true,
     faults: options.faults,
     ports,
     ...(options.executors ? { executors: options.executors } : {}),
