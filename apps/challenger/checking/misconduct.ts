@@ -12,8 +12,8 @@ interface Seen {
   readonly claim: PlacedClaim;
 }
 
-/** WHY bounded: what is older than this many claims is past its challenge window. */
-const MAX_SEEN = 50_000;
+/** WHY bounded: what is older than this many claims is past its challenge window. Each takes about 3 kB. */
+const MAX_SEEN = 20_000;
 
 /** Holds claims beside their requests, and beside other claims for the same job in this or an earlier batch. */
 export class Misconduct {
