@@ -27,6 +27,7 @@ import { Defender } from './defence/defender.js';
 import { ModelsController } from './registration/models.controller.js';
 import { PartialUploads } from './registration/partial-uploads.js';
 import { ModelsService } from './registration/models.service.js';
+import { Cleaner } from './retention/cleaner.js';
 import { ChainFollower, readUpTo } from './settlement/chain-follower.js';
 import { RoleKeeper, type Duty } from './roles/role-keeper.js';
 import { accessCheck } from './submission/access.js';
@@ -148,6 +149,7 @@ function roleKeepers(world: World, rooms: { board: PresenceBoard; modelById: Mod
     keeper('assignment', (fence) => makeAssigner(world, { ...rooms, fence })),
     keeper('batching', (fence) => makeBatcher(world, fence)),
     keeper('settlement', (fence) => new ChainFollower({ chain, storage, now: clock.now, log, fence, onProblem: (text) => world.chainProblem.set(text) })),
+    keeper('retention', (fence) => new Cleaner({ retention: storage.retention, payloads: world.messaging.payloads, retentionMs: config.ASSAY_RETENTION_S * 1_000, now: clock.now, log, fence })),
     ...(config.ASSAY_FAULT === 'withhold' ? [] : [keeper('defence', (fence) => new Defender({ chain, batches: storage.batches, cursors: storage.cursors, proofIn: rooms.proofs.proofIn, pollMs: DEFENCE_POLL_MS, log, fence }))]),
   ];
 }

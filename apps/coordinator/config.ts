@@ -43,6 +43,8 @@ export const coordinatorSchema = z.object({
   ASSAY_CALLER_RATE: variable(wholeNumber(1, 1_000_000).default(5_000), '5000'),
   /** Jobs without an answer at once; further ones are refused, and of one submitter's those beyond half of it. */
   ASSAY_MAX_OPEN_JOBS: variable(wholeNumber(1, 1_000_000).default(10_000), '10000'),
+  /** How long inputs and outputs of a job are kept after its end. */
+  ASSAY_RETENTION_S: variable(wholeNumber(3_600, 3_153_600_000).default(2_592_000), '2592000'),
   ASSAY_FAULT: variable(z.enum(COORDINATOR_FAULTS).default('none'), 'withhold'),
 });
 

@@ -2,10 +2,12 @@ import { createServer } from 'node:net';
 import { credentials, loadPackageDefinition, type Client, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { tensorRoot, type Tensor } from '#core/hashing';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { tensorRoot, type Root, type Tensor } from '#core/hashing';
 import { isSignedBy, claimDigest, verifyReceipt, type JobState } from '#core/protocol';
 import { openSession } from '#io/inference';
+import { connectMessaging } from '#io/messaging';
 import type { CoordinatorClient } from '#io/rpc';
 import { Surroundings, UNIT, type TestExecutor } from './coordinator.fixture.js';
 
@@ -268,6 +270,35 @@ describe('a coordinator', () => {
     await executor.stop();
     await again.stop();
   }, 60_000);
+
+  it('removes inputs and outputs long after a job’s end, from database and broker, whichever process of two does it', async () => {
+    const first = await world.coordinator('retention');
+    const executor = await world.executor(0);
+    await first.client.registerModel({ name: 'mnist', file: world.model.onnx });
+    const [old, recent] = [await world.signed({}, { inputs: [world.input(0.125)] }), await world.signed({}, { inputs: [world.input(0.25)] })];
+    await Promise.all([old, recent].map((submission) => first.client.submit(submission)));
+    for (const { jobId } of [old, recent]) for await (const job of first.client.watchJob(jobId, { timeoutMs: 30_000 })) if (job.state === 'final') break;
+    await first.stop();
+    const { seed, account: { address } } = world.coordinatorParty;
+    const messaging = await connectMessaging({ url: world.nats.url, seed, role: 'coordinator', address, log: { warn: () => {} } });
+    const objects = await Promise.all([old, recent].map(async ({ inputs: [input] }) => ({ dtype: input!.dtype, dims: [...input!.dims], object: await messaging.payloads.putTensor(input!) })));
+    const database = new pg.Client({ connectionString: first.config.DATABASE_URL! });
+    await database.connect();
+    await database.query(`UPDATE "Job" SET "acceptedAt" = "acceptedAt" - interval '40 days', "updatedAt" = "updatedAt" - interval '40 days', deadline = deadline - 40 * 86400 WHERE id = $1`, [old.jobId]);
+    await database.query(`UPDATE "Job" SET "acceptedAt" = "acceptedAt" - interval '40 days' WHERE id = $1`, [recent.jobId]);
+    await database.query(`UPDATE "Tensor" SET "usedAt" = "usedAt" - interval '40 days'`);
+    const both = await Promise.all([world.coordinator('retention'), world.coordinator('retention', { ASSAY_DATA_DIR: `${first.config.ASSAY_DATA_DIR}-2` })]);
+    const outputsOf = (jobId: Root) => both[1]!.client.job(jobId, { withOutputs: true });
+    await vi.waitFor(() => expect(outputsOf(old.jobId)).rejects.toMatchObject({ code: 'DATA_UNAVAILABLE' }), { timeout: 30_000, interval: 200 });
+    await vi.waitFor(() => expect(messaging.payloads.unpack([objects[0]!])).rejects.toMatchObject({ code: 'DATA_UNAVAILABLE' }), { timeout: 30_000, interval: 200 });
+    expect(await messaging.payloads.unpack([objects[1]!])).toHaveLength(1);
+    expect((await outputsOf(recent.jobId)).outputs).toHaveLength(1);
+    expect(await both[0]!.client.job(old.jobId)).toMatchObject({ state: 'final' });
+    await database.end();
+    await messaging.close();
+    await executor.stop();
+    await Promise.all(both.map((one) => one.stop()));
+  }, 120_000);
 
   it('says plainly what is not there when it starts', async () => {
     const busy = createServer();

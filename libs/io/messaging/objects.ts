@@ -76,6 +76,12 @@ export class ObjectStore {
     return bytes;
   }
 
+  /** Removes an object; one that is not there is removed already. Only the coordinator may. */
+  async remove({ bucket, writer, name }: ObjectName): Promise<void> {
+    const { streams } = await jetstreamManager(this.connection, { checkAPI: false });
+    await streams.purge(bucket, { filter: `${objectSubject({ bucket, writer, name })}.>` }).catch((cause: unknown) => Promise.reject(new AssayError({ code: 'BROKER_UNREACHABLE', message: 'an object could not be removed', facts: { bucket, name }, cause })));
+  }
+
   private async chunk(name: ObjectName, index: number): Promise<Uint8Array> {
     try {
       const reply = await this.connection.request(`$JS.API.STREAM.MSG.GET.${name.bucket}`, JSON.stringify({ last_by_subj: chunkSubject(name, index) }), { timeout: 10_000 });
@@ -92,8 +98,12 @@ function missing(name: ObjectName, chunk: number, cause: unknown): AssayError {
   return new AssayError({ code: 'DATA_UNAVAILABLE', message: 'an object of the object store could not be read', facts: { ...name, chunk }, cause });
 }
 
-function chunkSubject({ bucket, writer, name }: ObjectName, index: number): string {
-  return `assay.object.${bucket}.${writer.toLowerCase()}.${name}.${index}`;
+function chunkSubject(name: ObjectName, index: number): string {
+  return `${objectSubject(name)}.${index}`;
+}
+
+function objectSubject({ bucket, writer, name }: ObjectName): string {
+  return `assay.object.${bucket}.${writer.toLowerCase()}.${name}`;
 }
 
 async function createBucket({ streams }: JetStreamManager, bucket: Bucket, replicas: number): Promise<void> {

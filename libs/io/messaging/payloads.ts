@@ -44,6 +44,11 @@ export class PayloadStore {
     return root;
   }
 
+  /** Of what this process stored itself. */
+  async removeTensor(root: Root): Promise<void> {
+    await this.objects.remove({ bucket: this.bucket(this.writer), writer: this.writer, name: root });
+  }
+
   private async getTensor(root: Root, payload: TensorPayload, writer: Writer): Promise<Tensor> {
     const data = await this.objects.get({ bucket: this.bucket(writer), writer, name: root }, byteLength(payload));
     const tensor: Tensor = { dtype: payload.dtype, dims: payload.dims, data };

@@ -1,3 +1,4 @@
+export { RetentionStore, type Cleared } from './retention.js';
 export type { ArtifactStore } from './artifacts.js';
 export type { JobChange } from './changes.js';
 export type { BatchedClaim, BatchStore, NewBatch } from './batches.js';

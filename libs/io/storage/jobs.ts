@@ -200,7 +200,7 @@ export class JobStore {
       WITH moved AS (
         UPDATE "Job" SET state = 'answered', "claimDigest" = ${digest}, "leaseUntil" = NULL, "updatedAt" = ${now}
         WHERE id = ${jobId} AND state = 'assigned' AND executor = ${claim.executor.toLowerCase()} AND "leaseToken" = ${tokenOf(fence)} RETURNING id
-      ), kept AS (${tensorInsert(answer.outputs, Prisma.sql`EXISTS (SELECT 1 FROM moved)`)})
+      ), kept AS (${tensorInsert(answer.outputs, { now, condition: Prisma.sql`EXISTS (SELECT 1 FROM moved)` })})
       ${claimInsert(answer)}`;
     if (stored > 0) this.changes.publish([jobId], 'answered');
     return stored > 0;
@@ -276,7 +276,7 @@ export async function moveIn(tx: Transaction, jobIds: readonly Root[], to: JobSt
   return count;
 }
 
-function stateIn(states: readonly JobState[]): Prisma.Sql {
+export function stateIn(states: readonly JobState[]): Prisma.Sql {
   return Prisma.sql`state = ANY(${[...states]}::text[]::"JobState"[])`;
 }
 
@@ -310,18 +310,25 @@ function freshRecord(job: NewJob): JobRecord {
   return { jobId, request, signature, fee, inputs, state: INITIAL_STATE, tried: [], acceptedAt: now, updatedAt: now, ...nothing };
 }
 
-/** Tensors are content: the same root again is the same row. */
-function tensorInsert(tensors: readonly Tensor[], condition: Prisma.Sql): Prisma.Sql {
+/**
+ * Tensors are content: the same root again is the same row.
+ * WHY a time, and only once an hour: it keeps what is used again from the clean-up, and a row that everybody sends is neither written nor
+ * locked each time.
+ */
+function tensorInsert(tensors: readonly Tensor[], { now, condition }: { readonly now: Date; readonly condition: Prisma.Sql }): Prisma.Sql {
   if (tensors.length === 0) return Prisma.sql`SELECT 1`;
-  const rows = tensors.map((tensor) => Prisma.sql`(${tensorRoot(tensor)}, ${encodeHeader(tensor)}, ${Buffer.from(tensor.data)}::bytea)`);
-  return Prisma.sql`INSERT INTO "Tensor" (root, header, bytes) SELECT * FROM (VALUES ${Prisma.join(rows)}) AS given(root, header, bytes) WHERE ${condition} ON CONFLICT DO NOTHING`;
+  const given = new Map(tensors.map((tensor) => [tensorRoot(tensor), tensor]));
+  const rows = [...given].map(([root, tensor]) => Prisma.sql`(${root}, ${encodeHeader(tensor)}, ${Buffer.from(tensor.data)}::bytea, ${now}::timestamp)`);
+  return Prisma.sql`INSERT INTO "Tensor" AS kept (root, header, bytes, "usedAt") SELECT * FROM (VALUES ${Prisma.join(rows)}) AS given(root, header, bytes, "usedAt") WHERE ${condition}
+      AND NOT EXISTS (SELECT 1 FROM "Tensor" known WHERE known.root = given.root AND known."usedAt" >= given."usedAt" - interval '1 hour')
+    ON CONFLICT (root) DO UPDATE SET "usedAt" = greatest(kept."usedAt", excluded."usedAt")`;
 }
 
-/** One statement that stores job and tensors. Tensors of a job that is refused after all are content nobody names: they go with the next clean-up. */
+/** One statement that stores job and tensors. WHY no tensors where the nonce is taken: nobody would name them, so no clean-up would find them. */
 function jobInsert(job: NewJob): Prisma.Sql {
   const { jobId, request, signature, fee, now } = job;
   return Prisma.sql`
-    WITH kept AS (${tensorInsert(job.inputs, covered(job))})
+    WITH kept AS (${tensorInsert(job.inputs, { now, condition: Prisma.sql`${covered(job)} AND NOT EXISTS (SELECT 1 FROM "Job" WHERE submitter = ${request.submitter.toLowerCase()} AND nonce = ${request.nonce.toString()}::numeric)` })})
     INSERT INTO "Job" (id, submitter, nonce, "modelId", request, signature, fee, inputs, state, tried, deadline, "acceptedAt", "updatedAt")
     SELECT ${jobId}, ${request.submitter.toLowerCase()}, ${request.nonce.toString()}::numeric, ${request.modelId}, ${JSON.stringify(toJson(request))}::jsonb, ${signature}, ${fee.toString()}::numeric,
       ${inputRoots(job)}::text[], ${INITIAL_STATE}::"JobState", ARRAY[]::text[], ${request.deadline.toString()}::bigint, ${now}::timestamp, ${now}::timestamp

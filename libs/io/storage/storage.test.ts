@@ -292,6 +292,65 @@ describe.each([
     expect(JOB_STATES).toContain(await stateOf(jobId));
   });
 
+  describe('what is kept after the end', () => {
+    const day = (n: number) => later(n * 86_400);
+    const BEFORE = day(100);
+    const clear = (limit = 1_000) => storage.retention.clear({ before: BEFORE, limit, now: day(130) });
+    const isKept = (input: Tensor) => storage.tensors.byRoots([tensorRoot(input)]).then(() => true, () => false);
+
+    async function taken(inputs: readonly Tensor[], at: Date, deadline = 2_000_000_000n) {
+      const request: Request = { submitter: address(), modelId, inputRoot: listRoot(inputs.map(tensorRoot)), maxFee: 10n, insuredValue: 7n, deadline, nonce: BigInt(random.between(0, 2 ** 31)), verification: 0, redundancy: 1 };
+      const job = { jobId: root(), request, signature: signature(), fee: 5n, inputs, now: at };
+      await storage.jobs.accept(job);
+      return job;
+    }
+    const failed = async (inputs: readonly Tensor[], at: Date, end: Date) => storage.jobs.fail((await taken(inputs, at)).jobId, { code: 'JOB_FAILED', message: '', now: end });
+
+    it('goes when it was kept long enough, in bounded passes; what another job still needs stays', async () => {
+      const [gone, twice, live, recent, again] = [tensor(), tensor(), tensor(), tensor(), tensor()];
+      await failed([gone, gone], day(5), day(10));
+      await failed([twice, live, recent, again], day(5), day(11));
+      await failed([twice], day(6), day(12));
+      await taken([live], day(6));
+      await failed([recent], day(7), day(101));
+      await failed([again], day(120), day(121));
+      expect((await clear(1)).jobs).toBe(1);
+      while ((await clear()).jobs > 0);
+      expect(await Promise.all([gone, twice, live, recent, again].map(isKept))).toEqual([false, false, true, true, true]);
+      expect(await clear()).toEqual({ jobs: 0, tensors: [] });
+    });
+
+    it('stays where a job may come back, or its claim is in an open dispute', async () => {
+      const [input, soon] = [tensor(), BigInt(Math.floor(day(99).getTime() / 1000))];
+      const cancelled = await taken([input], day(5));
+      await storage.jobs.cancel(cancelled.jobId, day(10));
+      const late = tensor();
+      await storage.jobs.cancel((await taken([late], day(5), soon)).jobId, day(10));
+      const { claims: [claim], batch } = await landed(1);
+      await storage.batches.finalize(batch.seq, day(10));
+      const gameId = root();
+      await storage.disputes.opened({ gameId, claimDigest: claim!.digest, challenger: address(), now: day(90) });
+      await clear();
+      expect(await Promise.all([input, late, claim!.outputs[0]!].map(isKept))).toEqual([true, false, true]);
+      expect(await storage.jobs.accept(cancelled)).toMatchObject({ state: 'accepted' });
+      await storage.disputes.ended(gameId, 'upheld', day(91));
+      const { tensors } = await clear();
+      expect(tensors).toContain(tensorRoot(claim!.outputs[0]!));
+      expect(await storage.jobs.byId(claim!.jobId)).toMatchObject({ state: 'final', claimDigest: claim!.digest });
+      expect(await storage.batches.leavesOf(batch.seq)).toEqual([claim!.digest]);
+    });
+
+    it('goes by the holder of the role only', async () => {
+      const input = tensor();
+      await failed([input], day(5), day(10));
+      const fence = (await storage.roles.hold('retention', { holder: 'one', ttlMs: 60_000 }))!;
+      await expect(storage.retention.clear({ before: BEFORE, limit: 10, now: day(130), fence: { ...fence, token: fence.token - 1n } })).rejects.toMatchObject({ code: 'STATE_CONFLICT' });
+      expect(await isKept(input)).toBe(true);
+      await storage.retention.clear({ before: BEFORE, limit: 1_000, now: day(130), fence });
+      expect(await isKept(input)).toBe(false);
+    });
+  });
+
   it('remembers cursors', async () => {
     expect(await storage.cursors.read('nobody')).toBeUndefined();
     await storage.cursors.write('chain', 5n);

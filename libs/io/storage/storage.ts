@@ -12,6 +12,7 @@ import { migrate } from './migration.js';
 import { ModelStore } from './models.js';
 import { JobNotifications } from './notifications.js';
 import { saysOutage } from './outage.js';
+import { RetentionStore } from './retention.js';
 import { RoleStore } from './roles.js';
 import { TensorStore } from './tensors.js';
 
@@ -33,6 +34,7 @@ export interface Storage {
   readonly tensors: TensorStore;
   readonly cursors: CursorStore;
   readonly roles: RoleStore;
+  readonly retention: RetentionStore;
   readonly artifacts: ArtifactStore;
   /** Calls the listener after every commit that changed jobs' states, by any process of the database; returns how to stop that. */
   onJobChange(listener: ChangeListener): () => void;
@@ -67,6 +69,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     tensors: saysOutage(new TensorStore(prisma)),
     cursors: saysOutage(new CursorStore(prisma)),
     roles: saysOutage(new RoleStore(prisma)),
+    retention: saysOutage(new RetentionStore(prisma)),
     artifacts: new ArtifactStore(options.artifacts),
     onJobChange: (listener) => changes.subscribe(listener),
     close: async () => {

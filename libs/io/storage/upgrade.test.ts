@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
@@ -11,6 +11,7 @@ import { openStorage, type DatabaseLocation, type Storage } from './index.js';
 import { migrate } from './migration.js';
 
 const MIGRATIONS = join(PROJECT_ROOT, 'prisma/migrations');
+const ALL = readdirSync(MIGRATIONS).filter((name) => /^\d{4}_/.test(name)).sort();
 const NOW = new Date('2026-11-21T00:00:00Z');
 const root = (n: number): Root => `0x${n.toString(16).padStart(64, '0')}`;
 const account = (n: number) => `0x${n.toString(16).padStart(40, '0')}`;
@@ -51,13 +52,10 @@ function liveData(): string[] {
 }
 
 let folder: string;
-let before: string;
 let postgres: RunningPostgres;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'assay-upgrade-'));
-  before = join(folder, 'migrations-0001');
-  for (const name of ['migration_lock.toml', '0001_init']) cpSync(join(MIGRATIONS, name), join(before, name), { recursive: true });
   postgres = await startPostgres();
 }, 120_000);
 afterAll(async () => {
@@ -65,13 +63,24 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** The migrations up to one of an earlier version. */
+function migrationsUntil(last: string): string {
+  const until = join(folder, `until-${last}`);
+  cpSync(join(MIGRATIONS, 'migration_lock.toml'), join(until, 'migration_lock.toml'));
+  for (const name of ALL.slice(0, ALL.indexOf(last) + 1)) cpSync(join(MIGRATIONS, name), join(until, name), { recursive: true });
+  return until;
+}
+
+// WHY these two: the version before this, and the first of all.
 describe.each([
-  ['PGlite', (): DatabaseLocation => ({ folder: join(folder, 'pglite') })],
-  ['PostgreSQL', (): DatabaseLocation => ({ url: postgres.url })],
-])('a database of the version before on %s, in the middle of its work', (_, place) => {
+  [ALL.at(-2)!, 'PGlite', (): DatabaseLocation => ({ folder: join(folder, 'pglite') })],
+  [ALL[0]!, 'PostgreSQL', (): DatabaseLocation => ({ url: postgres.url })],
+])('a database of version %s on %s, in the middle of its work', (version, _, place) => {
   let storage: Storage;
+  let before: string;
 
   beforeAll(async () => {
+    before = migrationsUntil(version);
     const database = await openDatabase(place());
     await database.apart((factory) => migrate(factory, before));
     const prisma = new PrismaClient({ adapter: database.factory as SqlDriverAdapterFactory });
@@ -106,6 +115,6 @@ describe.each([
   it('is refused to a process of the version before', async () => {
     await storage.close();
     const opened = openStorage({ database: place(), migrations: before, artifacts: join(folder, 'artifacts') }).then((storage) => storage.close(), (error: unknown) => error);
-    expect(await opened).toMatchObject({ code: 'MIGRATION_FAILED', message: expect.stringContaining('later version: 0002_service') });
+    expect(await opened).toMatchObject({ code: 'MIGRATION_FAILED', message: expect.stringContaining(`later version: ${ALL.slice(ALL.indexOf(version) + 1).join(', ')}`) });
   }, 60_000);
 });
