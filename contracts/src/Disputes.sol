@@ -68,7 +68,6 @@ contract Disputes is IDisputes, EIP712 {
                 && p.pauseLimit <= MAX_PAUSE,
             BadParameters()
         );
-
         (VAULT, BATCHES, STEP_VERIFIER) = (vault, batches, steps);
         (GUARDIAN, CHECKS, CANARIES) = (players.guardian, players.checks, players.canaries);
         (BOND, PENALTY, BOUNTY_BPS) = (p.bond, p.penalty, p.bountyBps);
@@ -155,7 +154,6 @@ contract Disputes is IDisputes, EIP712 {
 
         (uint64 expected, uint64 revealed) = _requireFault(game, fault, proof);
         game.end(Games.EXECUTOR_LOST);
-
         emit Ended(id, fault, expected, revealed, _store(id, game));
     }
 
@@ -215,9 +213,7 @@ contract Disputes is IDisputes, EIP712 {
         require(!game.ended(), WrongPhase(game.phase));
         uint64 deadline = game.deadline();
         require(block.timestamp > deadline, ClockRunning(deadline));
-
         game.end(game.executorTurn ? Games.EXECUTOR_LOST : Games.CHALLENGER_LOST);
-
         emit Ended(id, Fault.Silence, 0, 0, _store(id, game));
     }
 
@@ -233,7 +229,6 @@ contract Disputes is IDisputes, EIP712 {
         bool voided = its.voided && game.valueCount > 0;
         require(voided || game.ended(), WrongPhase(game.phase));
         _requirePayable(game.movedAt + PAYOUT_DELAY);
-
         stateOf[id] = SETTLED;
         its.openGames--;
 
@@ -271,10 +266,8 @@ contract Disputes is IDisputes, EIP712 {
         require(msg.sender == GUARDIAN, NotGuardian(msg.sender));
         uint64 left = PAUSE_LIMIT - _pause.used;
         require(duration <= left, PauseLimitReached(duration, left));
-
         _pause.used += duration;
         _pause.until = uint64(Math.max(block.timestamp, _pause.until)) + duration;
-
         emit PayoutsPaused(_pause.until);
     }
 
@@ -283,10 +276,8 @@ contract Disputes is IDisputes, EIP712 {
         require(msg.sender == GUARDIAN, NotGuardian(msg.sender));
         uint64 time = uint64(block.timestamp);
         if (_pause.until <= time) return;
-
         _pause.used -= _pause.until - time;
         _pause.until = time;
-
         emit PayoutsPaused(time);
     }
 

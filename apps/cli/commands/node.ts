@@ -14,6 +14,7 @@ import { tlsOf } from '../place.js';
 import type { Perform } from '../program.js';
 import { firstSignal, untilAborted } from '../signals.js';
 import type { Terminal } from '../terminal.js';
+import { addDetection } from './detection.js';
 import { addSeat } from './seat.js';
 
 type Role = AdmittedPeer['role'];
@@ -27,7 +28,11 @@ interface StartOptions {
 }
 
 export const addExecutor = (program: Command, perform: Perform): void => void addNode(program, perform, 'executor');
-export const addChallenger = (program: Command, perform: Perform): void => addSeat(addNode(program, perform, 'challenger'), perform);
+export const addChallenger = (program: Command, perform: Perform): void => {
+  const challenger = addNode(program, perform, 'challenger');
+  addSeat(challenger, perform);
+  addDetection(challenger, perform);
+};
 
 const USUAL: Record<Role, { readonly stake: string; readonly balance: string }> = { executor: { stake: '1000', balance: '0' }, challenger: { stake: '0', balance: '100' } };
 

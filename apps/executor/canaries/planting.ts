@@ -31,7 +31,7 @@ const MAX_DELAY_MS = 60_000;
 /** Bonds are a tenth above what is asked for today: a stake may grow until the opening. */
 const MARGIN_PERCENT = 110n;
 
-/** Makes a canary and keeps it; nothing of it is outside this process before it is on disk. Undefined while no job was served. */
+/** Makes a canary and keeps it; nothing of it is outside this process before it is on disk. Undefined while no job was served, or no bond can be paid. */
 export async function prepareCanary(parts: PlantingParts): Promise<CanaryRecord | undefined> {
   const pair = parts.served.pair(randomBelow);
   if (!pair) return undefined;
@@ -39,10 +39,12 @@ export async function prepareCanary(parts: PlantingParts): Promise<CanaryRecord 
   const submitAt = clock.now() + randomBelow(Math.min(parts.intervalMs, MAX_DELAY_MS));
   const { signed, inputs } = await requestAlike(pair, { ...parts, network: chain.network, now: submitAt });
   const { message: request, signature, jobId } = signed;
+  const bond = await bondOf(parts, request.maxFee + request.insuredValue);
+  if ((await chain.vault.balanceOf(chain.account!)) < bond) return undefined;
   const roots = await rootsOf(parts, { modelId: request.modelId, jobId, inputs });
   const secret: CanarySecret = { jobId, executor: executor.address, ...roots, salt: bytesToHex(crypto.getRandomValues(new Uint8Array(32))) };
   const id = canaryId(chain.account!, canaryLeaf(secret));
-  return parts.records.add({ id, secret, request, signature, bond: await bondOf(parts, request.maxFee + request.insuredValue), submitAt }, inputs);
+  return parts.records.add({ id, secret, request, signature, bond, submitAt }, inputs);
 }
 
 /** A request as a submitter would send one `now` (milliseconds since 1970), of the kind that was served. */

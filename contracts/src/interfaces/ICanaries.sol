@@ -134,6 +134,7 @@ interface ICanaries {
 
     // Views
 
+    /// All zero for one that was not planted.
     function canaryOf(bytes32 id) external view returns (Canary memory);
     /// How many canaries a checker was measured by, and how many it found.
     function detectionOf(address checker) external view returns (Detection memory);

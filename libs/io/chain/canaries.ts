@@ -39,3 +39,24 @@ export async function everSeated(chain: Chain): Promise<Address[]> {
   const logs = await everything(chain, (range) => client.getContractEvents({ address: deployment.checks, abi: checksAbi, eventName: 'Seated', strict: true, ...range }));
   return logs.map(({ args }) => args.checker).filter((checker, i, all) => all.findIndex((other) => isAddressEqual(other, checker)) === i);
 }
+
+/** What a checker found of the canaries it was measured by. */
+export interface DetectionRate {
+  readonly checker: Address;
+  /** Whether it has a seat now. */
+  readonly seated: boolean;
+  readonly drawn: number;
+  readonly found: number;
+  /** found / drawn; null for a checker that no canary has measured. */
+  readonly rate: number | null;
+}
+
+/** The rates of everybody that ever had a seat. */
+export async function detectionRates(chain: Chain): Promise<DetectionRate[]> {
+  return Promise.all(
+    (await everSeated(chain)).map(async (checker) => {
+      const [{ drawn, found }, since] = await Promise.all([chain.canaries.detectionOf(checker), chain.checks.seatedAt(checker)]);
+      return { checker, seated: since > 0n, drawn, found, rate: drawn === 0 ? null : found / drawn };
+    }),
+  );
+}

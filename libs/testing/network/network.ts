@@ -180,7 +180,7 @@ class Starter {
   }
 
   private roleEnvironment(member: Member, urls: Network['urls']): Record<string, string> {
-    if (member.role === 'executor') return { ASSAY_FAULT: this.options.faults?.[member.name] ?? 'none' };
+    if (member.role === 'executor') return { ASSAY_FAULT: this.options.faults?.[member.name] ?? 'none', ASSAY_CANARY_COORDINATOR: urls.grpc };
     if (member.role === 'challenger') return { ASSAY_PAID_CHECKS: String(this.options.seats ?? false) };
     const database: Record<string, string> = this.options.databaseUrl ? { DATABASE_URL: this.options.databaseUrl } : { ASSAY_PGLITE_DIR: this.folder.path('coordinator', 'database') };
     // WHY any page: what acts is signed, and nothing here is known by where it comes from.

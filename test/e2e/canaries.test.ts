@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { createTestClient, http, type Address } from 'viem';
+import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
+import { afterAll, expect, it } from 'vitest';
+import type { Root, Tensor } from '#core/hashing';
+import { SAMPLE_RATE_ONE } from '#core/protocol';
+import { canariesAbi, connectChain, type Chain } from '#io/chain';
+import { PROJECT_ROOT } from '#testing';
+import { eventually, startWorld, type World } from './world.js';
+
+const MODEL = readFileSync(join(PROJECT_ROOT, 'models/mnist/model.onnx'));
+const UNIT = 10n ** 18n;
+/** Each half is long enough for a slow machine to start a process in; the test moves the chain's clock over what is left. */
+const WINDOW = 160n;
+const WAIT_MS = 120_000;
+const MONEY = { submitter: 50n * UNIT, sleeper: 150n * UNIT, seat: 100n * UNIT, bounty: 2n * UNIT, penalty: 5n * UNIT } as const;
+
+let world: World | undefined;
+afterAll(() => world?.end(), 60_000);
+
+const digit = (shade: number): Tensor => ({ dtype: 'float32', dims: [1, 1, 28, 28], data: new Uint8Array(Float32Array.from({ length: 28 * 28 }, (_, i) => (i % 29 === 0 ? shade : 0)).buffer) });
+
+/** An account of its own with ether and a balance in the vault. */
+async function funded({ network }: World, money: bigint, key = generatePrivateKey()): Promise<Chain & { account: Address }> {
+  const { urls, deployment } = network;
+  const chain = await connectChain({ rpcUrl: urls.rpc, deployment, privateKey: key, pollMs: 50 });
+  await createTestClient({ mode: 'anvil', transport: http(urls.rpc) }).setBalance({ address: chain.account!, value: 100n * UNIT });
+  await chain.token.mint(chain.account!, money);
+  await chain.vault.deposit(chain.account!, money);
+  return { ...chain, account: chain.account! };
+}
+
+async function pass({ network }: World, seconds: bigint): Promise<void> {
+  const client = createTestClient({ mode: 'anvil', transport: http(network.urls.rpc) });
+  await client.increaseTime({ seconds: Number(seconds) });
+  await client.mine({ blocks: 1 });
+}
+
+async function opened(chain: Chain) {
+  const [log] = await chain.client.getContractEvents({ address: chain.deployment.canaries, abi: canariesAbi, eventName: 'CanaryOpened', fromBlock: 0n, strict: true });
+  return log?.args;
+}
+
+it('a planted canary is found by an honest checker, missed by one that sleeps, and costs its executor nothing; its planter survives kill -9', async () => {
+  const keys = { planter: generatePrivateKey(), submitter: generatePrivateKey() };
+  world = await startWorld({
+    ...{ executors: 1, challengers: 1, seats: true, rules: { batches: { challengeWindow: WINDOW, sampleRate: SAMPLE_RATE_ONE }, checks: { seats: 2 } } },
+    environment: { 'executor-1': { ASSAY_CANARY_KEY: keys.planter, ASSAY_CANARY_SUBMITTER_KEY: keys.submitter, ASSAY_CANARY_INTERVAL: '1' } },
+  });
+  const { network, assay } = world;
+  const executor = network.keys.account('executor-1').address;
+  const checker = network.keys.account('challenger-1').address;
+  const sleeper = await funded(world, MONEY.sleeper);
+  await sleeper.vault.stake(MONEY.seat);
+  await sleeper.checks.takeSeat();
+  await eventually('both seats are taken', async () => (await sleeper.checks.seats()).taken === 2, WAIT_MS);
+  await funded(world, MONEY.submitter, keys.submitter);
+  await assay.register({ name: 'mnist', file: MODEL });
+  const stake = (await sleeper.vault.stakeOf(executor)).amount;
+
+  for (const shade of [0.25, 0.75]) await assay.submit({ model: { name: 'mnist' }, inputs: [digit(shade)] });
+  // Enough for one bond, and not for another once it has paid a bounty.
+  const money = ((await sleeper.canaries.bondFor(executor)) * 110n) / 100n + UNIT;
+  const planter = await funded(world, money, keys.planter);
+  await eventually('a canary is planted', async () => (await planter.vault.balanceOf(planter.account)) < money, WAIT_MS);
+  const log = () => readFileSync(network.folder.log('executor-1'), 'utf8');
+  await eventually('its claim is signed like any other', () => [...log().matchAll(/"event":"claim.signed"/g)].length === 3, WAIT_MS);
+  await eventually('it is in a batch', async () => {
+    const all = await Promise.all(Array.from({ length: Number(await planter.batches.batchCount()) }, (_, i) => planter.batches.batch(BigInt(i + 1))));
+    return all.reduce((sum, { count }) => sum + count, 0) === 3;
+  }, WAIT_MS);
+  const batchId = await planter.batches.batchCount();
+  await eventually('the honest checker has committed', async () => (await planter.checks.roundOf(batchId, checker)).word !== `0x${'00'.repeat(32)}`, WAIT_MS);
+  process.kill(network.processes.find(({ name }) => name === 'executor-1')!.current.pid, 'SIGKILL');
+
+  await pass(world, WINDOW / 2n + 1n);
+  await eventually('the planter opens it', async () => (await opened(planter)) !== undefined, WAIT_MS);
+  const { id, finding } = (await opened(planter))!;
+  expect(await planter.disputes.overturned(finding.claim as Root)).toBe(true);
+  await eventually('the honest checker reveals what it ran', async () => (await planter.checks.roundOf(finding.batchId, checker)).entries > 0, WAIT_MS);
+
+  await pass(world, WINDOW / 2n + 1n);
+  await eventually('both checkers are measured', async () => (await planter.canaries.measured(id, checker)) && (await planter.canaries.measured(id, sleeper.account)), WAIT_MS);
+  expect(await planter.canaries.detectionOf(checker)).toEqual({ drawn: 1, found: 1 });
+  expect(await planter.canaries.detectionOf(sleeper.account)).toEqual({ drawn: 1, found: 0 });
+  expect((await planter.vault.stakeOf(sleeper.account)).amount).toBe(MONEY.seat - MONEY.penalty);
+  expect((await planter.vault.stakeOf(executor)).amount).toBe(stake);
+
+  await pass(world, 40n);
+  await eventually('the planter has its bond, less the bounty', async () => (await planter.vault.balanceOf(planter.account)) === money - MONEY.bounty, WAIT_MS);
+  await pass(world, 130n);
+  await eventually('no game about it is open, and nobody lost anything by it', async () => (await planter.vault.totals()).bonds === (await coordinatorBond(planter, network.keys.account('coordinator').address)), WAIT_MS);
+  expect((await planter.vault.stakeOf(executor)).amount).toBe(stake);
+
+  const { stdout } = await promisify(execFile)(process.execPath, [join(PROJECT_ROOT, 'dist/apps/cli/main.js'), 'challenger', 'detection', '--dir', network.folder.dir, '--json']);
+  const { checkers } = JSON.parse(stdout) as { checkers: { checker: Address; drawn: number; found: number; rate: number }[] };
+  expect(checkers.map(({ drawn, found, rate }) => [drawn, found, rate]).sort()).toEqual([[1, 0, 0], [1, 1, 1]]);
+}, 600_000);
+
+async function coordinatorBond(chain: Chain, coordinator: Address): Promise<bigint> {
+  return BigInt((await chain.batches.coordinatorOf(coordinator)).bond) * (await chain.batches.unit());
+}
