@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -45,6 +46,25 @@ it('a question waits for its turn while others keep every connection, longer tha
   await keeper.query('COMMIT');
   await keeper.end();
   for (const outcome of await asked) expect(outcome).toEqual({ status: 'fulfilled', value: [] });
+}, 120_000);
+
+it('a server that takes connections and says nothing is DATABASE_UNREACHABLE', async () => {
+  const { port: from, hostname: host } = new URL(postgres.url);
+  const open = new Set<Socket>();
+  let silent = false;
+  const server = createServer((socket) => {
+    open.add(socket.on('error', () => {}));
+    if (!silent) socket.pipe(connect(Number(from), host).on('error', () => {})).pipe(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = postgres.url.replace(`:${from}/`, `:${(server.address() as AddressInfo).port}/`);
+  const through = await openStorage({ database: { url }, migrations: join(PROJECT_ROOT, 'prisma/migrations'), artifacts: dir });
+  silent = true;
+  for (const socket of open) socket.destroy();
+  await expect(through.jobs.byId(root(1))).rejects.toMatchObject({ code: 'DATABASE_UNREACHABLE' });
+  for (const socket of open) socket.destroy();
+  server.close();
+  await through.close();
 }, 120_000);
 
 it('jobs of one submitter that wait for each other leave the connections to other questions', async () => {
