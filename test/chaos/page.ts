@@ -27,7 +27,7 @@ export function page(result: Result): string {
   const figures = ['lost', 'paidTwice', 'unpaid', 'honestSlashed', 'cheatersDrawn', 'cheatersCaught', 'lies', 'liesDrawn', 'batches', 'games', 'gamesOpen', 'unanswered'] as const;
   return `# Chaos
 
-\`npm run test:chaos -- --json --save --seed ${seed}\`, ${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.model}, ${cores} cores, Node ${process.version}. What the figures mean: docs/adr/0115.
+\`npm run test:chaos -- --json --save --seed ${seed} --jobs ${planned.jobs} --strikes ${planned.kills}\`, ${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.model}, ${cores} cores, Node ${process.version}. What the figures mean: docs/adr/0115.
 ${part}
 ${jobs} jobs, ${byGateway} of them through the gateway, and ${kills} strikes in ${stormSeconds} s; at rest and audited after ${seconds} s.
 

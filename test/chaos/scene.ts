@@ -27,6 +27,8 @@ export interface SceneOptions {
 }
 
 const HOST = '127.0.0.1';
+/** For a machine that is busy with more than this. */
+const READY_WITHIN_MS = 300_000;
 const UNIT = 10n ** 18n;
 /** WHY so long: chain time is moved past it at the end, when every drawn lie has been dealt with. */
 export const WINDOW = 900n;
@@ -218,7 +220,7 @@ export class Scene {
       ASSAY_LOG_LEVEL: 'info',
       ...more,
     };
-    await this.unit({ kind, proxy, name: place, command: process.execPath, args: ['--enable-source-maps', join(PROJECT_ROOT, 'dist/apps', role, 'main.js')], env, logFile: this.folder.log(place) });
+    await this.unit({ kind, proxy, name: place, command: process.execPath, args: ['--enable-source-maps', join(PROJECT_ROOT, 'dist/apps', role, 'main.js')], env, logFile: this.folder.log(place), readyWithinMs: READY_WITHIN_MS });
   }
 
   private async startGateway(): Promise<void> {
@@ -233,7 +235,7 @@ export class Scene {
       ASSAY_INFERENCE_HTTP_LISTEN: `${HOST}:${http}`,
       ASSAY_WAIT_MS: '20000',
     };
-    await this.unit({ kind: 'gateway', name: 'gateway', command: process.execPath, args: ['--enable-source-maps', join(PROJECT_ROOT, 'dist/apps/gateway/main.js')], env, logFile: this.folder.log('gateway'), probe: () => answers(http) });
+    await this.unit({ kind: 'gateway', name: 'gateway', command: process.execPath, args: ['--enable-source-maps', join(PROJECT_ROOT, 'dist/apps/gateway/main.js')], env, logFile: this.folder.log('gateway'), readyWithinMs: READY_WITHIN_MS, probe: () => answers(http) });
     const { text: key } = await new KeyBook(join(dir, 'keys')).create({ name: 'chaos', cap: 1_000n * UNIT, expiresAt: null, now: Date.now() });
     this.gateway = { url: `http://${HOST}:${http}`, key };
   }
