@@ -21,7 +21,7 @@ import { challengerMetrics } from './checking/metrics.js';
 import { CaseInclusions } from './collecting/inclusions.js';
 import type { ChallengerConfig } from './config.js';
 import { Accusations } from './disputing/accusations.js';
-import { accuseChecker, type FalseEvidence } from './disputing/accusing.js';
+import { accuseChecker, disputeOpening, type FalseEvidence, type FalseOpening } from './disputing/accusing.js';
 import { CaseFiles } from './disputing/cases.js';
 import { convict } from './disputing/convicting.js';
 import { openDispute, withholdDispute, type OpeningParts } from './disputing/opening.js';
@@ -129,8 +129,13 @@ function watchOf({ chain, messaging, models, cases, cursor, player }: Rooms & { 
       if (gameId) metrics.evidence('accused');
       if (gameId) accusations.note(found.batchId, gameId, () => accuse(found));
     };
+    const dispute = async (found: FalseOpening): Promise<void> => {
+      const gameId = await disputeOpening(found, { address, chain, cases, models, log });
+      if (gameId) metrics.evidence('accused');
+      if (gameId) accusations.note(found.batchId, gameId, () => dispute(found));
+    };
     const earning = { address, chain, cases, fault: config.ASSAY_FAULT, salt: () => toHex(randomBytes(32)), metrics, clock: systemClock, signal, log };
-    const paid = config.ASSAY_PAID_CHECKS && !config.ASSAY_WATCH_ONLY ? new PaidChecks({ ...earning, accuse, files: await RoundFiles.open(config.ASSAY_DATA_DIR) }) : undefined;
+    const paid = config.ASSAY_PAID_CHECKS && !config.ASSAY_WATCH_ONLY ? new PaidChecks({ ...earning, accuse, dispute, files: await RoundFiles.open(config.ASSAY_DATA_DIR) }) : undefined;
     await paid?.resume();
     const opening: OpeningParts = { address, chain, cases, models, clock: systemClock, signal, log };
     const parts: BatchCheckParts = {

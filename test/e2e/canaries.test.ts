@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { createTestClient, http, type Address } from 'viem';
+import { createTestClient, http, zeroAddress, type Address } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { afterAll, expect, it } from 'vitest';
 import type { Root, Tensor } from '#core/hashing';
-import { SAMPLE_RATE_ONE } from '#core/protocol';
+import { canaryId, canaryLeaf, canaryTruth, claimDigest, SAMPLE_RATE_ONE, type Claim } from '#core/protocol';
 import { canariesAbi, connectChain, type Chain } from '#io/chain';
 import { PROJECT_ROOT } from '#testing';
 import { eventually, startWorld, type World } from './world.js';
@@ -19,6 +19,7 @@ const WAIT_MS = 120_000;
 const MONEY = { submitter: 50n * UNIT, sleeper: 150n * UNIT, seat: 100n * UNIT, bounty: 2n * UNIT, penalty: 5n * UNIT } as const;
 
 let world: World | undefined;
+let honest: Claim | undefined;
 afterAll(() => world?.end(), 60_000);
 
 const digit = (shade: number): Tensor => ({ dtype: 'float32', dims: [1, 1, 28, 28], data: new Uint8Array(Float32Array.from({ length: 28 * 28 }, (_, i) => (i % 29 === 0 ? shade : 0)).buffer) });
@@ -61,7 +62,8 @@ it('a planted canary is found by an honest checker, missed by one that sleeps, a
   await assay.register({ name: 'mnist', file: MODEL });
   const stake = (await sleeper.vault.stakeOf(executor)).amount;
 
-  for (const shade of [0.25, 0.75]) await assay.submit({ model: { name: 'mnist' }, inputs: [digit(shade)] });
+  honest = (await assay.submit({ model: { name: 'mnist' }, inputs: [digit(0.25)] })).claim;
+  await assay.submit({ model: { name: 'mnist' }, inputs: [digit(0.75)] });
   // Enough for one bond, and not for another once it has paid a bounty.
   const money = ((await sleeper.canaries.bondFor(executor)) * 110n) / 100n + UNIT;
   const planter = await funded(world, money, keys.planter);
@@ -82,22 +84,54 @@ it('a planted canary is found by an honest checker, missed by one that sleeps, a
   expect(await planter.disputes.overturned(finding.claim as Root)).toBe(true);
   await eventually('the honest checker reveals what it ran', async () => (await planter.checks.roundOf(finding.batchId, checker)).entries > 0, WAIT_MS);
 
-  await pass(world, WINDOW / 2n + 1n);
+  await pass(world, WINDOW + 1n);
   await eventually('both checkers are measured', async () => (await planter.canaries.measured(id, checker)) && (await planter.canaries.measured(id, sleeper.account)), WAIT_MS);
   expect(await planter.canaries.detectionOf(checker)).toEqual({ drawn: 1, found: 1 });
   expect(await planter.canaries.detectionOf(sleeper.account)).toEqual({ drawn: 1, found: 0 });
   expect((await planter.vault.stakeOf(sleeper.account)).amount).toBe(MONEY.seat - MONEY.penalty);
   expect((await planter.vault.stakeOf(executor)).amount).toBe(stake);
 
-  await pass(world, 40n);
+  await pass(world, WINDOW + 1n);
   await eventually('the planter has its bond, less the bounty', async () => (await planter.vault.balanceOf(planter.account)) === money - MONEY.bounty, WAIT_MS);
-  await pass(world, 130n);
   await eventually('no game about it is open, and nobody lost anything by it', async () => (await planter.vault.totals()).bonds === (await coordinatorBond(planter, network.keys.account('coordinator').address)), WAIT_MS);
   expect((await planter.vault.stakeOf(executor)).amount).toBe(stake);
 
   const { stdout } = await promisify(execFile)(process.execPath, [join(PROJECT_ROOT, 'dist/apps/cli/main.js'), 'challenger', 'detection', '--dir', network.folder.dir, '--json']);
   const { checkers } = JSON.parse(stdout) as { checkers: { checker: Address; drawn: number; found: number; rate: number }[] };
   expect(checkers.map(({ drawn, found, rate }) => [drawn, found, rate]).sort()).toEqual([[1, 0, 0], [1, 1, 1]]);
+}, 600_000);
+
+it('a planter that calls a true claim false loses bond and stake: a checker that ran it disputes the opening, and nobody is fined', async () => {
+  const { network, assay } = world!;
+  const [executor, submitter] = [privateKeyToAccount(network.keys.privateKey('executor-1')), privateKeyToAccount(network.keys.privateKey('submitter'))];
+  const checker = network.keys.account('challenger-1').address;
+  const liar = await funded(world!, 600n * UNIT);
+  const bond = await liar.canaries.bondFor(executor.address);
+  const inputs = [digit(0.25)];
+  const request = await assay.sign({ model: { name: 'mnist' }, inputs });
+  const garbage = (byte: string): Root => `0x${byte.repeat(32)}`;
+  const secret = { jobId: request.jobId, executor: executor.address, falseRoot: honest!.outputRoot, trueRoot: garbage('aa'), traceRoot: garbage('bb'), salt: garbage('cc') };
+  await liar.canaries.plant(canaryLeaf(secret), bond);
+  const id = canaryId(liar.account, canaryLeaf(secret));
+  const { claim, receipt } = await (await assay.send(request, { inputs })).verified();
+  const { id: batchId, proof } = receipt!.batch!;
+  await eventually('the checker has committed', async () => (await liar.checks.roundOf(batchId, checker)).word !== garbage('00'), WAIT_MS);
+
+  await pass(world!, WINDOW / 2n + 1n);
+  const [submitterConsent, executorConsent] = await Promise.all([submitter, executor].map((account) => account.signMessage({ message: { raw: id } })));
+  await liar.canaries.open(id, { secret, claim, request: request.message, submitterConsent: submitterConsent!, executorConsent: executorConsent!, batchId, batch: await liar.batches.batch(batchId), proof, finder: zeroAddress });
+  await pass(world!, WINDOW / 2n + 1n);
+  const disputed = () => liar.client.getContractEvents({ address: liar.deployment.canaries, abi: canariesAbi, eventName: 'CanaryDisputed', args: { id }, fromBlock: 0n });
+  await eventually('the checker disputes the opening', async () => (await disputed()).length === 1, WAIT_MS);
+  await pass(world!, 130n);
+  const truth = claimDigest(liar.network, canaryTruth(claim, secret.trueRoot));
+  await eventually('it wins', () => liar.disputes.overturned(truth), WAIT_MS);
+  expect((await liar.vault.stakeOf(executor.address)).amount).toBe(0n);
+  expect((await liar.vault.stakeOf(checker)).amount).toBe(MONEY.seat);
+
+  await pass(world!, 2n * WINDOW);
+  await liar.canaries.settle(id, (await liar.canaries.openedIn(batchId, { committedBlock: 0n }))[0]!.finding);
+  expect(await liar.vault.balanceOf(liar.account)).toBe(600n * UNIT - bond);
 }, 600_000);
 
 async function coordinatorBond(chain: Chain, coordinator: Address): Promise<bigint> {

@@ -7,7 +7,7 @@ import type { PlacedClaim } from '../checking/batch-claims.js';
 import type { EarningMetrics } from '../checking/metrics.js';
 import type { TracedRun } from '../checking/traced-run.js';
 import type { CheckFault } from '../config.js';
-import type { FalseEvidence } from '../disputing/accusing.js';
+import type { FalseEvidence, FalseOpening } from '../disputing/accusing.js';
 import type { CaseFiles } from '../disputing/cases.js';
 import type { SeenBatch } from '../watching/batch-watch.js';
 import { evidenceOf, shownBy } from './faults.js';
@@ -16,10 +16,11 @@ import { Round } from './round.js';
 
 export interface PaidChecksParts {
   readonly address: Address;
-  readonly chain: Pick<Chain, 'batches' | 'checks' | 'beacons' | 'provenBeacon' | 'now' | 'vault' | 'network'>;
+  readonly chain: Pick<Chain, 'batches' | 'canaries' | 'checks' | 'beacons' | 'provenBeacon' | 'now' | 'vault' | 'network'>;
   readonly files: Pick<RoundFiles, 'keep' | 'all' | 'drop'>;
   readonly cases: Pick<CaseFiles, 'keep'>;
   readonly accuse: (found: FalseEvidence) => Promise<void>;
+  readonly dispute: (found: FalseOpening) => Promise<void>;
   readonly fault: CheckFault;
   /** 32 random bytes. */
   readonly salt: () => Root;
@@ -178,7 +179,7 @@ export class PaidChecks {
 
   /** WHY after the window: by then all evidence is there, and a stake stays for longer than that and a dispute. */
   private async compare(round: Round, word: BatchWord): Promise<number> {
-    const { chain, address, accuse, files } = this.parts;
+    const { chain, address, accuse, dispute, files } = this.parts;
     const { batchId } = round.batch;
     for (const { checker, evidence } of await chain.checks.revealed(batchId, word)) {
       if (isAddressEqual(checker, address)) continue;
@@ -188,6 +189,11 @@ export class PaidChecks {
       });
       // One entry will do: the first lost game takes the whole stake.
       if (index >= 0) await accuse({ batchId, checker, evidence, index, own: round.ran(evidence[index]!.claim)! });
+    }
+    // WHY: what the opening of a canary says decides who is fined for it.
+    for (const { id, finding } of await chain.canaries.openedIn(batchId, word)) {
+      const own = round.ran(finding.claim);
+      if (own && (own.outputRoot !== finding.trueRoot || own.traceRoot !== finding.traceRoot)) await dispute({ batchId, id, finding, own });
     }
     round.noteCompared();
     await files.keep(round.record);

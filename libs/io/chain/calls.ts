@@ -280,7 +280,13 @@ export type CanaryFinding = CanaryArgs<'settle'>[1];
 /** The phases of a canary, in the contract's order. */
 export const CANARY_PHASES = ['none', 'planted', 'withdrawn', 'opened', 'over'] as const;
 
-export function canariesCalls(canaries: Contract<typeof canariesAbi>) {
+/** What the opening of a canary left. */
+export interface OpenedCanary {
+  readonly id: Root;
+  readonly finding: CanaryFinding;
+}
+
+export function canariesCalls(canaries: Contract<typeof canariesAbi>, { client, logs }: Pick<History, 'client' | 'logs'>) {
   return {
     address: canaries.address,
     plant: (leaf: Root, bond: bigint) => canaries.write('plant', [leaf, bond]),
@@ -291,6 +297,16 @@ export function canariesCalls(canaries: Contract<typeof canariesAbi>) {
     measure: (id: Root, finding: CanaryFinding, of: { readonly batch: BatchWord; readonly checker: Address; readonly evidence: readonly Evidence[] }) =>
       canaries.write('measure', [id, finding, of.batch, of.checker, of.evidence]),
     settle: (id: Root, finding: CanaryFinding) => canaries.write('settle', [id, finding]),
+    /** Canaries of a batch that are opened. */
+    openedIn: async (batchId: bigint, { committedBlock }: Pick<BatchWord, 'committedBlock'>): Promise<OpenedCanary[]> => {
+      const read = ({ from, to }: BlockRange) => client.getContractEvents({ address: canaries.address, abi: canariesAbi, eventName: 'CanaryOpened', fromBlock: from, toBlock: to, strict: true });
+      try {
+        const found = await logs.all(read, { from: committedBlock, to: await client.getBlockNumber({ cacheTime: 0 }) });
+        return found.map(({ args: { id, finding } }) => ({ id, finding })).filter(({ finding }) => finding.batchId === batchId);
+      } catch (error) {
+        throw chainError(error, 'Canaries.openedIn');
+      }
+    },
     canaryOf: (id: Root) => canaries.read('canaryOf', [id]),
     measured: (id: Root, checker: Address) => canaries.read('measured', [id, checker]),
     detectionOf: (checker: Address) => canaries.read('detectionOf', [checker]),

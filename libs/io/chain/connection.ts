@@ -73,7 +73,7 @@ export async function connectChain(options: ChainOptions) {
     batches,
     charges: chargesCalls(contractAt({ ...at, name: 'Charges', abi: chargesAbi, address: deployment.charges })),
     requests: requestsCalls(contractAt({ ...at, name: 'Requests', abi: requestsAbi, address: deployment.requests }), history),
-    canaries: canariesCalls(contractAt({ ...at, name: 'Canaries', abi: canariesAbi, address: deployment.canaries })),
+    canaries: canariesCalls(contractAt({ ...at, name: 'Canaries', abi: canariesAbi, address: deployment.canaries }), history),
     checks: checksCalls(contractAt({ ...at, name: 'Checks', abi: checksAbi, address: deployment.checks }), history),
     beacons,
     disputes: disputesCalls(contractAt({ ...at, name: 'Disputes', abi: disputesAbi, address: deployment.disputes }), batches.batch),

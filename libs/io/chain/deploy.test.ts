@@ -65,6 +65,14 @@ it('keeps leaving stake in reach longer than window and dispute together', () =>
   }
 });
 
+it('leaves checkers time to look at what openings of canaries say, and asks no more for a miss than a demand for the data costs', () => {
+  for (const { batches, canaries, disputes } of [LOCAL_PARAMETERS, LIVE_PARAMETERS]) {
+    expect(canaries.trial).toBeGreaterThanOrEqual(batches.challengeWindow);
+    expect(canaries.life).toBeGreaterThan(2n * batches.challengeWindow);
+    expect(canaries.penalty).toBeLessThanOrEqual(disputes.bond);
+  }
+});
+
 it('gives a player on a live chain more than 64 blocks and a move of ten minutes, so that a reorganisation costs it no game', () => {
   expect(LIVE_PARAMETERS.disputes.extension).toBeGreaterThan(64 * 12 + 600);
 });

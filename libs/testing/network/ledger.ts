@@ -51,7 +51,8 @@ function deploy({ keys, rpcUrl, rules }: LedgerOptions): Promise<Deployment> {
     disputes: { ...LOCAL_PARAMETERS.disputes, ...rules.disputes },
     timelock: LOCAL_PARAMETERS.timelock,
     checks: { ...LOCAL_PARAMETERS.checks, ...rules.checks },
-    canaries: LOCAL_PARAMETERS.canaries,
+    // As long as the window, as at the usual parameters: who checks looks at openings when its window is over.
+    canaries: { ...LOCAL_PARAMETERS.canaries, trial: rules.batches?.challengeWindow ?? LOCAL_PARAMETERS.canaries.trial },
   };
   return deployContracts({ rpcUrl, privateKey: keys.privateKey('deployer'), parameters, coordinators: [keys.account('coordinator').address] });
 }
