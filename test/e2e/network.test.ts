@@ -25,7 +25,7 @@ it('a seed plays the same every time, whatever was played before it in its threa
 }, 300_000);
 
 it('faults put in on purpose make networks fail', () => {
-  const { status, stderr } = run('--mutants', '--seeds', '150');
+  const { status, stderr } = run('--mutants', '--seeds', '300');
   console.log(stderr);
   expect(status).toBe(0);
 }, 600_000);

@@ -1,40 +1,64 @@
-import type { Hex, Log } from 'viem';
-import { claimDigest } from '#core/protocol';
-import { follow } from '#core/dispute';
-import { happeningOf, parseEvents } from '#io/chain';
+import { formatLog, type Address, type Log } from 'viem';
+import { asAssayError, AssayError, claimDigest } from '#core/protocol';
+import { follow, type Known } from '#core/dispute';
+import { chainError, happeningOf, parseEvents, type ChainEvent } from '#io/chain';
 import { seededRandom, type Random } from '#testing';
-import { outcomeOf } from './files.js';
-import { mutated } from './mutation.js';
+import { outcomeOf, type Began } from './files.js';
+import { hostileLog, someLog, type RawLog } from './logs.js';
 import { Counter, type Tally } from './tally.js';
 
 const SLOW_MS = 10_000;
+const DISPUTES: Address = `0x${'d1'.repeat(20)}`;
+const HASH = `0x${'77'.repeat(32)}` as const;
 
-/** Logs as an endpoint that lies could give them: read as players, coordinators and challengers read them. */
-export function fuzzLogs(seed: number, cases: number, logs: readonly Log[]): Tally {
+/** Runs of logs as an endpoint that lies could give them, of which some say what no contract would: read as players, coordinators and challengers read them. */
+export async function fuzzLogs(seed: number, cases: number, began: Began): Promise<Tally> {
   const counter = new Counter(SLOW_MS);
   for (let i = 0; i < cases; i++) {
     const random = seededRandom(seed * 65_537 + i);
     const what = `log case ${i} (seed ${seed})`;
-    const log = mutatedLog(random.pick(logs), random);
+    const logs = hostileRun(random);
+    began(what);
     const started = performance.now();
-    const outcome = outcomeOf(() => read(log), (error) => counter.fault(`${what}: ${error}`));
-    counter.note(outcome, performance.now() - started, what);
+    let left = 0;
+    const outcome = await outcomeOf(() => (left = logs.length - readEvents(parseEvents(logs.map(formatted))).length), (error) => counter.fault(`${what}: ${error}`));
+    counter.note(outcome === 'taken' && left > 0 ? 'left out' : outcome, performance.now() - started, what);
   }
   return counter.tally;
 }
 
-function read(log: Log): void {
-  for (const event of parseEvents([log])) {
-    const happening = happeningOf(event)?.happening;
-    const known = happening && follow(undefined, happening);
-    if (known) claimDigest({ chainId: 1, disputes: log.address }, known.claim);
+/** As the chain's client does it. */
+function formatted(log: RawLog): Log {
+  try {
+    return formatLog(log as never);
+  } catch (error) {
+    throw chainError(error, 'eth_getLogs');
   }
 }
 
-function mutatedLog(log: Log, random: Random): Log {
-  const change = (hex: Hex): Hex => `0x${Buffer.from(mutated(Buffer.from(hex.slice(2), 'hex'), random)).toString('hex')}`;
-  if (random.next() < 0.7) return { ...log, data: change(log.data) };
-  const at = random.between(0, log.topics.length);
-  const topics = random.next() < 0.5 ? log.topics.map((topic, i) => (i === at ? change(topic!) : topic)) : log.topics.filter((_, i) => i !== at);
-  return { ...log, topics: topics as Log['topics'] };
+/** One log that is wrong, among some that are not; now and then in another order, or twice. */
+function hostileRun(random: Random): RawLog[] {
+  const logs = Array.from({ length: random.between(1, 5) }, (_, index) => someLog(random, { block: BigInt(random.between(1, 4)), hash: HASH, index }));
+  const at = random.between(0, logs.length);
+  const run = logs.with(at, hostileLog(logs[at]!, random));
+  return random.pick([run, run, run.toReversed(), [...run, ...run]]);
+}
+
+/** What whoever follows the chain makes of events. */
+export function readEvents(events: readonly ChainEvent[]): readonly ChainEvent[] {
+  const games = new Map<string, Known | undefined>();
+  for (const event of events) {
+    const told = happeningOf(event);
+    if (!told) continue;
+    const known = follow(games.get(told.gameId), told.happening);
+    if (known) claimDigest({ chainId: 1, disputes: DISPUTES }, known.claim);
+    games.set(told.gameId, known);
+  }
+  return events;
+}
+
+/** The code of what was thrown; a fault of ours if it has none. */
+export function codeOf(error: unknown, onFault: (text: string) => void): string {
+  if (!(error instanceof AssayError) || error.kind === 'broken') onFault((error as Error).stack ?? String(error));
+  return asAssayError(error).code;
 }

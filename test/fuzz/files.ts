@@ -5,13 +5,17 @@ import { asAssayError, AssayError } from '#core/protocol';
 import { PROJECT_ROOT, seededRandom } from '#testing';
 import { noise, sourceModel } from '../models/building.js';
 import { mutated } from './mutation.js';
+import { hostileMessage } from './protobuf.js';
 import { Counter, type Tally } from './tally.js';
 
 const MODEL = 'models/mnist/model.onnx';
 const SLOW_MS = 30_000;
 
+/** Told of every case before it begins; whoever listens notices one that does not end. */
+export type Began = (what: string) => void;
+
 /** ONNX files with something wrong, given to the compiler and to the reader of canonical files. Synchronous: a hang is noticed by whoever runs this. */
-export function fuzzFiles(seed: number, cases: number, began: (what: string) => void): Tally {
+export async function fuzzFiles(seed: number, cases: number, began: Began): Promise<Tally> {
   const counter = new Counter(SLOW_MS);
   const sources = [new Uint8Array(readFileSync(join(PROJECT_ROOT, MODEL))), smallModel()];
   const canonical = sources.map((file) => compileModel(file).onnx);
@@ -20,9 +24,10 @@ export function fuzzFiles(seed: number, cases: number, began: (what: string) => 
     const [read, files] = random.next() < 0.5 ? [compileModel, sources] : [loadCanonical, canonical];
     const what = `onnx case ${i} (seed ${seed}, ${read.name})`;
     began(what);
-    const file = mutated(random.pick(files), random);
+    const source = random.pick(files);
+    const file = random.next() < 0.6 ? hostileMessage(source, random) : mutated(source, random);
     const started = performance.now();
-    counter.note(outcomeOf(() => read(file), (error) => counter.fault(`${what}: ${error}`)), performance.now() - started, what);
+    counter.note(await outcomeOf(() => read(file), (error) => counter.fault(`${what}: ${error}`)), performance.now() - started, what);
   }
   return counter.tally;
 }
@@ -43,9 +48,9 @@ export function smallModel(): Uint8Array {
 }
 
 /** The code of the refusal, or `taken`. */
-export function outcomeOf(work: () => unknown, onFault: (text: string) => void): string {
+export async function outcomeOf(work: () => unknown, onFault: (text: string) => void): Promise<string> {
   try {
-    work();
+    await work();
     return 'taken';
   } catch (error) {
     if (!(error instanceof AssayError) || error.kind === 'broken') onFault((error as Error).stack ?? String(error));

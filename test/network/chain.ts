@@ -34,7 +34,7 @@ export class FakeChain {
   private transactions: Transaction[] = [];
   /** First blocks of the branches taken, the first of which is the chain's beginning. */
   private readonly branches: bigint[] = [0n];
-  private readonly behind = new Map<Life, { blocks: bigint; until: number; view: number }>();
+  private readonly behind = new Map<Life, { blocks: number; until: number; view: number; wavers: boolean }>();
   private readonly start: number;
 
   constructor(
@@ -61,10 +61,10 @@ export class FakeChain {
     return this.hashOf(block, BigInt(this.random.seed));
   }
 
-  /** The life's endpoint is so many blocks behind for a while; then another one takes over again. */
-  lag(life: Life, blocks: number, ms: number): void {
+  /** The life's endpoint is so many blocks behind for a while, or from call to call anything up to that; then another one takes over again. */
+  lag(life: Life, { blocks, ms, wavers }: { blocks: number; ms: number; wavers: boolean }): void {
     const view = (this.behind.get(life)?.view ?? 0) + 1;
-    this.behind.set(life, { blocks: BigInt(blocks), until: this.links.time.now + ms, view });
+    this.behind.set(life, { blocks, until: this.links.time.now + ms, view, wavers });
   }
 
   /** Other blocks take the place of the newest ones: of their transactions some come in another order, some later, some never. */
@@ -86,7 +86,10 @@ export class FakeChain {
 
   /** What an account's connection offers; every call takes its time. */
   connection(account: Address) {
-    const read = <T>(work: (contracts: Contracts, head: bigint) => T): Promise<T> => this.links.call('chain', () => work(this.seen, this.seenHead));
+    const read = <T>(work: (contracts: Contracts, head: bigint) => T): Promise<T> => this.links.call('chain', () => {
+      const head = this.seenHead;
+      return work(this.stateAt(head), head);
+    });
     const sent = <T>(effect: Transaction<T>['effect']) => this.send(effect);
     return {
       account,
@@ -138,7 +141,7 @@ export class FakeChain {
         const [head, branches] = [this.seenHead, this.branches.length];
         const gone = [...this.branches.slice(branch), head + 1n, next].reduce((a, b) => (a < b ? a : b));
         const from = gone < feed.fromBlock ? feed.fromBlock : gone;
-        const logs = this.seen.logs.filter(({ event: { blockNumber: block } }) => block >= from && block <= head);
+        const logs = this.stateAt(head).logs.filter(({ event: { blockNumber: block } }) => block >= from && block <= head);
         return { from, to: head, head, rewound: from < next, branches, [name]: logs.flatMap((logged) => content(logged) ?? []) };
       }).catch((error: unknown) => void feed.onError?.(error));
       if (page && (page.rewound || page.to >= page.from)) {
@@ -209,13 +212,17 @@ export class FakeChain {
 
   private get seenHead(): bigint {
     const { life } = this.links.time;
-    const blocks = this.isBehind ? this.behind.get(life!)!.blocks : 0n;
-    return this.head > blocks ? this.head - blocks : 0n;
+    const { blocks, wavers } = this.isBehind ? this.behind.get(life!)! : { blocks: 0, wavers: false };
+    const head = this.head - BigInt(wavers ? this.random.between(0, blocks + 1) : blocks);
+    return head > 0n ? head : 0n;
   }
 
-  /** The state at the head that the caller sees. */
   private get seen(): Contracts {
-    const later = [...this.before.keys()].filter((block) => block > this.seenHead);
+    return this.stateAt(this.seenHead);
+  }
+
+  private stateAt(head: bigint): Contracts {
+    const later = [...this.before.keys()].filter((block) => block > head);
     return later.length === 0 ? this.now : this.before.get(later.reduce((a, b) => (a < b ? a : b)))!;
   }
 }

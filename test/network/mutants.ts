@@ -14,12 +14,11 @@ interface Mutant {
 
 /** Faults that simulated networks must find; those that were real ones once say so. */
 const MUTANTS: readonly Mutant[] = [
-  { fault: 'a batch whose beacon was due while the chain was silent is never looked at again (a real one)', file: 'apps/challenger/checking/batch-check.js', right: 'await persistently(() => drawShare(batch, until, parts), until, parts)', wrong: 'await drawShare(batch, until, parts)' },
+  { fault: 'a batch whose beacon was due while the chain was silent is never looked at again (a real one)', file: 'apps/challenger/checking/batch-check.js', right: 'await persistently(() => drawOf(batch, until, parts), until, parts)', wrong: 'await drawOf(batch, until, parts)' },
   { fault: 'a batch of unknown fate is sent again without a look whether it landed', file: 'apps/coordinator/batching/batcher.js', right: 'ledger.find(batch.root)', wrong: "ledger.find('')" },
   { fault: 'a lease that an executor or assigner took along when it died is not taken back', file: 'apps/coordinator/assignment/assigner.js', right: 'await this.sweep()', wrong: 'await this.reclaim()' },
   { fault: 'a new beacon draws nothing', file: 'apps/challenger/watching/batch-watch.js', right: 'if (page.rewound)', wrong: 'if (false)' },
   { fault: 'a restarted challenger goes on behind the batches it was at', file: 'apps/challenger/watching/batch-watch.js', right: 'running || acted)', wrong: 'false)' },
-  { fault: 'a player does not look again after its move', file: 'libs/player/responder.js', right: "return LATER;\n    }\n    catch", wrong: "return CHANGED;\n    }\n    catch" },
   { fault: 'a coordinator keeps batches that a reorganisation took', file: 'apps/coordinator/settlement/chain-follower.js', right: 'await this.undo(', wrong: 'void (' },
   { fault: 'a player believes games that a reorganisation took', file: 'libs/player/book.js', right: 'if (page.rewound)', wrong: 'if (false)' },
   { fault: 'a job is acknowledged before it is stored', file: 'apps/coordinator/submission/acceptance.js', right: 'return parts.jobs.accept({', wrong: 'return void (async (job) => parts.jobs.accept(job).catch(() => undefined))({' },

@@ -49,6 +49,8 @@ const STAKE = 1_000n * 10n ** 18n;
 const REST_MS = 400_000;
 const STORM_MS = 45_000;
 const MAX_REORGANISED = 12;
+/** WHY only these: a coordinator takes its one endpoint at its word (`ledger.view`). */
+const WAVERS = /challenger/;
 const key = (number: number) => privateKeyToAccount(numberToHex(BigInt(number + 1), { size: 32 }));
 const [COORDINATOR, SUBMITTER] = [key(1), key(2)];
 
@@ -154,7 +156,7 @@ class Simulation {
       case 6:
         return this.note('reorganisations', () => this.chain.reorganise(this.random.between(1, MAX_REORGANISED)));
       case 7:
-        return this.note('lags', () => this.chain.lag(node.life, this.random.between(1, 6), ms));
+        return this.note('lags', () => this.chain.lag(node.life, { blocks: this.random.between(1, 6), ms, wavers: WAVERS.test(node.name) && this.random.next() < 0.5 }));
       default:
         return this.note('kills', () => this.kill(node, ms));
     }

@@ -1,4 +1,4 @@
-import { parseEventLogs, type Address, type Hex, type Log, type ParseEventLogsReturnType, type PublicClient } from 'viem';
+import { isHex, parseEventLogs, type AbiParameter, type Address, type Hex, type Log, type ParseEventLogsReturnType, type PublicClient } from 'viem';
 import { AssayError } from '#core/protocol';
 import { isTooLargeQuery, switchesOf } from './endpoints.js';
 import { batchesAbi, chargesAbi, disputesAbi, iConsumerAbi, requestsAbi, vaultAbi } from './generated/abis.js';
@@ -14,6 +14,7 @@ const PAGES_UNTIL_WIDER = 8;
 export const FINALITY_DEPTH = 64n;
 
 const EVENTS = [...batchesAbi, ...disputesAbi, ...vaultAbi, ...chargesAbi, ...requestsAbi, ...iConsumerAbi].filter((item) => item.type === 'event') as EventItem[];
+const INPUTS = new Map(EVENTS.map(({ name, inputs }) => [name as string, inputs as readonly AbiParameter[]]));
 type EventItem = Extract<(typeof batchesAbi)[number] | (typeof disputesAbi)[number] | (typeof vaultAbi)[number] | (typeof chargesAbi)[number] | (typeof requestsAbi)[number] | (typeof iConsumerAbi)[number], { type: 'event' }>;
 
 type Parsed = ParseEventLogsReturnType<EventItem[], undefined, true>[number];
@@ -117,6 +118,7 @@ class PageReader {
       // WHY first the hash: if a reorganisation comes between the two, the next look finds another hash and reads again.
       const { hash } = await client.getBlock({ blockNumber: to });
       const logs = await client.getLogs({ address: [...addresses], fromBlock: from, toBlock: to });
+      requireAsked(logs, { from, to, addresses });
       // SAFETY: another endpoint may not have the block yet, and gives no logs for it instead of an error.
       if (switchesOf(client.transport) !== switches) throw new AssayError({ code: 'CHAIN_UNREACHABLE', message: 'Another endpoint took over while a page was read.' });
       return { hash, logs };
@@ -166,8 +168,38 @@ class PageReader {
   }
 }
 
+/**
+ * SAFETY: what an endpoint answers beside the question would be taken for events of other blocks, or of our contracts.
+ * @throws AssayError CHAIN_UNREACHABLE unless the logs are of those blocks and addresses, each once and in order
+ */
+function requireAsked(logs: readonly Log[], { from, to, addresses }: { from: bigint; to: bigint; addresses: readonly Address[] }): void {
+  const known = new Set(addresses.map((address) => address.toLowerCase()));
+  let last = -1n;
+  for (const { address, blockNumber, logIndex, transactionHash, removed } of logs) {
+    const isAsked = typeof blockNumber === 'bigint' && blockNumber >= from && blockNumber <= to && Number.isSafeInteger(logIndex) && isHash(transactionHash) && !removed && known.has(String(address).toLowerCase());
+    const place = isAsked ? (blockNumber << 64n) | BigInt(logIndex!) : last;
+    if (place <= last) throw new AssayError({ code: 'CHAIN_UNREACHABLE', message: 'The endpoint answered with logs that were not asked for, or not in order.', facts: { from, to, address, blockNumber, logIndex, removed } });
+    last = place;
+  }
+}
+
+function isHash(value: unknown): boolean {
+  return typeof value === 'string' && isHex(value) && value.length === 66;
+}
+
 export function parseEvents(logs: readonly Log[]): ChainEvent[] {
-  return parseEventLogs({ abi: EVENTS, logs: [...logs], strict: true }) as unknown as ChainEvent[];
+  const parsed = parseEventLogs({ abi: EVENTS, logs: [...logs], strict: true }) as unknown as ChainEvent[];
+  return parsed.filter((event) => fits(INPUTS.get(event.eventName)!, event.args));
+}
+
+/** WHY: the decoder takes a whole word for a number of fewer bits, which no contract can have written and nothing of ours can hold. */
+function fits(inputs: readonly AbiParameter[], values: unknown): boolean {
+  return inputs.every((input, i) => {
+    const value = (values as Record<string | number, unknown>)[input.name || i];
+    if ('components' in input && !input.type.endsWith(']')) return fits(input.components, value);
+    const [, bits] = /^uint(\d+)$/.exec(input.type) ?? [];
+    return bits === undefined || BigInt(value as bigint) < 2n ** BigInt(bits);
+  });
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
