@@ -54,7 +54,8 @@ const NEVER = 2n ** 64n;
 export async function checkBatch(batch: SeenBatch, parts: BatchCheckParts): Promise<void> {
   const { log, signal } = parts;
   try {
-    const until = await persistently(() => windowEnd(batch, parts), NEVER, parts);
+    const latest = await persistently(() => latestEnd(parts), NEVER, parts);
+    const until = await persistently(() => windowEnd(batch, parts), latest, parts);
     const draw = await persistently(() => drawOf(batch, until, parts), until, parts);
     if (draw.isEmpty) return;
     const claims = await claimsOf(batch, until, parts);
@@ -71,10 +72,20 @@ export async function checkBatch(batch: SeenBatch, parts: BatchCheckParts): Prom
   }
 }
 
-/** Chain time in seconds after which the batch can no longer be challenged. */
-async function windowEnd({ batchId }: SeenBatch, { chain }: BatchCheckParts): Promise<bigint> {
-  const [{ committedAt }, window] = await Promise.all([chain.batches.batch(batchId), chain.batches.challengeWindow()]);
-  return committedAt + window;
+/** Chain time in seconds after which no batch that is there now can be challenged. */
+async function latestEnd({ chain }: BatchCheckParts): Promise<bigint> {
+  const [now, window] = await Promise.all([chain.now(), chain.batches.challengeWindow()]);
+  return now + window;
+}
+
+/**
+ * Chain time in seconds after which the batch can no longer be challenged.
+ * @throws AssayError CHAIN_UNREACHABLE if the endpoint that answers is behind the one that told of the batch: its window would seem over
+ */
+async function windowEnd({ batchId, root }: SeenBatch, { chain }: BatchCheckParts): Promise<bigint> {
+  const [batch, window] = await Promise.all([chain.batches.batch(batchId), chain.batches.challengeWindow()]);
+  if (batch.root === root) return batch.committedAt + window;
+  throw new AssayError({ code: 'CHAIN_UNREACHABLE', message: 'the endpoint does not have the batch', facts: { batchId, root, found: batch.root } });
 }
 
 /** As the coordinator serves them, or else as it must publish them. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
 import { privateKeyToAccount } from 'viem/accounts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { listRoot, tensorRoot, type Root, type Tensor } from '#core/hashing';
+import { listRoot, tensorRoot, ZERO_ROOT, type Root, type Tensor } from '#core/hashing';
 import { compileModel } from '#core/onnx';
 import { AssayError, claimDigest, claimTypedData, jobIdOf, requestTypedData, type Claim, type NetworkId, type Request } from '#core/protocol';
 import { openSession, type InferenceSession, type TestedModel } from '#io/inference';
@@ -108,7 +108,7 @@ describe('a batch', () => {
       ...parts(),
       address: submitter.address,
       chain: {
-        batches: { batch: async () => ({ committedAt: 0n }), challengeWindow: async () => 20n, sampleRate: async () => 2n ** 32n } as never,
+        batches: { batch: async () => ({ root: batchOf(claims).root, committedAt: 0n }), challengeWindow: async () => 20n, sampleRate: async () => 2n ** 32n } as never,
         requests: undefined as never,
         beacon: async () => (time >= 11_000 ? wrongRoot : undefined),
         now: async () => BigInt(Math.floor(time / 1000)),
@@ -158,6 +158,16 @@ describe('a batch', () => {
     let silences = 3;
     const later = <A extends unknown[], T>(ask: (...args: A) => Promise<T>) => (...args: A) => (silences-- > 0 ? Promise.reject(new AssayError({ code: 'CHAIN_UNREACHABLE' })) : ask(...args));
     await checkBatch(batchOf(claims), { ...whole, chain: { ...whole.chain, beacon: later(whole.chain.beacon) } });
+    expect(findings.filter(({ verdict }) => verdict.kind === 'invalid')).toHaveLength(1);
+  });
+
+  it('is checked although the endpoint that answers does not have it at first', async () => {
+    const claims = await three();
+    const findings: Finding[] = [];
+    const whole = batchParts(claims, findings);
+    let behind = 2;
+    const batch = async () => (behind-- > 0 ? { root: ZERO_ROOT, committedAt: 0n } : { root: batchOf(claims).root, committedAt: 10n });
+    await checkBatch(batchOf(claims), { ...whole, chain: { ...whole.chain, batches: { ...whole.chain.batches, batch, challengeWindow: async () => 5n } as never } });
     expect(findings.filter(({ verdict }) => verdict.kind === 'invalid')).toHaveLength(1);
   });
 
