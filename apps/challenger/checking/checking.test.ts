@@ -4,7 +4,7 @@ import { privateKeyToAccount } from 'viem/accounts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listRoot, tensorRoot, ZERO_ROOT, type Root, type Tensor } from '#core/hashing';
 import { compileModel } from '#core/onnx';
-import { AssayError, claimDigest, claimTypedData, jobIdOf, requestTypedData, type Claim, type NetworkId, type Request } from '#core/protocol';
+import { AssayError, claimDigest, claimTypedData, isDrawnForClaim, jobIdOf, requestTypedData, type Claim, type NetworkId, type Request } from '#core/protocol';
 import { openSession, type InferenceSession, type TestedModel } from '#io/inference';
 import type { BatchedClaim } from '#io/messaging';
 import { createLogger, createMonitoring } from '#platform';
@@ -15,6 +15,7 @@ import { checkClaim, type ClaimCheckParts } from './claim-check.js';
 import { Gate } from './gate.js';
 import { Misconduct } from './misconduct.js';
 import { challengerMetrics } from './metrics.js';
+import { tracedRun, type TracedRun } from './traced-run.js';
 
 const network: NetworkId = { chainId: 31337, disputes: `0x${'22'.repeat(20)}` };
 const executor = privateKeyToAccount(`0x${'11'.repeat(32)}`);
@@ -202,6 +203,25 @@ describe('a batch', () => {
     const behind = batchParts(claims, findings, { maxChainLagS: 30 });
     await checkBatch(batchOf(claims), { ...behind, chain: { ...behind.chain, headTime: async () => -100n } });
     expect(findings).toEqual([]);
+  });
+
+  it('is drawn by claim for who has a seat, and every run gives evidence, also of a claim that is wrong', async () => {
+    const claims = await three();
+    const digest = ({ claim }: BatchedClaim) => claimDigest(network, claim);
+    const noted = new Map<Root, TracedRun>();
+    let completed = 0;
+    const runs = { note: async (batched: BatchedClaim, run: TracedRun) => void noted.set(digest(batched), run), complete: async () => void completed++ };
+    const base = batchParts(claims, [], { paid: { isSeatedFor: async () => true, open: async () => runs } });
+    const half = { ...base.chain, batches: { ...base.chain.batches, sampleRate: async () => 2n ** 31n } };
+    await checkBatch(batchOf(claims), { ...base, chain: half });
+    const drawn = claims.filter((batched) => isDrawnForClaim(wrongRoot, submitter.address, { claim: digest(batched), rate: 2n ** 31n }));
+    expect([...noted.keys()].sort()).toEqual(drawn.map(digest).sort());
+    expect(completed).toBe(1);
+    noted.clear();
+    await checkBatch(batchOf(claims), base);
+    const run = await tracedRun(session, inputs);
+    expect(run.outputRoot).toBe(outputRoot);
+    expect([...noted.values()]).toEqual([run, run, run]);
   });
 
   it('draws nobody at rate zero, and only what is drawn is fetched', async () => {
