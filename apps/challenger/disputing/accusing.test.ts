@@ -39,6 +39,8 @@ function scene(states: ReadonlyMap<Root, Root> = new Map()) {
     chain: {
       network,
       disputes: { stateOf: async (gameId: Root) => states.get(gameId) ?? ZERO_ROOT, overturned: async () => false } as never,
+      canaries: undefined as never,
+      now: async () => 0n,
       checks: { accuse: async (_: bigint, accused: Accused) => (sent.push(accused), { gasUsed: 1n, block: 1n, hash: root(0) }) } as never,
     },
     cases: { find: async (digest) => kept.get(digest), keep: async (digest, one) => void kept.set(digest, one) },
