@@ -1,6 +1,6 @@
-import { verifyTypedData, type Address, type Hex } from 'viem';
+import type { Address, Hex } from 'viem';
 import { canonicalizeNaNs, listRoot, tensorRoot, type Root, type Tensor } from '#core/hashing';
-import { AssayError, jobIdOf, requestTypedData, type Job, type NetworkId } from '#core/protocol';
+import { AssayError, isSignedBy, jobIdOf, type Job, type NetworkId } from '#core/protocol';
 
 export interface JobCheckParts {
   readonly network: NetworkId;
@@ -24,16 +24,7 @@ export async function checkJob(job: Job, { network, now, contractSigned }: JobCh
   const digest = jobIdOf(network, request);
   if (digest !== job.jobId.toLowerCase()) throw new AssayError({ code: 'REQUEST_SIGNATURE_INVALID', message: 'the job id is not the digest of the request on this network', facts: { ...facts, digest } });
   if (job.fee > request.maxFee) throw new AssayError({ code: 'FEE_TOO_LOW', message: 'the fee is above what the submitter signed', facts: { ...facts, fee: job.fee, maxFee: request.maxFee } });
-  if (!(await isSigned(job, network)) && !(await contractSigned(job.request.submitter, digest, job.requestSignature))) throw new AssayError({ code: 'REQUEST_SIGNATURE_INVALID', facts: { ...facts, submitter: request.submitter } });
-}
-
-async function isSigned(job: Job, network: NetworkId): Promise<boolean> {
-  try {
-    return await verifyTypedData({ ...requestTypedData(network, job.request), address: job.request.submitter, signature: job.requestSignature });
-  } catch {
-    // WHY: bytes that are no signature at all make verification throw; for us that is a signature that does not hold.
-    return false;
-  }
+  if (!(await isSignedBy(request.submitter, digest, job.requestSignature)) && !(await contractSigned(job.request.submitter, digest, job.requestSignature))) throw new AssayError({ code: 'REQUEST_SIGNATURE_INVALID', facts: { ...facts, submitter: request.submitter } });
 }
 
 /** @throws AssayError INPUT_ROOT_MISMATCH unless these are the inputs that the submitter signed for */
@@ -49,6 +40,8 @@ export function checkInputRoot(job: Job, inputs: readonly Tensor[]): void {
 export function checkCanonical(inputs: readonly Tensor[]): void {
   for (const [index, { dtype, dims, data }] of inputs.entries()) {
     const canonical = canonicalizeNaNs({ dtype, dims, data: new Uint8Array(data) }).data;
+    // WHY two ways: looking for the place byte by byte takes twenty times as long as saying that there is none.
+    if (dtype !== 'bool' && Buffer.compare(canonical, data) === 0) continue;
     const at = data.findIndex((byte, i) => byte !== canonical[i] || (dtype === 'bool' && byte > 1));
     if (at >= 0) throw new AssayError({ code: 'TENSOR_DATA_MISMATCH', message: 'an input is not in canonical bytes', facts: { input: index, dtype, byte: at } });
   }
