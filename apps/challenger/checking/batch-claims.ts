@@ -14,11 +14,12 @@ export interface PlacedClaim extends BatchedClaim {
  * @throws AssayError DATA_UNAVAILABLE unless they are those whose root is on chain
  */
 export function claimsOfBatch(batch: SeenBatch, served: readonly BatchedClaim[], network: NetworkId): PlacedClaim[] {
+  const facts = { batchId: batch.batchId, onChain: batch.root, count: batch.count };
+  // WHY first: there is no tree of nothing.
+  if (served.length !== batch.count) throw new AssayError({ code: 'DATA_UNAVAILABLE', message: 'another number of claims is served than is in the batch', facts: { ...facts, served: served.length } });
   const digests = served.map(({ claim }) => claimDigest(network, claim));
   const tree = StandardMerkleTree.of(digests.map((digest) => [digest]), ['bytes32']);
-  if (served.length === batch.count && tree.root === batch.root) {
-    const placed = served.map((batched, i) => ({ ...batched, proof: tree.getProof(i) as Root[] }));
-    return drawOrder(placed, ({ claim }) => claimDigest(network, claim));
-  }
-  throw new AssayError({ code: 'DATA_UNAVAILABLE', message: 'the claims served are not those of the batch', facts: { batchId: batch.batchId, onChain: batch.root, served: tree.root, count: batch.count } });
+  if (tree.root !== batch.root) throw new AssayError({ code: 'DATA_UNAVAILABLE', message: 'the claims served are not those of the batch', facts: { ...facts, served: tree.root } });
+  const placed = served.map((batched, i) => ({ ...batched, proof: tree.getProof(i) as Root[] }));
+  return drawOrder(placed, ({ claim }) => claimDigest(network, claim));
 }

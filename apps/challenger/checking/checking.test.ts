@@ -162,6 +162,12 @@ describe('a batch', () => {
     expect(findings.filter(({ verdict }) => verdict.kind === 'invalid')).toHaveLength(1);
   });
 
+  it('is not there if no claims are served, with a code as for wrong ones', async () => {
+    const claims = await three();
+    expect(() => claimsOfBatch(batchOf(claims), [], network)).toThrow(expect.objectContaining({ code: 'DATA_UNAVAILABLE' }) as never);
+    expect(() => claimsOfBatch(batchOf(claims), claims.toReversed().slice(1), network)).toThrow(expect.objectContaining({ code: 'DATA_UNAVAILABLE' }) as never);
+  });
+
   it('is checked although the endpoint that answers does not have it at first', async () => {
     const claims = await three();
     const findings: Finding[] = [];

@@ -185,6 +185,8 @@ export class BatchStore {
   }
 
   async byChainId(batchId: bigint): Promise<BatchRecord | undefined> {
+    // WHY: anybody may ask, for any number; the database refuses one that its column cannot hold.
+    if (batchId > MAX_CHAIN_ID) return undefined;
     const row = await this.prisma.batch.findUnique({ where: { chainId: batchId } });
     return row ? batchRecord(row) : undefined;
   }
@@ -202,6 +204,7 @@ export class BatchStore {
 
   /** Claims of a batch in leaf order. */
   async claimsOf(seq: number, from: number, limit: number): Promise<BatchedClaim[]> {
+    if (from > MAX_LEAF) return [];
     const rows = await this.prisma.claim.findMany({ where: { batchSeq: seq, leafIndex: { gte: from } }, orderBy: { leafIndex: 'asc' }, take: limit, include: { job: true } });
     return rows.map(batchedClaim);
   }
@@ -228,6 +231,11 @@ export class BatchStore {
     return rows.map((row) => row.jobId as Root);
   }
 }
+
+/** The column's type is a signed number of 64 bits. */
+const MAX_CHAIN_ID = 2n ** 63n - 1n;
+/** And of 32 bits. */
+const MAX_LEAF = 2 ** 31 - 1;
 
 /** Jobs in the state whose answer is in such a batch. WHY the answer: a claim that was overturned stays in its batch, while its job goes on under another. */
 async function standingIn(tx: Pick<PrismaClient, 'claim'>, batch: Prisma.BatchWhereInput, state: JobState): Promise<Root[]> {

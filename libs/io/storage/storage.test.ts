@@ -161,6 +161,12 @@ describe.each([
     expect((await storage.batches.bySeq(batch.seq))?.totals[0]?.fees).toBe(UINT128);
   });
 
+  it('finds nothing under numbers that no column holds', async () => {
+    const { batch } = await batched(1);
+    expect(await storage.batches.byChainId(2n ** 64n - 1n)).toBeUndefined();
+    expect(await storage.batches.claimsOf(batch.seq, Number.MAX_SAFE_INTEGER, 16)).toEqual([]);
+  });
+
   it('fixes all claims of a batch or none', async () => {
     const [one, two] = [await answered(), await answered()];
     await storage.disputes.opened({ gameId: root(), claimDigest: two.digest, challenger: address(), now: T0 });
