@@ -2,7 +2,7 @@
  * Strategies of executors, challengers and coordinators, played job by job under the rules that the contracts enforce, by the functions that
  * mirror them (libs/core/protocol/economics.ts). One honest challenger with nothing but its own share p stands against whoever cheats.
  */
-import { checkPay, exposureOf, forfeitFor, resolvedContest, SAMPLE_RATE_ONE, splitFee, stakeFor, withheldBatch, type Economy } from '#core/protocol';
+import { bondFor, checkPay, exposureOf, forfeitFor, lostBond, resolvedContest, SAMPLE_RATE_ONE, splitFee, stakeFor, type Economy } from '#core/protocol';
 import { LIVE_PARAMETERS } from '#io/chain';
 import { seededRandom, type Random } from '#testing';
 
@@ -187,17 +187,38 @@ function overcharge({ rules, jobs }: Run): Played {
   return { profit, detail: `${batches} batches charged twice; what is contested is refunded, and as much again taken` };
 }
 
-/** Publishes no batch when asked: keeps its executor's share of the fees, loses the charges and as much again. */
-function withhold({ rules, jobs }: Run): Played {
-  let [profit, bond] = [0n, rules.coordinatorBond];
-  let batches = 0;
-  for (let first = 0; first < jobs && bond > 0n; first += BATCH, batches++) {
-    const charged = FEE * BigInt(Math.min(BATCH, jobs - first));
-    const { taken } = withheldBatch({ charged, bond });
-    profit += splitFee(charged, rules).executor - taken;
-    bond -= taken;
-  }
-  return { profit, detail: `${batches} batches; even if its own executor got the fees without computing anything` };
+interface Withholder {
+  /** Jobs open at once, each in a batch of its own: its bond just covers them. */
+  readonly open: number;
+  readonly takes: (insuredValue: bigint) => boolean;
+  /** It contests charges of its own first: half of the bond comes back, half is the pool's. Else its own demand brings the bounty. */
+  readonly contests: boolean;
+}
+
+/**
+ * A coordinator whose own executor computes nothing, and that shows nothing when asked: what is drawn never is final, what is not gains what it
+ * insured; the executor keeps its stake. Once asked it loses its bond, and bonds anew under another name.
+ */
+function withhold({ open, takes, contests }: Withholder): (run: Run) => Played {
+  return ({ rules, jobs, drawn }) => {
+    const fee = splitFee(FEE, rules).executor;
+    let [profit, caught, falseClaims] = [0n, 0, 0];
+    let round: bigint[] = [];
+    const settle = () => {
+      const bond = bondFor(round.reduce((sum, insuredValue) => sum + exposureOf({ fee, insuredValue }, rules.sampleRate), 0n), rules.sampleRate);
+      const unseen = round.filter(() => !drawn());
+      falseClaims += round.length;
+      profit += BigInt(round.length) * WORK + unseen.reduce((sum, value) => sum + value, 0n);
+      if (unseen.length < round.length) (profit -= lostBond({ bond, contested: contests ? bond / 2n : 0n }).lost), caught++;
+      round = [];
+    };
+    for (let job = 0; job < jobs; job++) {
+      if (takes(insuredOf(job))) round.push(insuredOf(job));
+      if (round.length === open) settle();
+    }
+    if (round.length > 0) settle();
+    return { profit, detail: `${falseClaims} false claims of its own executor, bond lost ${caught} times` };
+  };
 }
 
 function work({ rules, jobs }: Run): Played {
@@ -221,7 +242,8 @@ const PLAYERS: Readonly<Record<string, Player>> = {
   'colluding executor and challenger': cheater({ takes: large, open: 1, lies: any, bountiesBack: true }),
   'colluding, all claims false': cheater({ takes: any, open: 10, lies: any, bountiesBack: true }),
   griefer: { honest: false, play: grief },
-  'coordinator that withholds': { honest: false, play: withhold },
+  'coordinator that withholds': { honest: false, play: withhold({ takes: any, open: 10, contests: false }) },
+  'coordinator that withholds one large lie': { honest: false, play: withhold({ takes: large, open: 1, contests: true }) },
   'coordinator that overcharges': { honest: false, play: overcharge },
 };
 

@@ -18,7 +18,9 @@ import { checkBatch, type BatchCheckParts } from './checking/batch-check.js';
 import { Gate } from './checking/gate.js';
 import { Misconduct } from './checking/misconduct.js';
 import { challengerMetrics } from './checking/metrics.js';
+import { checkTotals } from './checking/totals.js';
 import { CaseInclusions } from './collecting/inclusions.js';
+import { Payouts } from './collecting/payouts.js';
 import type { ChallengerConfig } from './config.js';
 import { Accusations } from './disputing/accusations.js';
 import { accuseChecker, disputeOpening, type FalseEvidence, type FalseOpening } from './disputing/accusing.js';
@@ -47,6 +49,8 @@ export interface ChallengerSetting {
 
 const MAX_LOADED_MODELS = 8;
 const SELF_TEST_SEED = 1;
+/** Looks at the chain between looks for lost bonds: they take days. */
+const PAYOUT_POLLS = 10;
 /** About half a minute of attempts at start. */
 const CONNECTING = { attempts: 20, firstDelayMs: 100, maxDelayMs: 2_000, clock: systemClock };
 
@@ -162,6 +166,7 @@ function watchOf({ chain, messaging, models, cases, cursor, player }: Rooms & { 
         await send();
         if (!config.ASSAY_WATCH_ONLY) accusations.note(evidence.batchId, gameOf(evidence.claim.claim), send);
       },
+      onClaims: (batch, claims) => checkTotals(batch, claims, { chain, watchOnly: config.ASSAY_WATCH_ONLY, log }),
       metrics,
       clock: systemClock,
       signal,
@@ -172,7 +177,8 @@ function watchOf({ chain, messaging, models, cases, cursor, player }: Rooms & { 
       return accusations.hasAny(batch.batchId);
     };
     const seat = paid && keepSeat({ ...earning, onSeat: (seated) => metrics.seated(seated) });
-    await Promise.all([watchBatches({ chain, cursor, onBatch, signal, log }), accusations.run(signal), seat]);
+    const payouts = new Payouts({ chain, self: address, pollMs: PAYOUT_POLLS * chain.client.pollingInterval, clock: systemClock, signal, log });
+    await Promise.all([watchBatches({ chain, cursor, onBatch, signal, log }), accusations.run(signal), seat, ...(config.ASSAY_WATCH_ONLY ? [] : [payouts.run()])]);
     await paid?.idle();
   };
 }

@@ -2,12 +2,13 @@ import { join } from 'node:path';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import type { Address } from 'viem';
+import type { Root, Tensor } from '#core/hashing';
 import { AssayError, cancelSchema, presenceSchema, PROTOCOL_VERSION, subjects, type Presence } from '#core/protocol';
 import { Compiler } from '#io/compiling';
 import { JOB, succeeded } from '#io/messaging';
 import { ErrorFilter } from '#io/rpc';
 import { callMetrics } from '#platform';
-import type { Fence, ModelRecord } from '#io/storage';
+import type { Fence, ModelRecord, Storage } from '#io/storage';
 import { AdminController } from './admin/admin.controller.js';
 import { AdminService } from './admin/admin.service.js';
 import { NetworkController } from './admin/network.controller.js';
@@ -16,10 +17,11 @@ import { NetworkStatusService } from './admin/network-status.js';
 import { Assigner } from './assignment/assigner.js';
 import { PresenceBoard } from './assignment/presence-board.js';
 import { Stakes } from './assignment/stakes.js';
-import { batchLedger, overcharging } from './batching/batch-ledger.js';
+import { batchLedger, overcharging, understating } from './batching/batch-ledger.js';
 import { BatchProofs } from './batching/batch-proofs.js';
 import { Batcher } from './batching/batcher.js';
 import { modelCache, momentary, type ModelById } from './caches.js';
+import type { CoordinatorFault } from './config.js';
 import { DataServer } from './data/data-server.js';
 import { modelFile } from './data/model-files.js';
 import { ModelPublisher } from './data/model-publisher.js';
@@ -65,7 +67,7 @@ export class CoordinatorModule {
         provide(NetworkStatusService, [], () => makeNetworkStatus(world, board)),
         provide(NetworkLists, [], () => new NetworkLists({ chain: world.chain, config: world.config, storage: world.storage, board })),
         { provide: ROLES, useValue: roleKeepers(world, { board, modelById, proofs }) },
-        provide(DataServer, [], () => new DataServer({ storage: world.storage, messaging: world.messaging, publisher, withhold: world.config.ASSAY_FAULT === 'withhold' })),
+        provide(DataServer, [], () => new DataServer({ storage: world.storage, messaging: world.messaging, publisher, withhold: UNSERVED[world.config.ASSAY_FAULT] })),
       ],
     };
   }
@@ -92,7 +94,7 @@ function makeJobsService(world: World, { feed, proofs, modelById, board }: JobRo
       openJobs: momentary(() => storage.jobs.unanswered(), clock.now),
       modelById,
       balanceOf: (submitter) => chain.vault.balanceOf(submitter),
-      highestCover: momentary(() => highestCover(board, stakes), clock.now),
+      highestCover: momentary(() => highestCover(board, stakes, async () => (await chain.batches.answeredFor(chain.account!)).limit), clock.now),
       coverFor: (job) => stakes.costOf(job),
       contractSigned: (address, hash, signature) => chain.contractSigned(address, hash, signature),
       rate: new RateLimit({ perSecond: config.ASSAY_SUBMITTER_RATE, millis }),
@@ -118,9 +120,12 @@ function makeAdmin({ config, storage, log, gate }: World, rooms: { roles: readon
   return new AdminService({ tokenHash: config.ASSAY_ADMIN_TOKEN_SHA256, guesses, jobs: storage.jobs, gate, log, ...rooms });
 }
 
-async function highestCover(board: PresenceBoard, stakes: Stakes): Promise<bigint | undefined> {
+/** By executors' stakes, within what this coordinator's own bond answers for. */
+async function highestCover(board: PresenceBoard, stakes: Stakes, own: () => Promise<bigint>): Promise<bigint | undefined> {
   const limits = await Promise.all(board.present('executor').map(({ address }) => stakes.limitOf(address)));
-  return limits.length === 0 ? undefined : limits.reduce((highest, limit) => (limit > highest ? limit : highest));
+  if (limits.length === 0) return undefined;
+  const [highest, most] = [limits.reduce((high, limit) => (limit > high ? limit : high)), await own()];
+  return highest < most ? highest : most;
 }
 
 function compilerOf({ config }: World): Compiler {
@@ -139,6 +144,9 @@ function makeNetworkStatus({ chain, config, storage, stopping }: World, board: P
   return new NetworkStatusService({ deployment: chain.deployment, coordinator: chain.account!, price: config.ASSAY_JOB_PRICE, storage, board, stopping });
 }
 
+/** Tests only. */
+const UNSERVED: Partial<Record<CoordinatorFault, 'claims' | 'inputs'>> = { withhold: 'claims', 'withhold-inputs': 'inputs', 'late-inputs': 'inputs' };
+const MUTE: readonly CoordinatorFault[] = ['withhold', 'withhold-inputs'];
 const DEFENCE_POLL_MS = 1_000;
 
 /** What only one process of this coordinator does at a time. */
@@ -150,13 +158,21 @@ function roleKeepers(world: World, rooms: { board: PresenceBoard; modelById: Mod
     keeper('batching', (fence) => makeBatcher(world, fence)),
     keeper('settlement', (fence) => new ChainFollower({ chain, storage, now: clock.now, log, fence, onProblem: (text) => world.chainProblem.set(text) })),
     keeper('retention', (fence) => new Cleaner({ retention: storage.retention, payloads: world.messaging.payloads, retentionMs: config.ASSAY_RETENTION_S * 1_000, now: clock.now, log, fence })),
-    ...(config.ASSAY_FAULT === 'withhold' ? [] : [keeper('defence', (fence) => new Defender({ chain, batches: storage.batches, cursors: storage.cursors, proofIn: rooms.proofs.proofIn, pollMs: DEFENCE_POLL_MS, log, fence }))]),
+    ...(MUTE.includes(config.ASSAY_FAULT) ? [] : [keeper('defence', (fence) => new Defender({ chain, batches: storage.batches, cursors: storage.cursors, proofIn: rooms.proofs.proofIn, inputsOf: inputsIn(storage), pollMs: DEFENCE_POLL_MS, log, fence }))]),
   ];
+}
+
+function inputsIn({ jobs, tensors }: Storage): (jobId: Root) => Promise<Tensor[]> {
+  return async (jobId) => {
+    const job = await jobs.byId(jobId);
+    if (!job) throw new AssayError({ code: 'JOB_UNKNOWN', facts: { jobId } });
+    return tensors.byRoots(job.inputs);
+  };
 }
 
 function makeBatcher({ chain, storage, config, clock, log }: World, fence: Fence): Batcher {
   const honest = batchLedger(chain, () => readUpTo({ storage, chain }));
-  const ledger = config.ASSAY_FAULT === 'overcharge' ? overcharging(honest) : honest;
+  const ledger = config.ASSAY_FAULT === 'overcharge' ? overcharging(honest) : config.ASSAY_FAULT === 'understate' ? understating(honest) : honest;
   return new Batcher({ batches: storage.batches, ledger, intervalMs: config.ASSAY_BATCH_INTERVAL_MS, maxClaims: config.ASSAY_BATCH_MAX, now: clock.now, log, fence });
 }
 

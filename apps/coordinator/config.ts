@@ -4,8 +4,12 @@ import { commonVariables, hostPort, modelVariables, readConfig, secret, variable
 /** WHY not zero: a fee of nothing marks a job that is run again because its answer was overturned. */
 const price = z.string().regex(/^[1-9]\d{0,37}$/, 'is not a positive whole number of the token’s smallest unit').transform(BigInt);
 
-/** Tests and demonstrations: serves no claims and answers no request for them; charges submitters twice. */
-export const COORDINATOR_FAULTS = ['none', 'withhold', 'overcharge'] as const;
+/**
+ * Tests and demonstrations: serves no claims and answers no request for them; the same with inputs; serves inputs on demand on chain only;
+ * charges submitters twice; posts half of the fees and insures nothing.
+ */
+export const COORDINATOR_FAULTS = ['none', 'withhold', 'withhold-inputs', 'late-inputs', 'overcharge', 'understate'] as const;
+export type CoordinatorFault = (typeof COORDINATOR_FAULTS)[number];
 
 const webOrigins = z
   .string()

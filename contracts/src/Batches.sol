@@ -9,17 +9,12 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IBatches} from "./interfaces/IBatches.sol";
 import {IVault} from "./interfaces/IVault.sol";
 import {Account} from "./libraries/Accounts.sol";
+import {Commits} from "./libraries/Commits.sol";
+import {Contestable, Exit, Office} from "./types/Offices.sol";
 
 /// @title Batches. Documented in IBatches.
 contract Batches is IBatches, AccessManaged {
     using SafeCast for uint256;
-
-    /// Charges of a coordinator that can still be contested, in units.
-    struct Contestable {
-        uint16 epoch;
-        uint120 before;
-        uint120 now_;
-    }
 
     /// One word: the terms, and what else a batch looks at.
     struct State {
@@ -38,6 +33,8 @@ contract Batches is IBatches, AccessManaged {
     uint256 private constant BASIS_POINTS = 10_000;
     uint256 private constant MAX_SHARES = 5_000;
     uint256 private constant MAX_BEACON_DELAY = 64;
+    /// WHY half: a coordinator that contests its own charges has one of two tokens seized back (docs/adr/0126).
+    uint256 private constant KEPT = 2;
 
     IVault public immutable VAULT;
     address public immutable TREASURY;
@@ -51,8 +48,9 @@ contract Batches is IBatches, AccessManaged {
 
     State private _state;
     mapping(uint256 batchId => bytes32) public override batchHash;
-    mapping(address account => Coordinator) private _coordinators;
+    mapping(address account => Office) private _offices;
     mapping(address coordinator => Contestable) private _contestable;
+    mapping(address coordinator => Exit) private _exits;
     mapping(address executor => Account) private _executors;
 
     struct Setting {
@@ -100,8 +98,8 @@ contract Batches is IBatches, AccessManaged {
 
     /// @inheritdoc IBatches
     function join(address coordinator, uint40 bond, uint40 float) external {
-        Coordinator storage its = _coordinators[coordinator];
-        require(its.leavesAt == 0, StillBonded(its.leavesAt));
+        Office storage its = _offices[coordinator];
+        require(_exits[coordinator].freeAt == 0, StillBonded(_exits[coordinator].freeAt));
         its.bond += bond;
         its.float += float;
         emit Joined(coordinator, bond * unit, float * unit);
@@ -126,7 +124,7 @@ contract Batches is IBatches, AccessManaged {
 
     /// @inheritdoc IBatches
     function sweep(address coordinator) external {
-        Coordinator storage its = _coordinators[coordinator];
+        Office storage its = _offices[coordinator];
         (uint256 pool, uint256 protocol) = (its.poolDue * unit, its.protocolDue * unit);
         (its.poolDue, its.protocolDue) = (0, 0);
         emit Swept(coordinator, pool, protocol);
@@ -144,56 +142,85 @@ contract Batches is IBatches, AccessManaged {
         State memory state = _state;
         require(!state.paused, Paused());
         require(count > 0, EmptyBatch());
-        Coordinator memory own = _coordinators[msg.sender];
-        require(own.leavesAt == 0 && own.bond >= state.coordinatorBond, NotCoordinator(msg.sender));
+        Office memory own = _offices[msg.sender];
+        require(own.bond >= state.coordinatorBond, NotCoordinator(msg.sender));
         batchId = ++state.batchCount;
         _state.batchCount = uint40(batchId);
 
-        Batch memory its = Batch(
-            root, msg.sender, count, uint64(block.number), uint64(block.timestamp), state.challengeWindow,
-            state.beaconDelay, state.sampleRate, own.chargedUpTo, keccak256(abi.encodePacked(charges))
+        (uint256 charged, uint64 chargedFrom) = charges.length == 0 ? (0, 0) : _charge(own.bond, batchId, charges);
+        // As a Batch is encoded.
+        bytes memory its = abi.encode(
+            root, msg.sender, count, block.number, block.timestamp, state.challengeWindow, state.beaconDelay, state.sampleRate,
+            chargedFrom, Commits.hash(charges), Commits.hash(totals)
         );
-        batchHash[batchId] = keccak256(abi.encode(its));
-        emit BatchCommitted(batchId, msg.sender, its, totals, charges);
+        batchHash[batchId] = keccak256(its);
+        Commits.log(BatchCommitted.selector, batchId, its, totals, charges);
 
-        _settle(own, state, batchId, _credit(totals, state), charges);
+        if (totals.length > 0 || charged > 0) _settle(own, state, totals, charged);
     }
 
     /// @inheritdoc IBatches
     function takeFloat(uint40 amount) external {
-        _coordinators[msg.sender].float -= amount;
+        _offices[msg.sender].float -= amount;
         emit FloatTaken(msg.sender, amount * unit);
         VAULT.pay(msg.sender, amount * unit);
     }
 
     /// @inheritdoc IBatches
     function startLeaving() external {
-        Coordinator storage own = _coordinators[msg.sender];
-        require(own.bond > 0 && own.leavesAt == 0, NotCoordinator(msg.sender));
-        own.leavesAt = (block.timestamp + exitDelay).toUint40();
-        emit Leaving(msg.sender, own.leavesAt);
+        Office storage own = _offices[msg.sender];
+        require(own.bond > 0, NotCoordinator(msg.sender));
+        uint40 freeAt = (block.timestamp + exitDelay).toUint40();
+        _exits[msg.sender] = Exit(address(0), own.bond, freeAt);
+        own.bond = 0;
+        emit Leaving(msg.sender, freeAt);
     }
 
     /// @inheritdoc IBatches
     function withdrawBond() external {
-        Coordinator storage own = _coordinators[msg.sender];
-        require(own.leavesAt != 0 && block.timestamp >= own.leavesAt, StillBonded(own.leavesAt));
-        uint256 bond = own.bond * unit;
-        (own.bond, own.leavesAt) = (0, 0);
+        Exit memory its = _exits[msg.sender];
+        require(its.freeAt != 0 && block.timestamp >= its.freeAt && its.convictor == address(0), StillBonded(its.freeAt));
+        uint256 bond = its.bond * unit;
+        delete _exits[msg.sender];
         emit Left(msg.sender, bond);
         VAULT.releaseBond(msg.sender, bond);
     }
 
     // Modules
 
-    /// @inheritdoc IBatches
-    function seize(address coordinator, uint256 amount) external returns (uint256 taken) {
+    modifier onlyModule() {
         require(msg.sender == CHARGES || msg.sender == REQUESTS, OnlyModule(msg.sender));
-        Coordinator storage its = _coordinators[coordinator];
-        uint256 units = Math.min(Math.ceilDiv(amount, unit), its.bond);
-        its.bond -= uint40(units);
+        _;
+    }
+
+    /// @inheritdoc IBatches
+    function seize(address coordinator, uint256 amount) external onlyModule returns (uint256 taken) {
+        (Office storage its, Exit storage exit) = (_offices[coordinator], _exits[coordinator]);
+        // INVARIANT: one of the two has no bond.
+        uint256 units = Math.min(Math.ceilDiv(amount, unit), uint256(its.bond) + exit.bond);
+        if (its.bond > 0) its.bond -= uint40(units);
+        else exit.bond -= uint40(units);
         taken = units * unit;
         emit Seized(coordinator, taken);
+    }
+
+    /// @inheritdoc IBatches
+    function convict(address coordinator, address by) external onlyModule {
+        (Office storage its, Exit storage exit) = (_offices[coordinator], _exits[coordinator]);
+        if (exit.convictor != address(0)) return;
+        uint40 bond = its.bond + exit.bond;
+        its.bond = 0;
+        // WHY the delay again: charges contested meanwhile are refunded first.
+        _exits[coordinator] = Exit(by, bond, (block.timestamp + exitDelay).toUint40());
+        emit Convicted(coordinator, by, bond * unit, _exits[coordinator].freeAt);
+    }
+
+    /// @inheritdoc IBatches
+    function takeLost(address coordinator) external onlyModule returns (address convictor, uint256 bond) {
+        Exit storage its = _exits[coordinator];
+        require(its.convictor != address(0) && block.timestamp >= its.freeAt, StillBonded(its.freeAt));
+        (convictor, bond) = (its.convictor, its.bond * unit);
+        its.bond = 0;
     }
 
     /// @inheritdoc IBatches
@@ -221,13 +248,15 @@ contract Batches is IBatches, AccessManaged {
 
     /// @inheritdoc IBatches
     function coordinatorOf(address account) external view returns (Coordinator memory) {
-        return _coordinators[account];
+        (Office memory its, Exit memory exit) = (_offices[account], _exits[account]);
+        return Coordinator(
+            its.bond + exit.bond, its.float, exit.freeAt, _contestable[account].upTo, its.poolDue, its.protocolDue, exit.convictor
+        );
     }
 
     /// @inheritdoc IBatches
     function isCoordinator(address account) external view returns (bool) {
-        Coordinator memory its = _coordinators[account];
-        return its.leavesAt == 0 && its.bond >= _state.coordinatorBond;
+        return _offices[account].bond >= _state.coordinatorBond;
     }
 
     /// @inheritdoc IBatches
@@ -246,6 +275,19 @@ contract Batches is IBatches, AccessManaged {
         uint256 rate = _state.sampleRate;
         // Rounded down, against the executor.
         return stake * LOST_BPS * rate / (BASIS_POINTS * _weight(rate));
+    }
+
+    /// @inheritdoc IBatches
+    function answeredFor(address coordinator) external view returns (uint256 exposure, uint256 limit) {
+        Office memory its = _offices[coordinator];
+        _roll(its);
+        uint256 rate = _state.sampleRate;
+        return ((uint256(its.exposedBefore) + its.exposedNow) * unit, its.bond * rate / (KEPT * _weight(rate)) * unit);
+    }
+
+    /// @inheritdoc IBatches
+    function requests() external view returns (address) {
+        return REQUESTS;
     }
 
     /// @inheritdoc IBatches
@@ -286,7 +328,7 @@ contract Batches is IBatches, AccessManaged {
     }
 
     /// Notes what each executor earns and answers for; the loop is bounded by the coordinator's own calldata.
-    function _credit(uint256[] calldata totals, State memory state) private returns (uint256 fees) {
+    function _credit(uint256[] calldata totals, State memory state) private returns (uint256 fees, uint256 exposed) {
         uint256 rate = state.sampleRate;
         uint256 weight = _weight(rate);
         // SAFETY: fees and insured value have 48 bits, amounts 40, rates and shares 33 or fewer; sums are of as many as calldata has.
@@ -295,13 +337,17 @@ contract Batches is IBatches, AccessManaged {
             uint256 odds = LOST_BPS * rate;
             uint256 scale = BASIS_POINTS * weight;
             uint16 now_ = _now();
+            uint256 earned;
             for (uint256 i = 0; i < totals.length; i++) {
                 uint256 total = totals[i];
                 address executor = address(uint160(total >> 96));
                 uint256 gross = uint48(total >> 48);
                 fees += gross;
                 // Rounded down; the remainder is the pool's.
-                Account its = _executors[executor].rolled(now_).credited(uint48(total), gross * shares / BASIS_POINTS);
+                gross = gross * shares / BASIS_POINTS;
+                earned += gross;
+                exposed += uint48(total);
+                Account its = _executors[executor].rolled(now_).credited(uint48(total), gross);
                 _executors[executor] = its;
                 uint256 limit = its.stake() * odds / scale;
                 // _exposure(its, weight) <= limit, without its division.
@@ -309,38 +355,55 @@ contract Batches is IBatches, AccessManaged {
                     revert StakeTooLow(executor, _exposure(its, weight), limit);
                 }
             }
+            exposed += (earned * ONE + weight - 1) / weight;
         }
     }
 
-    function _settle(Coordinator memory own, State memory t, uint256 batchId, uint256 fees, uint256[] calldata charges) private {
-        uint256 available = own.float;
-        if (charges.length > 0) {
-            uint256 charged = VAULT.chargeAll(charges, unit);
-            _cover(own.bond, charged);
-            available += charged;
-            own.chargedUpTo = uint40(batchId);
-        }
-        if (fees == 0 && charges.length == 0) return;
+    /// @param charged what the charges brought, in units
+    function _settle(Office memory own, State memory t, uint256[] calldata totals, uint256 charged) private {
+        (uint256 fees, uint256 exposed) = _credit(totals, t);
+        uint256 available = own.float + charged;
         require(fees <= available, UnbalancedBatch(fees, available));
         own.float = (available - fees).toUint40();
-        uint256 protocol = fees * t.protocolBps / BASIS_POINTS;
-        own.protocolDue = (own.protocolDue + protocol).toUint48();
-        own.poolDue = (own.poolDue + fees * t.poolBps / BASIS_POINTS).toUint48();
-        _coordinators[msg.sender] = own;
+        own.protocolDue = (own.protocolDue + fees * t.protocolBps / BASIS_POINTS).toUint40();
+        own.poolDue = (own.poolDue + fees * t.poolBps / BASIS_POINTS).toUint40();
+        _roll(own);
+        uint256 rate = t.sampleRate;
+        exposed += own.exposedNow;
+        uint256 all = exposed + own.exposedBefore;
+        // exposure · q ≤ p · bond / 2; then what is exposed is below 2^40.
+        if (all * KEPT * _weight(rate) > own.bond * rate) revert OverExposed(all, own.bond * rate / (KEPT * _weight(rate)));
+        own.exposedNow = uint40(exposed);
+        _offices[msg.sender] = own;
     }
 
-    /// What can still be contested never exceeds the bond that refunds it.
-    function _cover(uint256 bond, uint256 charged) private {
+    /// Charges submitters. What can still be contested, and as much again, never exceeds the bond that refunds it.
+    function _charge(uint256 bond, uint256 batchId, uint256[] calldata charges) private returns (uint256 charged, uint64 from) {
+        charged = VAULT.chargeAll(charges, unit);
         Contestable memory its = _contestable[msg.sender];
+        from = its.upTo;
         uint16 now_ = _now();
         uint16 passed;
         unchecked {
             passed = now_ - its.epoch;
         }
-        if (passed > 0) its = Contestable(now_, passed == 1 ? its.now_ : 0, 0);
-        its.now_ += uint120(charged);
-        require(uint256(its.before) + its.now_ <= bond, BondTooLow(uint256(its.before) + its.now_, bond));
+        if (passed > 0) its = Contestable(now_, 0, passed == 1 ? its.now_ : 0, 0);
+        uint256 sum = charged + its.before + its.now_;
+        require(KEPT * sum <= bond, BondTooLow(sum, bond / KEPT));
+        its.now_ += uint40(charged);
+        its.upTo = uint64(batchId);
         _contestable[msg.sender] = its;
+    }
+
+    /// As of this epoch: what lies two epochs back is final.
+    function _roll(Office memory its) private view {
+        uint16 now_ = _now();
+        uint16 passed;
+        unchecked {
+            passed = now_ - its.epoch;
+        }
+        if (passed == 0) return;
+        (its.epoch, its.exposedBefore, its.exposedNow) = (now_, passed == 1 ? its.exposedNow : 0, 0);
     }
 
     function _rolled(address executor) private view returns (Account) {

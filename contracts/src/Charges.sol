@@ -7,6 +7,7 @@ import {ICharges} from "./interfaces/ICharges.sol";
 import {IDisputes} from "./interfaces/IDisputes.sol";
 import {IVault} from "./interfaces/IVault.sol";
 import {Signatures} from "./libraries/Signatures.sol";
+import {Claim} from "./types/Types.sol";
 
 /// @title Charges. Documented in ICharges.
 contract Charges is ICharges {
@@ -20,6 +21,7 @@ contract Charges is ICharges {
     mapping(bytes32 contestId => Contest) private _contests;
     /// The contest a job has been shown in.
     mapping(bytes32 jobId => bytes32) private _shownIn;
+    mapping(bytes32 countId => Count) private _counts;
 
     constructor(IVault vault, IBatches batches, IDisputes disputes, uint96 bond, uint64 window, uint64 answering) {
         VAULT = vault;
@@ -85,6 +87,35 @@ contract Charges is ICharges {
     }
 
     /// @inheritdoc ICharges
+    function countClaims(
+        uint256 batchId,
+        IBatches.Batch calldata batch,
+        uint256[] calldata totals,
+        address executor,
+        Claim[] calldata claims,
+        bytes32[][] calldata proofs
+    ) external returns (bool understated) {
+        require(keccak256(abi.encodePacked(totals)) == batch.totals && claims.length == proofs.length, NotCounted());
+        // WHY each prover its own: who counts the last claim first would keep others from counting the rest.
+        bytes32 id = keccak256(abi.encode(batchId, executor, msg.sender));
+        Count memory its = _counts[id];
+        for (uint256 i = 0; i < claims.length; i++) {
+            bytes32 digest = DISPUTES.claimDigest(claims[i]);
+            require(
+                claims[i].executor == executor && digest > its.last && BATCHES.includes(batchId, batch, digest, proofs[i]), NotCounted()
+            );
+            its.last = digest;
+            its.fees += claims[i].fee;
+            its.insured += claims[i].insuredValue;
+        }
+        _counts[id] = its;
+        understated = _exceeds(its, totals, executor);
+        if (!understated) return false;
+        emit Understated(batchId, executor, msg.sender);
+        BATCHES.convict(batch.coordinator, msg.sender);
+    }
+
+    /// @inheritdoc ICharges
     function contestOf(bytes32 id) external view returns (Contest memory) {
         return _contests[id];
     }
@@ -94,6 +125,19 @@ contract Charges is ICharges {
     function _open(bytes32 id) private view returns (Contest memory its) {
         its = _contests[id];
         require(its.coordinator != address(0) && !its.over, NotOpen(id));
+    }
+
+    /// Fees are posted rounded down, insured value up; an executor may be in the totals more than once.
+    function _exceeds(Count memory its, uint256[] calldata totals, address executor) private view returns (bool) {
+        uint256 fees;
+        uint256 insured;
+        for (uint256 i = 0; i < totals.length; i++) {
+            if (address(uint160(totals[i] >> 96)) != executor) continue;
+            fees += uint48(totals[i] >> 48);
+            insured += uint48(totals[i]);
+        }
+        uint256 unit = BATCHES.unit();
+        return its.fees / unit > fees || its.insured > insured * unit;
     }
 
     function _show(bytes32 id, Contest memory its, Shown calldata job) private {

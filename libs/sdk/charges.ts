@@ -1,6 +1,6 @@
 import { encodeAbiParameters, keccak256, type Address } from 'viem';
 import type { Root } from '#core/hashing';
-import { AssayError } from '#core/protocol';
+import { AssayError, type Receipt } from '#core/protocol';
 import { batchesAbi, type BlockRange, type Chain } from '#io/chain';
 
 /** What a batch charged an account. */
@@ -47,6 +47,16 @@ export async function contestCharge(chain: Chain, batchId: bigint, account: Addr
 /** After the deadline of a contest that was not answered: takes charge and bond back. @throws AssayError CHAIN_REVERTED before */
 export async function resolveContest(chain: Chain, id: Root): Promise<void> {
   await chain.charges.resolve(id);
+}
+
+/**
+ * Pays the submitter of a job whose batch was withheld what the job insured, out of the coordinator's bond; anybody may send it, once the bond was
+ * settled. What the batch charged is refunded by itself.
+ * @throws AssayError RECEIPT_NOT_BATCHED, CHAIN_REVERTED
+ */
+export async function compensateWithheld(chain: Chain, { batch, claim, request }: Receipt): Promise<void> {
+  if (!batch) throw new AssayError({ code: 'RECEIPT_NOT_BATCHED' });
+  await chain.requests.compensate(batch.id, await chain.batches.batch(batch.id), { claim: claim.message, request: request.message, proof: batch.proof });
 }
 
 /** keccak256(abi.encode(batchId, index)), as Charges has it. */

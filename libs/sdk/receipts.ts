@@ -7,14 +7,15 @@ export async function verifyOnChain(receipt: Receipt, chain: Chain): Promise<Rec
 }
 
 async function factsFrom(receipt: Receipt, chain: Chain): Promise<ReceiptFacts> {
-  const [challengeWindow, now, overturned, batch, contractSignatureValid] = await Promise.all([
+  const [challengeWindow, now, overturned, batch, unanswered, contractSignatureValid] = await Promise.all([
     chain.batches.challengeWindow(),
     chain.now(),
     chain.disputes.overturned(claimDigest(receipt.network, receipt.claim.message)),
     batchFacts(receipt, chain),
+    receipt.batch ? chain.requests.unanswered(receipt.batch.id) : 0n,
     contractSignature(receipt, chain),
   ]);
-  return { network: chain.network, challengeWindow, now, overturned, batch, ...(contractSignatureValid === undefined ? {} : { contractSignatureValid }) };
+  return { network: chain.network, challengeWindow, now, overturned, batch, withheld: unanswered > 0n, ...(contractSignatureValid === undefined ? {} : { contractSignatureValid }) };
 }
 
 async function batchFacts(receipt: Receipt, chain: Chain): Promise<ReceiptFacts['batch']> {

@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createWalletClient, http, type Address, type Hex } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
+import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Tensor } from '#core/hashing';
+import type { Root, Tensor } from '#core/hashing';
+import { claimDigest } from '#core/protocol';
 import { connectChain, type Chain } from '#io/chain';
 import { buildRequest, contestCharge, listCharges, resolveContest, signRequest, type ChargeView } from '#sdk';
 import { PROJECT_ROOT } from '#testing';
@@ -17,7 +19,8 @@ const RULES = { batches: { challengeWindow: 24n } };
 const WALLET: Hex = '0x600e8060093d393df3631626ba7e60e01b5f5260205ff3';
 /** What the local network gives its submitter. */
 const DEPOSIT = 1_000n * 10n ** 18n;
-const TEST_MS = 240_000;
+const TOKEN = 10n ** 18n;
+const TEST_MS = 300_000;
 
 const worlds: World[] = [];
 afterAll(() => Promise.all(worlds.map((world) => world.end())), 60_000);
@@ -56,7 +59,16 @@ describe.concurrent('a contested charge', () => {
     const word = await submitter.batches.batch(batchId);
     await submitter.requests.request(batchId, word);
     await eventually('the batch is published', async () => (await submitter.requests.demandOf(batchId)).over, 60_000);
-    expect(await submitter.requests.published(batchId)).toHaveLength(word.count);
+    const leaves = await submitter.requests.published(batchId);
+    expect(leaves).toHaveLength(word.count);
+
+    const tree = StandardMerkleTree.of(leaves.map(({ claim }) => [claimDigest(submitter.network, claim)]), ['bytes32']);
+    const { claim } = leaves[0]!;
+    await submitter.requests.requestInput(batchId, word, { claim, proof: tree.getProof(0) as Root[], parts: 1 });
+    const digest = claimDigest(submitter.network, claim);
+    await eventually('the input is published', async () => (await submitter.requests.inputDemandOf(batchId, digest)).over, 60_000);
+    expect(await submitter.requests.publishedInput(batchId, digest)).toEqual([DIGIT]);
+    expect(await submitter.requests.unanswered(batchId)).toBe(0n);
 
     const wallet = await contractWallet(world, submitter);
     const signed = { ...privateKeyToAccount(world.network.keys.privateKey('submitter')), address: wallet };
@@ -86,18 +98,38 @@ describe.concurrent('a contested charge', () => {
   }, TEST_MS);
 });
 
-describe.concurrent('claims that are not served', () => {
-  it('are demanded on chain by a challenger; a coordinator that withholds them pays, and the jobs are refunded', async () => {
-    const { submitter, world } = await network('withhold', { challengers: 1, environment: { 'challenger-1': { ASSAY_SAMPLE_ALL: 'true' } } });
+const SAMPLING = { 'challenger-1': { ASSAY_SAMPLE_ALL: 'true' } };
+
+describe.concurrent('what is not served', () => {
+  it.each(['withhold', 'withhold-inputs'])('is demanded on chain by a challenger; the coordinator (%s) loses its bond, and the jobs are refunded', async (fault) => {
+    const { submitter, world } = await network(fault, { challengers: 1, environment: SAMPLING });
     const coordinator = world.network.keys.account('coordinator').address;
-    const { bond } = await submitter.batches.coordinatorOf(coordinator);
+    const challenger = world.network.keys.account('challenger-1').address;
     await run(world, 2);
     const { batchId } = await charge(submitter, submitter.account);
-    await eventually('the demand is over', async () => (await submitter.requests.demandOf(batchId)).over, 120_000);
-    await eventually('all that was charged is refunded', async () => (await submitter.vault.balanceOf(submitter.account)) === DEPOSIT, 60_000);
-    expect((await submitter.batches.coordinatorOf(coordinator)).bond).toBeLessThan(bond);
-    const challenger = world.network.keys.account('challenger-1').address;
-    await eventually('the challenger has its bonds back', async () => (await submitter.vault.balanceOf(challenger)) === 100n * 10n ** 18n, 60_000);
+    await eventually('the batch is withheld', async () => submitter.requests.withheld(batchId), 120_000);
+    expect((await submitter.batches.coordinatorOf(coordinator)).convictor).toBe(challenger);
+    // Paid out after two epochs: once is enough.
+    if (fault !== 'withhold') return;
+    await eventually('all that was charged is refunded', async () => (await submitter.vault.balanceOf(submitter.account)) === DEPOSIT, 180_000);
+    await eventually('the challenger has its bonds back, and a tenth of the coordinator’s', async () => (await submitter.vault.balanceOf(challenger)) === (100n + 1_000n) * TOKEN, 60_000);
+  }, TEST_MS);
+
+  it('is demanded input by input, read from the chain and checked: the lie in it is found', async () => {
+    const { submitter, world } = await network('late-inputs', { challengers: 1, environment: { ...SAMPLING, 'executor-1': { ASSAY_FAULT: 'wrong-output' } } });
+    const { claim } = (await run(world, 1))[0]!;
+    const { batchId } = await charge(submitter, submitter.account);
+    await eventually('its executor loses for it', async () => submitter.disputes.overturned(claimDigest(submitter.network, claim)), 180_000);
+    expect(await submitter.requests.publishedInput(batchId, claimDigest(submitter.network, claim))).toEqual([DIGIT]);
+  }, TEST_MS);
+});
+
+describe.concurrent('totals that say less than the claims', () => {
+  it('are counted by a challenger: the coordinator loses its bond', async () => {
+    const { submitter, world } = await network('understate', { challengers: 1, environment: SAMPLING });
+    const coordinator = world.network.keys.account('coordinator').address;
+    await world.assay.submit({ model: { name: 'mnist' }, inputs: [DIGIT], insuredValue: 20n * TOKEN });
+    await eventually('it is convicted', async () => (await submitter.batches.coordinatorOf(coordinator)).convictor === world.network.keys.account('challenger-1').address, 120_000);
   }, TEST_MS);
 });
 

@@ -129,6 +129,7 @@ export class FakeChain {
       numbers: () => this.links.call('chain', () => ({ mined: this.seen.nonceOf(account), pending: (this.isBehind ? this.seen : this.now).nonceOf(account), view: this.view })),
       view: () => this.view,
       hasNoStake: (executor: Address) => this.links.call('chain', () => this.seen.stakeOf(executor) === 0n),
+      room: async () => 2n ** 128n,
       burn: async (nonce: number) => void (await this.send((contracts) => contracts.burn(account, nonce))),
     };
   }

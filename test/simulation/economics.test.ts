@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { exposureLimit, exposureOf, forfeitFor, stakeFor } from '#core/protocol';
+import { bondFor, coordinatorLimit, exposureLimit, exposureOf, forfeitFor, lostBond, stakeFor } from '#core/protocol';
 import { PROJECT_ROOT, seededRandom } from '#testing';
 import { liveRules, misfits, rowsOf, simulate } from '../../bench/strategies.js';
 
@@ -20,6 +20,19 @@ describe('the exposure rule', () => {
       // Found with probability p: the stake is gone but for what bounties and its own insured value bring back; the work is saved either way.
       const gain = (one - p) * others + one * fees - p * (stake - forBounties - own);
       expect(gain, `seed ${random.seed}, case ${i}`).toBeLessThanOrEqual(one);
+    }
+  });
+
+  it('leaves a coordinator that withholds no expected gain either, whatever of its bond it contests and insures for itself', () => {
+    for (let i = 0; i < 1_000; i++) {
+      const p = rate();
+      const [others, own, fees] = [amount(), amount(), amount()];
+      const bond = bondFor(exposureOf({ fee: fees, insuredValue: others + own }, p), p);
+      const { lost } = lostBond({ bond, contested: (bond * BigInt(random.between(0, 101))) / 200n });
+      const one = 2n ** 32n;
+      const gain = (one - p) * others + one * fees - p * (lost - own);
+      expect(gain, `seed ${random.seed}, case ${i}`).toBeLessThanOrEqual(one);
+      expect(coordinatorLimit(bond, p)).toBeGreaterThanOrEqual(exposureOf({ fee: fees, insuredValue: others + own }, p));
     }
   });
 

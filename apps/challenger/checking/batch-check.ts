@@ -7,7 +7,7 @@ import type { Clock, Logger } from '#platform';
 import type { BatchRuns, PaidChecks } from '../earning/paid-checks.js';
 import type { SeenBatch } from '../watching/batch-watch.js';
 import { claimsOfBatch, type PlacedClaim } from './batch-claims.js';
-import { demandClaims, demandTime } from './demand.js';
+import { demandClaims, demandInput, demandTime } from './demand.js';
 import { checkClaim, type Checked, type ClaimCheckParts } from './claim-check.js';
 import type { ChallengerMetrics } from './metrics.js';
 import type { Gate } from './gate.js';
@@ -38,6 +38,8 @@ export interface BatchCheckParts extends ClaimCheckParts {
   /** Convicts by signatures alone; given every claim of a batch of which anything was drawn. */
   readonly misconduct: Misconduct;
   readonly onEvidence: (evidence: Evidence) => Promise<void>;
+  /** Convicts a coordinator whose totals say less than its claims. */
+  readonly onClaims: (batch: SeenBatch, claims: readonly PlacedClaim[]) => Promise<void>;
   readonly metrics: ChallengerMetrics;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -59,6 +61,7 @@ export async function checkBatch(batch: SeenBatch, parts: BatchCheckParts): Prom
     const draw = await persistently(() => drawOf(batch, until, parts), until, parts);
     if (draw.isEmpty) return;
     const claims = await claimsOf(batch, until, parts);
+    await parts.onClaims(batch, claims);
     for (const evidence of parts.misconduct.evidenceIn(batch.batchId, claims)) await parts.onEvidence(evidence);
     const runs = parts.paid && (await persistently(() => parts.paid!.open(batch, draw.beacon), until, parts));
     const drawn = claims.map((batched, index) => ({ batch, index, batched })).filter(draw.falls);
@@ -146,12 +149,32 @@ async function beaconOf({ batchId }: SeenBatch, until: bigint, { chain, clock, s
 async function checkOne(claimed: Claimed, { until, runs }: { readonly until: bigint; readonly runs: BatchRuns | undefined }, parts: BatchCheckParts): Promise<void> {
   if (parts.signal.aborted) return;
   const started = parts.clock.now();
-  const checked = await persistentVerdict(claimed.batched, until, parts);
+  const checked = await verdictOn(claimed, until, parts);
   const finding = { ...claimed, ...checked };
   parts.metrics.checked(checked.verdict.kind);
   report(finding, parts.clock.now() - started, parts.log);
   if (finding.inputs) await parts.onFinding({ ...finding, inputs: finding.inputs });
   if (finding.inputs && finding.run) await runs?.note(claimed.batched, finding.run, finding.inputs);
+}
+
+/** By inputs as the coordinator serves them, or else as it must publish them. */
+async function verdictOn({ batch, batched }: Pick<Finding, 'batch' | 'batched'>, until: bigint, parts: BatchCheckParts): Promise<Checked> {
+  if (!parts.demands) return persistentVerdict(batched, until, parts);
+  const checked = await persistentVerdict(batched, await persistently(() => demandTime(parts, batch), until, parts), parts);
+  if (!mayChange(checked)) return checked;
+  // WHY not of a node that is behind: what it cannot have is not the coordinator's fault.
+  const inputs = checked.inputs || (await nodeIsBehind(parts)) ? undefined : await demandedInput(batch, batched, parts);
+  const now = await parts.chain.now();
+  return persistentVerdict(batched, inputs && now > until ? now : until, inputs ? { ...parts, fetchInputs: async () => inputs } : parts);
+}
+
+async function demandedInput(batch: SeenBatch, batched: PlacedClaim, parts: BatchCheckParts): Promise<Tensor[] | undefined> {
+  try {
+    return await demandInput(batch, batched, parts);
+  } catch (err) {
+    parts.log.warn({ event: 'demand.failed', batchId: batch.batchId, jobId: batched.claim.jobId, ...failureOf(err) }, 'an input could not be demanded');
+    return undefined;
+  }
 }
 
 /** WHY tries: a model, an input or a block that is not served this moment is no reason to let a claim pass unchecked. */

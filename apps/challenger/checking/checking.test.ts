@@ -123,6 +123,7 @@ describe('a batch', () => {
       onFinding: async (finding) => void findings.push(finding),
       misconduct: new Misconduct(network),
       onEvidence: async () => undefined,
+      onClaims: async () => undefined,
       metrics: challengerMetrics(createMonitoring('test').registry),
       clock: { now: () => time, sleep: async (ms) => void (time += ms) },
       signal: new AbortController().signal,

@@ -25,13 +25,15 @@ export interface Checked {
 
 /** Runs a claim's job again and compares bytes. Never throws: what keeps this machine from knowing is an unknown. */
 export async function checkClaim(batched: BatchedClaim, parts: ClaimCheckParts): Promise<Checked> {
+  let inputs: Tensor[] | undefined;
   try {
     await checkPapers(batched, parts.network);
-    const inputs = await claimedInputs(batched, parts);
-    const found = await parts.models.with(batched.claim.modelId, ({ session }) => (parts.traced ? rerunTraced : rerun)(session, inputs, batched.claim.outputRoot));
+    inputs = await claimedInputs(batched, parts);
+    const had = inputs;
+    const found = await parts.models.with(batched.claim.modelId, ({ session }) => (parts.traced ? rerunTraced : rerun)(session, had, batched.claim.outputRoot));
     return { ...found, inputs };
   } catch (error) {
-    return { verdict: { kind: 'unknown', reason: failureOf(error) } };
+    return { verdict: { kind: 'unknown', reason: failureOf(error) }, ...(inputs && { inputs }) };
   }
 }
 

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { parseUnits } from 'viem';
-import { checkPay, detection, exposureLimit, exposureOf, forfeitFor, SAMPLE_RATE_ONE, splitFee, stakeFor } from '#core/protocol';
+import { bondFor, checkPay, detection, exposureLimit, exposureOf, forfeitFor, SAMPLE_RATE_ONE, splitFee, stakeFor } from '#core/protocol';
 import { LIVE_PARAMETERS } from '#io/chain';
 import { DECIMALS, tokens } from '../amounts.js';
 import type { Perform } from '../program.js';
@@ -37,6 +37,7 @@ function report({ value, p, fee, challengers }: EconomicsOptions): [object, stri
     detection: detection(p, challengers),
     exposure: tokens(exposure),
     stake: tokens(stake),
+    coordinatorBond: tokens(bondFor(exposure, p)),
     exposureLimit: tokens(exposureLimit(stake, p, disputes.bountyBps)),
     overturned: { forfeited: tokens(lost.forfeited), bounty: tokens(lost.bounty), compensation: tokens(lost.compensation), pool: tokens(lost.pool) },
     fee: { executor: tokens(split.executor), pool: tokens(split.pool), protocol: tokens(split.protocol) },
@@ -50,6 +51,7 @@ function report({ value, p, fee, challengers }: EconomicsOptions): [object, stri
     [`found by ${challengers} honest challenger(s)`, document.detection.toFixed(4)],
     ['exposure of one such job: value + fee share / q', document.exposure],
     ['stake for one such job open', document.stake],
+    ['coordinator’s bond for it', document.coordinatorBond],
     ['overturned: bounty / submitter / pool', `${document.overturned.bounty} / ${document.overturned.compensation} / ${document.overturned.pool}`],
     ['fee to executor / pool / protocol', `${document.fee.executor} / ${document.fee.pool} / ${document.fee.protocol}`],
     [`pay of a check, with ${checks.seats} seats`, document.checkPay],

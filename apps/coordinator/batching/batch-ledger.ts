@@ -31,6 +31,10 @@ export function batchLedger(chain: Chain, readUpTo: () => Promise<bigint>): Batc
       return { mined, pending, view: chain.view() };
     },
     view: () => chain.view(),
+    room: async () => {
+      const { exposure, limit } = await chain.batches.answeredFor(account);
+      return limit - exposure;
+    },
     hasNoStake: async (executor) => (await chain.vault.stakeOf(executor)).amount === 0n,
     burn: async (nonce) => void (await chain.send({ to: account, data: '0x', call: 'a transaction without effect', nonce })),
   };
@@ -43,6 +47,11 @@ export async function landingOf(chain: Pick<Chain, 'client'>, event: Committed):
 
 export function isCommitted(event: ChainEvent): event is Committed {
   return event.eventName === 'BatchCommitted';
+}
+
+/** Tests only: posts half of the fees, and nothing of what is insured. */
+export function understating(ledger: BatchLedger): BatchLedger {
+  return { ...ledger, commit: (plan, nonce) => ledger.commit({ ...plan, totals: plan.totals.map((total) => ({ ...total, fees: total.fees / 2n, insuredValue: 0n })) }, nonce) };
 }
 
 /** Tests only: charges every submitter twice. */

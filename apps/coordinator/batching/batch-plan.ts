@@ -24,16 +24,24 @@ export const MAX_ACCOUNTS_PER_BATCH = 200;
 /**
  * The largest plan over the first claims that stays within the number of accounts; undefined for no claims.
  * What the contract demands: fees and charges balance, an executor appears once, and only with fees or insured value.
+ * @param room what the coordinator's bond can still answer for; a claim that does not fit is left for later
  */
-export function planBatch(claims: readonly Batchable[]): BatchPlan | undefined {
+export function planBatch(claims: readonly Batchable[], room?: bigint): BatchPlan | undefined {
   const totals = new Map<string, { executor: Address; fees: bigint; insuredValue: bigint }>();
   const charges = new Map<string, { submitter: Address; amount: bigint }>();
   const leaves: Root[] = [];
+  let left = room;
   for (const { digest, claim, request } of claims) {
     const total = totals.get(claim.executor) ?? { executor: claim.executor, fees: 0n, insuredValue: 0n };
     const charge = charges.get(request.submitter) ?? { submitter: request.submitter, amount: 0n };
     const accounts = totals.size + charges.size + Number(!totals.has(claim.executor)) + Number(!charges.has(request.submitter));
     if (accounts > MAX_ACCOUNTS_PER_BATCH) break;
+    if (left !== undefined) {
+      // A fee counts divided by q, which is one half or more.
+      const cost = claim.insuredValue + 2n * claim.fee;
+      if (cost > left) continue;
+      left -= cost;
+    }
     totals.set(claim.executor, { ...total, fees: total.fees + claim.fee, insuredValue: total.insuredValue + claim.insuredValue });
     charges.set(request.submitter, { ...charge, amount: charge.amount + claim.fee });
     leaves.push(digest);

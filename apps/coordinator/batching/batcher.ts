@@ -23,6 +23,8 @@ export interface BatchLedger {
   find(root: Root): Promise<Landing | undefined>;
   numbers(): Promise<AccountNumbers>;
   view(): number;
+  /** What this coordinator's bond can still answer for, in the token's smallest unit. */
+  room(): Promise<bigint>;
   /** True if the executor answers for nothing any more: it has no stake. */
   hasNoStake(executor: Address): Promise<boolean>;
   /** Uses up a transaction number without effect. */
@@ -96,8 +98,10 @@ export class Batcher {
     this.answers = 0;
     for (const batch of await this.parts.batches.notLanded()) await this.resume(batch);
     const claims = await this.parts.batches.unbatched(this.parts.maxClaims);
-    const plan = planBatch(claims.filter((claim) => !this.isHeldBack(claim)));
-    if (!plan) return;
+    if (claims.length === 0) return;
+    const room = await this.parts.ledger.room();
+    const plan = planBatch(claims.filter((claim) => !this.isHeldBack(claim)), room);
+    if (!plan) return this.parts.log.warn({ event: 'batch.none', waiting: claims.length, room }, 'no claim fits a batch now: the bond answers for no more until earlier batches are final, or their accounts are held back');
     const batch = await this.parts.batches.fix({ ...plan, now: new Date(this.parts.now()), fence: this.parts.fence });
     this.parts.log.info({ event: 'batch.fixed', seq: batch.seq, root: batch.root, count: batch.count }, 'batch made');
     await this.send(batch);

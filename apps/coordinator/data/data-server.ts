@@ -10,8 +10,8 @@ export interface DataServerParts {
   readonly storage: Pick<Storage, 'batches' | 'jobs' | 'models' | 'tensors'>;
   readonly messaging: Pick<Messaging, 'serve' | 'payloads'>;
   readonly publisher: ModelPublisher;
-  /** Tests only: serves no claims. */
-  readonly withhold?: boolean;
+  /** Tests only: what is not served. */
+  readonly withhold?: 'claims' | 'inputs' | undefined;
 }
 
 /** WHY a queue: of several coordinators over one database, one answers. */
@@ -38,7 +38,7 @@ export class DataServer {
   }
 
   private async claims({ batchId, from, limit }: ClaimsQuery): Promise<ClaimsPage> {
-    if (this.parts.withhold) throw new AssayError({ code: 'BATCH_UNKNOWN', facts: { batchId } });
+    if (this.parts.withhold === 'claims') throw new AssayError({ code: 'BATCH_UNKNOWN', facts: { batchId } });
     const { batches } = this.parts.storage;
     const batch = await batches.byChainId(batchId);
     if (!batch) throw new AssayError({ code: 'BATCH_UNKNOWN', facts: { batchId } });
@@ -49,7 +49,7 @@ export class DataServer {
   private async inputs({ jobId }: z.infer<typeof inputsQuerySchema>) {
     const { jobs, tensors } = this.parts.storage;
     const job = await jobs.byId(jobId.toLowerCase() as Root);
-    if (!job) throw new AssayError({ code: 'JOB_UNKNOWN', facts: { jobId } });
+    if (!job || this.parts.withhold === 'inputs') throw new AssayError({ code: 'JOB_UNKNOWN', facts: { jobId } });
     return { inputs: await this.parts.messaging.payloads.pack(await tensors.byRoots(job.inputs)) };
   }
 

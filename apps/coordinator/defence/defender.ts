@@ -1,6 +1,6 @@
 import type { Address } from 'viem';
-import type { Root } from '#core/hashing';
-import { asAssayError } from '#core/protocol';
+import { inputParts, type Root, type Tensor } from '#core/hashing';
+import { asAssayError, AssayError } from '#core/protocol';
 import { parseEvents, type BatchWord, type BlockRange, type Chain, type ChainEvent, type Leaf, type ShownJob } from '#io/chain';
 import type { BatchedClaim, BatchStore, CursorStore, Fence } from '#io/storage';
 import type { Logger } from '#platform';
@@ -12,6 +12,7 @@ export interface DefenderParts {
   readonly batches: Pick<BatchStore, 'byChainId' | 'claimsOf' | 'chargedTo'>;
   readonly cursors: Pick<CursorStore, 'read' | 'write'>;
   readonly proofIn: (batchSeq: number, digest: Root) => Promise<Root[]>;
+  readonly inputsOf: (jobId: Root) => Promise<Tensor[]>;
   readonly pollMs: number;
   readonly log: Logger;
   /** Held as long as this runs; left out by a process that is alone. */
@@ -26,11 +27,12 @@ const SHOWN_AT_ONCE = 64;
 
 type Contested = Extract<ChainEvent, { eventName: 'Contested' }>;
 type Requested = Extract<ChainEvent, { eventName: 'Requested' }>;
-type Accusation = Contested | Requested;
+type InputRequested = Extract<ChainEvent, { eventName: 'InputRequested' }>;
+type Accusation = Contested | Requested | InputRequested;
 
 /**
  * Answers what is demanded of this coordinator on chain: contested charges by showing the signed jobs, requests for data by
- * publishing the batch. What is open follows from the chain alone, so nothing is lost by a restart and nothing answered twice.
+ * publishing the batch, or the input of one of its claims. What is open follows from the chain alone, so nothing is lost by a restart and nothing answered twice.
  */
 export class Defender {
   private readonly open = new Map<string, Accusation>();
@@ -78,7 +80,7 @@ export class Defender {
     const read = ({ from, to }: BlockRange) => chain.client.getLogs({ address: [chain.charges.address, chain.requests.address], fromBlock: from, toBlock: to });
     const logs = await chain.logs.all(read, { from: fromBlock, to: toBlock });
     for (const event of parseEvents(logs)) {
-      const demand = event.eventName === 'Contested' && same(event.args.coordinator, chain.account!) ? event.args.contestId : event.eventName === 'Requested' ? String(event.args.batchId) : undefined;
+      const demand = demandOf(event, chain.account!);
       if (demand !== undefined && !this.missed.has(demand)) this.open.set(demand, event as Accusation);
     }
   }
@@ -87,10 +89,21 @@ export class Defender {
     const { log } = this.parts;
     const facts = accusation.eventName === 'Contested' ? { contestId: accusation.args.contestId, batchId: accusation.args.batchId } : { batchId: accusation.args.batchId };
     try {
-      if (await (accusation.eventName === 'Contested' ? this.answerContest(accusation) : this.answerRequest(accusation))) this.open.delete(key);
+      if (await this.met(accusation)) this.open.delete(key);
     } catch (thrown) {
       const { code, message, facts: why } = asAssayError(thrown);
       log.error({ event: 'defence.failed', demand: accusation.eventName, ...facts, code, reason: message, facts: why }, 'a demand on this coordinator could not be answered; trying again until its deadline');
+    }
+  }
+
+  private met(accusation: Accusation): Promise<boolean> {
+    switch (accusation.eventName) {
+      case 'Contested':
+        return this.answerContest(accusation);
+      case 'Requested':
+        return this.answerRequest(accusation);
+      case 'InputRequested':
+        return this.answerInputRequest(accusation);
     }
   }
 
@@ -135,11 +148,42 @@ export class Defender {
     return true;
   }
 
+  /** True once nothing is left to do. */
+  private async answerInputRequest({ args: { batchId, claim: digest } }: InputRequested): Promise<boolean> {
+    const { chain, batches, inputsOf, log } = this.parts;
+    const word = await chain.batches.batch(batchId);
+    if (!same(word.coordinator, chain.account!)) return true;
+    const demand = await chain.requests.inputDemandOf(batchId, digest);
+    if (demand.over) return true;
+    if ((await chain.now()) > demand.deadline) return this.lost(inputKey(batchId, digest), { batchId, claim: digest, parts: demand.shown });
+    const batch = await batches.byChainId(batchId);
+    if (!batch) return false;
+    const claim = (await batches.claimsOf(batch.seq, 0, batch.count)).find((one) => one.digest === digest)?.claim;
+    if (!claim) throw new AssayError({ code: 'INVARIANT_BROKEN', message: 'a claim is not in its batch', facts: { batchId, claim: digest } });
+    const { tensors, parts } = inputParts(await inputsOf(claim.jobId));
+    // WHY one part at least: a demand for fewer parts than there are is refused by showing what there is.
+    const due = parts.length > demand.parts ? parts.slice(0, 1) : parts.slice(demand.shown);
+    for (const part of due) {
+      const { gasUsed, hash } = await chain.requests.publishInput(batchId, word, { claim, tensors, ...part });
+      log.info({ event: 'input.published', batchId, claim: digest, bytes: part.data.length, gas: gasUsed, txHash: hash }, 'part of an input was published on request');
+    }
+    return true;
+  }
+
   private lost(key: string, facts: object): true {
     this.missed.add(key);
     this.parts.log.error({ event: 'defence.lost', ...facts }, 'a demand on this coordinator was not met: its bond pays');
     return true;
   }
+}
+
+const inputKey = (batchId: bigint, claim: Root): string => `${batchId}/${claim}`;
+
+/** What this coordinator is asked for by an event, if anything. */
+function demandOf(event: ChainEvent, self: Address): string | undefined {
+  if (event.eventName === 'Contested') return same(event.args.coordinator, self) ? event.args.contestId : undefined;
+  if (event.eventName === 'Requested') return String(event.args.batchId);
+  return event.eventName === 'InputRequested' ? inputKey(event.args.batchId, event.args.claim) : undefined;
 }
 
 const same = (a: Address, b: Address): boolean => a.toLowerCase() === b.toLowerCase();

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IBatches} from "../interfaces/IBatches.sol";
 import {IDisputes} from "../interfaces/IDisputes.sol";
+import {IRequests} from "../interfaces/IRequests.sol";
 import {IVault} from "../interfaces/IVault.sol";
 import {Claim} from "../types/Types.sol";
 
@@ -33,7 +34,9 @@ library Finality {
         Disputed,
         Overturned,
         /// Its executor has less at stake than the claim insures, or nothing: nobody would pay for a lie.
-        Unsecured
+        Unsecured,
+        /// Something that was asked of its batch is not shown: what is in it cannot be checked.
+        Withheld
     }
 
     /// WHY the stake is looked at: a coordinator may have batched a claim of somebody without any. Stake that was there
@@ -46,6 +49,7 @@ library Finality {
         if (network.disputes.overturned(digest)) return Standing.Overturned;
         if (network.disputes.openGames(digest) > 0) return Standing.Disputed;
         if (block.timestamp <= placed.batch.committedAt + placed.batch.challengeWindow) return Standing.Challengeable;
+        if (IRequests(network.batches.requests()).unanswered(placed.batchId) > 0) return Standing.Withheld;
         IVault.Stake memory stake = network.vault.stakeOf(claim.executor);
         uint256 held = uint256(stake.amount) + stake.unbonding;
         return held == 0 || held < claim.insuredValue ? Standing.Unsecured : Standing.Final;

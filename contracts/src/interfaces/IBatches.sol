@@ -35,29 +35,35 @@ interface IBatches {
         uint32 challengeWindow;
         uint16 beaconDelay;
         uint40 sampleRate;
-        /// The charges pay for the coordinator's batches after this one, up to and with this batch.
+        /// The charges pay for the coordinator's batches after this one, up to and with this batch; zero if there are none.
         uint64 chargedFrom;
-        /// keccak256 of the packed charges, 32 bytes each.
+        /// keccak256 of the packed charges, and of the packed totals, 32 bytes each.
         bytes32 charges;
+        bytes32 totals;
     }
 
+    /// Amounts in units.
     struct Coordinator {
-        /// In units. Taken when a contested charge or a request for data is not answered.
+        /// In part taken when a contested charge is not answered; all of it when what a batch holds is not shown.
         uint40 bond;
-        /// In units: what it advances to executors before submitters are charged.
+        /// What it advances to executors before submitters are charged.
         uint40 float;
         /// Zero, or when the bond is free: it takes no batch any more.
         uint40 leavesAt;
-        uint40 chargedUpTo;
-        /// In units: shares of its batches' fees not yet swept.
-        uint48 poolDue;
-        uint48 protocolDue;
+        uint64 chargedUpTo;
+        /// Shares of its batches' fees not yet swept.
+        uint40 poolDue;
+        uint40 protocolDue;
+        /// Zero, or who showed why its bond is lost: it is never a coordinator again.
+        address convictor;
     }
 
     event Joined(address indexed coordinator, uint256 bond, uint256 float);
     event Leaving(address indexed coordinator, uint256 freeAt);
     event Left(address indexed coordinator, uint256 bond);
     event Seized(address indexed coordinator, uint256 amount);
+    /// Its bond is lost; contested charges are refunded out of it until `paidAt`, then everybody else.
+    event Convicted(address indexed coordinator, address indexed by, uint256 bond, uint256 paidAt);
     event FloatTaken(address indexed coordinator, uint256 amount);
     event TermsSet(Terms terms);
     event PausedSet(bool paused);
@@ -74,8 +80,10 @@ interface IBatches {
     error NothingToCollect(address executor);
     error StakeTooLow(address executor, uint256 exposure, uint256 limit);
     error StillBonded(uint256 freeAt);
-    /// Charges that can still be contested would exceed the coordinator's bond; in units.
-    error BondTooLow(uint256 contestable, uint256 bond);
+    /// Charges that can still be contested would exceed half of the coordinator's bond; in units.
+    error BondTooLow(uint256 contestable, uint256 limit);
+    /// Insured value and fees of the coordinator's batches would exceed what its bond answers for; in units.
+    error OverExposed(uint256 exposure, uint256 limit);
     error OnlyModule(address caller);
 
     // Admin (AccessManager)
@@ -98,7 +106,8 @@ interface IBatches {
 
     /// Posts a batch. Exposure rule: q · insured value + fees ≤ p · stake · (1 − bounties' share), q = max(p, 1 − p), over
     /// all of an executor's claims that are not final; p the sample rate, stake that is unbonding not counted. Then no
-    /// set of false claims has a positive expected gain, not even for a liar that plays against itself.
+    /// set of false claims has a positive expected gain, not even for a liar that plays against itself. The same over all
+    /// of the coordinator's batches that are not final, with half of its bond: then neither has withholding them.
     /// Charges may be left out and made up for by a later batch: until then the float pays.
     function commit(bytes32 root, uint32 count, uint256[] calldata totals, uint256[] calldata charges) external returns (uint256 batchId);
     /// Takes float back into the Vault balance; in units.
@@ -113,6 +122,10 @@ interface IBatches {
     /// Takes up to `amount` (not in units) off a coordinator's bond and returns what there was; the Vault still holds it
     /// as a bond, for the module to pass on.
     function seize(address coordinator, uint256 amount) external returns (uint256 taken);
+    /// The coordinator loses all of its bond, and its office for ever; the Vault still holds it as a bond. Once.
+    function convict(address coordinator, address by) external;
+    /// Takes what is left of a convicted coordinator's bond, an exit delay after it was convicted.
+    function takeLost(address coordinator) external returns (address convictor, uint256 bond);
     /// What the Vault holds as an executor's stake now.
     function noteStake(address executor, uint256 amount) external;
 
@@ -132,6 +145,11 @@ interface IBatches {
     function feesOf(address executor) external view returns (uint256 final_, uint256 pending);
     /// What an executor answers for: insured value of its claims that are not final, and their fees divided by q.
     function exposureOf(address executor) external view returns (uint256);
+    /// What a coordinator's batches that are not final insure, with their fees divided by q, and the most it may reach:
+    /// bond · p / 2q.
+    function answeredFor(address coordinator) external view returns (uint256 exposure, uint256 limit);
+    /// Who knows which batches are not shown: IRequests.
+    function requests() external view returns (address);
     /// Most that exposureOf may reach with this stake: stake · (1 − bounties' share) · p / q.
     function exposureLimit(uint256 stake) external view returns (uint256);
     /// What applies to the next batch.

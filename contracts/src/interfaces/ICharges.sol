@@ -23,6 +23,13 @@ interface ICharges {
         bytes32 lastJob;
     }
 
+    /// What one prover has shown of one executor's claims in a batch: the last digest, and what they come to.
+    struct Count {
+        bytes32 last;
+        uint256 fees;
+        uint256 insured;
+    }
+
     struct Shown {
         Request request;
         bytes signature;
@@ -34,6 +41,7 @@ interface ICharges {
 
     event Contested(bytes32 indexed contestId, address indexed coordinator, address indexed submitter, uint256 batchId, uint256 amount, uint64 deadline);
     event Answered(bytes32 indexed contestId, uint256 shown);
+    event Understated(uint256 indexed batchId, address indexed executor, address indexed by);
     event Resolved(bytes32 indexed contestId, bool owed, uint256 refund);
 
     error TooLate(uint256 deadline);
@@ -42,6 +50,8 @@ interface ICharges {
     error AlreadyContested(bytes32 contestId);
     error NotOpen(bytes32 contestId);
     error NotOwed(bytes32 jobId);
+    /// Not the batch's totals, or not the executor's claims in it in ascending order of their digests.
+    error NotCounted();
 
     /// Contests what a batch charged an account; callable by anyone, who locks the contest bond. Once per charge.
     function contest(uint256 batchId, IBatches.Batch calldata batch, uint256[] calldata charges, uint256 index) external returns (bytes32 contestId);
@@ -50,6 +60,16 @@ interface ICharges {
     function answer(bytes32 contestId, Shown[] calldata jobs) external;
     /// After the deadline: the charge is refunded out of the coordinator's bond, and as much again goes to the pool.
     function resolve(bytes32 contestId) external;
+    /// Counts an executor's claims in a batch, in one call or several by the same account. Once they come to more than the
+    /// batch's totals say, in fees or in insured value, the coordinator is convicted (IBatches.convict).
+    function countClaims(
+        uint256 batchId,
+        IBatches.Batch calldata batch,
+        uint256[] calldata totals,
+        address executor,
+        Claim[] calldata claims,
+        bytes32[][] calldata proofs
+    ) external returns (bool understated);
     /// All zero for a contest that was never opened.
     function contestOf(bytes32 contestId) external view returns (Contest memory);
     /// What a contest costs if all charges stand.

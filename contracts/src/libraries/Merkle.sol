@@ -69,6 +69,19 @@ library Merkle {
         return _fold(start, nodes.length);
     }
 
+    /// Root of the tree over the 32-byte chunks of `data` and zero chunks up to `width`, a power of two.
+    /// INVARIANT: the data has no more chunks than that.
+    function rootOfBytes(bytes calldata data, uint256 width) internal view returns (bytes32) {
+        uint256 start;
+        assembly ("memory-safe") {
+            start := mload(0x40)
+            calldatacopy(start, data.offset, data.length)
+            // Reading past the end of calldata gives zeros.
+            calldatacopy(add(start, data.length), calldatasize(), sub(shl(5, width), data.length))
+        }
+        return _fold(start, width);
+    }
+
     /// Hashes the `count` words at `start` (past the free memory pointer) level by level, in place.
     function _fold(uint256 start, uint256 count) private view returns (bytes32 root) {
         assembly ("memory-safe") {

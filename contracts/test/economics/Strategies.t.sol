@@ -123,6 +123,18 @@ contract StrategiesTest is Desk {
         assertEq(uint256(_wealth(submitter) - submitters), 3 * FEE, "refunded");
     }
 
+    /// Together with its executor, and with whoever asks it, for the bounty: a lie at the limit of its bond, not shown if drawn.
+    function test_withholdingCoordinator_gainsNothing() public {
+        endow(executor, 4 * WEALTH);
+        vm.prank(executor);
+        vault.stake(4 * WEALTH);
+        uint40[4] memory rates = [uint40(ONE / 100), TENTH, uint40(ONE / 2), uint40(ONE * 9 / 10)];
+        for (uint256 i = 0; i < rates.length; i++) {
+            _setRate(rates[i]);
+            assertNoGain(_weighed(_withhold(true), _withhold(false)), "a lie that is kept from checks");
+        }
+    }
+
     // Players: what each has gained once everything is over
 
     function _lie(Friend friend, bool found) private returns (int256 profit) {
@@ -140,6 +152,29 @@ contract StrategiesTest is Desk {
         profit = _wealth(executor) + _wealth(rival) - before - int256(final_ + pending) + WORK;
         if (friend == Friend.Submitter) profit += _wealth(submitter) - submitters;
         else if (!found) profit += int256(insured);
+        vm.revertToState(state);
+    }
+
+    function _withhold(bool drawn) private returns (int256 profit) {
+        uint256 state = vm.snapshotState();
+        int256 before = _coordinatorsWealth() + _wealth(executor) + _wealth(rival);
+        (, uint256 limit) = batches.answeredFor(coordinator);
+        uint256 insured = (limit - 2 * FEE) / 1e12 * 1e12;
+        id = _commitLie(insured);
+        (uint256 final_, uint256 pending) = batches.feesOf(executor);
+        if (drawn) {
+            uint256[] memory totals = new uint256[](1);
+            totals[0] = uint256(uint160(executor)) << 96 | FEE / 1e12 << 48 | insured / 1e12;
+            charged.push(uint256(uint160(submitter)) << 96 | FEE / 1e12);
+            vm.prank(rival);
+            requests.request(id, batch);
+            vm.warp(requests.demandOf(id).deadline + 1);
+            requests.resolve(id, batch, totals, charged);
+            vm.warp(batches.coordinatorOf(coordinator).leavesAt);
+            requests.settle(coordinator);
+        }
+        profit = _coordinatorsWealth() + _wealth(executor) + _wealth(rival) - before - int256(final_ + pending) + WORK;
+        if (!drawn) profit += int256(insured);
         vm.revertToState(state);
     }
 

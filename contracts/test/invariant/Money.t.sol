@@ -19,6 +19,14 @@ contract Crowd is Table {
         Game game;
     }
 
+    /// A coordinator that withholds: one after the other, each is convicted once.
+    struct Office {
+        address holder;
+        uint256 batchId;
+        IBatches.Batch batch;
+        uint256[] charged;
+    }
+
     struct Planted {
         bytes32 id;
         ICanaries.Secret secret;
@@ -33,6 +41,7 @@ contract Crowd is Table {
 
     Played[] private played;
     Planted[] private planted;
+    Office[] private offices;
     bool public overexposed;
     bool public adminTook;
     bool public escaped;
@@ -119,6 +128,62 @@ contract Crowd is Table {
         batches.commit(keccak256("batch"), 1, totals, charged);
         uint256 limit = batches.exposureLimit(vault.stakeOf(executor).amount);
         if (batches.exposureOf(executor) > limit) overexposed = true;
+        _look(coordinator);
+    }
+
+    function _look(address office_) private {
+        (uint256 exposure, uint256 limit) = batches.answeredFor(office_);
+        if (exposure > limit) overexposed = true;
+    }
+
+    /// A new coordinator posts a batch, is asked for it, and may let it be.
+    function withhold(uint256 bond, uint256 fee, uint256 insured) external {
+        address holder = address(uint160(0xC100 + offices.length));
+        bond = bound(bond, 1_000e6, 10_000e6);
+        token.mint(address(this), bond * 1e12);
+        token.approve(address(vault), bond * 1e12);
+        vault.deposit(address(this), bond * 1e12);
+        batches.join(holder, uint40(bond), 0);
+        fee = bound(fee, 0, vault.balanceOf(submitter) / 1e13);
+        (uint256[] memory totals, uint256[] memory charged) = _amounts(fee, bound(insured, 0, 200e6));
+        bytes32 root = keccak256(abi.encode(holder));
+        IBatches.Terms memory t = batches.terms();
+        offices.push();
+        Office storage its = offices[offices.length - 1];
+        its.charged = charged;
+        (its.holder, its.batchId) = (holder, batches.batchCount() + 1);
+        its.batch = IBatches.Batch(
+            root, holder, 1, uint64(block.number), uint64(block.timestamp), t.challengeWindow, t.beaconDelay, t.sampleRate, 0,
+            keccak256(abi.encodePacked(charged)), keccak256(abi.encodePacked(totals))
+        );
+        vm.prank(holder);
+        batches.commit(root, 1, totals, charged);
+        _look(holder);
+        vm.prank(rival);
+        requests.request(its.batchId, its.batch);
+        vm.warp(block.timestamp + 11);
+        requests.resolve(its.batchId, its.batch, totals, charged);
+    }
+
+    function settleBond(uint256 which, uint256 seconds_) external {
+        Office storage its = offices[which % offices.length];
+        vm.warp(block.timestamp + bound(seconds_, 0, 60));
+        requests.settle(its.holder);
+    }
+
+    function refund(uint256 which) external {
+        Office storage its = offices[which % offices.length];
+        requests.refund(its.batchId, its.batch, its.charged, 0);
+    }
+
+    function sweepBond(uint256 which) external {
+        requests.sweep(offices[which % offices.length].holder);
+    }
+
+    function _amounts(uint256 fee, uint256 insured) private view returns (uint256[] memory totals, uint256[] memory charged) {
+        (totals, charged) = (new uint256[](1), new uint256[](1));
+        totals[0] = uint256(uint160(executor)) << 96 | fee << 48 | insured;
+        charged[0] = uint256(uint160(submitter)) << 96 | fee;
     }
 
     function collect() external {

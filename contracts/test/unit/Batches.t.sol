@@ -103,16 +103,12 @@ contract BatchesTest is World {
     }
 
     function test_commit_chargesNoMoreThanTheBondRefunds() public {
-        vault.deposit(submitter, 0);
-        token.mint(address(this), WEALTH);
-        token.approve(address(vault), WEALTH);
-        vault.deposit(submitter, WEALTH);
-        _stakeMore();
-        _commit(600 * TOKEN, 0);
-        uint256[] memory totals = _one(executor, 500 * TOKEN, 0);
-        uint256[] memory charges = _one(submitter, 0, 500 * TOKEN);
+        uint256[] memory totals = _one(executor, TOKEN, 0);
+        uint256[] memory charges = _one(submitter, 0, 251 * TOKEN);
         vm.prank(coordinator);
-        vm.expectRevert(abi.encodeWithSelector(IBatches.BondTooLow.selector, 1_100 * TOKEN, 1_000 * TOKEN));
+        batches.commit(ROOT, 5, totals, charges);
+        vm.prank(coordinator);
+        vm.expectRevert(abi.encodeWithSelector(IBatches.BondTooLow.selector, 502 * TOKEN, 500 * TOKEN));
         batches.commit(ROOT, 5, totals, charges);
         vm.warp(block.timestamp + 40);
         vm.prank(coordinator);
@@ -219,8 +215,11 @@ contract BatchesTest is World {
         batches.noteStake(stranger, 1);
     }
 
-    /// Enough for large fees.
+    /// Enough for large fees, of the executor and of the coordinator.
     function _stakeMore() private {
+        endow(submitter, 5 * WEALTH);
+        vm.prank(submitter);
+        batches.join(coordinator, uint40(4_000 * TOKEN), 0);
         endow(executor, 5 * WEALTH);
         vm.prank(executor);
         vault.stake(5 * WEALTH);

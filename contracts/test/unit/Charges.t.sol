@@ -30,6 +30,7 @@ contract ChargesTest is World {
     Claim private claim;
     IBatches.Batch private batch;
     uint256[] private charged;
+    uint256[] private posted;
     uint256 private id;
 
     function setUp() public override {
@@ -173,10 +174,12 @@ contract ChargesTest is World {
         vm.prank(challenger);
         requests.request(id, batch);
         vm.warp(block.timestamp + 11);
-        requests.resolve(id, batch, charged);
+        requests.resolve(id, batch, posted, charged);
+        assertEq(vault.balanceOf(challenger), WEALTH, "bond back");
+        vm.warp(batches.coordinatorOf(coordinator).leavesAt);
+        requests.settle(coordinator);
         requests.refund(id, batch, charged, 0);
         assertEq(vault.balanceOf(submitter), WEALTH, "refunded");
-        assertEq(vault.balanceOf(challenger), WEALTH, "bond back");
         vm.expectRevert(IRequests.NothingToRefund.selector);
         requests.refund(id, batch, charged, 0);
         assertConserved();
@@ -194,6 +197,7 @@ contract ChargesTest is World {
     function _commit(bytes32 root, uint32 count) private {
         uint256[] memory totals = new uint256[](1);
         totals[0] = uint256(uint160(executor)) << 96 | uint256(uint96(charged[0])) << 48;
+        posted = totals;
         vm.recordLogs();
         vm.prank(coordinator);
         id = batches.commit(root, count, totals, charged);

@@ -117,6 +117,15 @@ contract ConsumerTest is Table {
         _expectNotFinal(placed, Finality.Standing.Unsecured);
     }
 
+    /// Somebody asked for what the answer's batch holds, and nobody has shown it.
+    function test_deliver_notWhileItsBatchIsWithheld() public {
+        Placed memory placed = _answer(7);
+        vm.prank(challenger);
+        requests.request(placed.batchId, placed.batch);
+        _pass(21);
+        _expectNotFinal(placed, Finality.Standing.Withheld);
+    }
+
     /// A lie: disputed, overturned, reported; the honest answer of another executor is delivered; the lie was compensated.
     function test_overturnedBeforeDelivery() public {
         Placed memory lie = _answer(1);
@@ -265,10 +274,10 @@ contract ConsumerTest is Table {
         commitClaim();
         (claim.insuredValue, claim.fee) = (insured, fee);
         uint256[] memory none = new uint256[](0);
-        (uint64 from, bytes32 charges) = (batches.coordinatorOf(coordinator).chargedUpTo, keccak256(""));
+        bytes32 empty = keccak256("");
         vm.prank(coordinator);
         uint256 id = batches.commit(root, 1, none, none);
-        (batch.root, batch.chargedFrom, batch.charges) = (root, from, charges);
+        (batch.root, batch.chargedFrom, batch.charges, batch.totals) = (root, 0, empty, empty);
         return Placed(claim, id, batch, new bytes32[](0));
     }
 

@@ -191,7 +191,8 @@ abstract contract Table is World {
         uint64 before = batches.coordinatorOf(coordinator).chargedUpTo;
         batch = IBatches.Batch(
             root, coordinator, 1, uint64(block.number), uint64(block.timestamp), batches.terms().challengeWindow,
-            batches.terms().beaconDelay, batches.terms().sampleRate, before, keccak256(abi.encodePacked(charged))
+            batches.terms().beaconDelay, batches.terms().sampleRate, before, keccak256(abi.encodePacked(charged)),
+            keccak256(abi.encodePacked(totals))
         );
         vm.prank(coordinator);
         return batches.commit(root, 1, totals, charged);

@@ -11,6 +11,7 @@ interface Vm {
 
     function prank(address sender) external;
     function warp(uint256 timestamp) external;
+    function getBlockTimestamp() external view returns (uint256);
     function roll(uint256 height) external;
     function setBlockhash(uint256 height, bytes32 blockHash) external;
     function addr(uint256 key) external pure returns (address);

@@ -76,9 +76,26 @@ export function resolvedContest({ amount, shown, bond }: { readonly amount: bigi
   return { taken, refund, pool: taken - refund };
 }
 
-/** A batch that was not published on request: Requests.resolve. */
-export function withheldBatch({ charged, bond }: { readonly charged: bigint; readonly bond: bigint }) {
-  return resolvedContest({ amount: charged, shown: 0n, bond });
+/** Of a coordinator's bond, what it loses whatever it does: contesting its own charges has one of two tokens seized back. */
+const LOST_OF_BOND_BPS = 5_000;
+/** One in so many of what contests left of a lost bond goes to whoever convicted its coordinator: Requests.settle. */
+const BOUNTY_OF_BOND = 10n;
+
+/** Most that a coordinator's batches which are not final may expose (exposureOf of their totals): bond · p / 2q: Batches.answeredFor. */
+export const coordinatorLimit = (bond: bigint, rate: bigint): bigint => exposureLimit(bond, rate, LOST_OF_BOND_BPS);
+
+/** The least bond whose limit reaches `exposure`. */
+export const bondFor = (exposure: bigint, rate: bigint): bigint => stakeFor(exposure, rate, LOST_OF_BOND_BPS);
+
+/**
+ * What becomes of a coordinator's whole bond once it withheld something or posted too little: Batches.convict, Requests.settle.
+ * @param contested charges refunded out of it first, with as much again to the pool; at most half of the bond
+ */
+export function lostBond({ bond, contested }: { readonly bond: bigint; readonly contested: bigint }) {
+  const refunded = least(contested, bond / 2n);
+  const rest = bond - 2n * refunded;
+  const bounty = rest / BOUNTY_OF_BOND;
+  return { refunded, bounty, owed: rest - bounty, lost: bond - refunded - bounty };
 }
 
 const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);

@@ -111,6 +111,7 @@ export const ERROR_CODES = {
   KEYSTORE_UNUSABLE: refused('The encrypted key file cannot be opened.', 'Check the file in ASSAY_KEYSTORE and its password in ASSAY_KEYSTORE_PASSWORD_FILE.'),
   PEER_INCOMPATIBLE: refused('The other process speaks another version of the protocol.', 'Bring both to versions that name the same protocol version.'),
   ADMIN_REFUSED: refused('The caller is not this process’s admin.', 'Send the token whose SHA-256 is in ASSAY_ADMIN_TOKEN_SHA256.', 'UNAUTHENTICATED'),
+  ADMIN_MISSING: refused('The deployment names no admin but the key that deploys.', 'Name an admin, best a contract wallet of several keys: nobody but it will set the terms.'),
   PORT_BUSY: unavailable('The address to listen on is taken.', 'Stop the other process or choose another port.'),
   CHAIN_UNREACHABLE: unavailable('The chain’s RPC endpoint does not answer.', 'Start the node, or correct ASSAY_RPC_URL.'),
   CHAIN_MISMATCH: refused('The chain is not the one the deployment is on.', 'Correct ASSAY_RPC_URL or ASSAY_DEPLOYMENT.'),

@@ -74,6 +74,8 @@ export interface ReceiptFacts {
   readonly now: bigint;
   /** True once a fault of the claim has been proven. */
   readonly overturned: boolean;
+  /** True as long as something that was asked of its batch on chain is not shown: it cannot be checked. */
+  readonly withheld?: boolean;
   /** What the submitter's contract says to its signature (ERC-1271); left out for ordinary accounts. */
   readonly contractSignatureValid?: boolean;
 }
@@ -87,7 +89,7 @@ export interface ReceiptCheck {
 export interface ReceiptVerdict {
   /** Every check holds and the claim was not overturned. */
   readonly ok: boolean;
-  /** pending: not on chain yet. */
+  /** pending: not on chain yet. challengeable: also while its batch is withheld. */
   readonly finality: 'pending' | 'challengeable' | 'final' | 'overturned';
   readonly checks: readonly ReceiptCheck[];
 }
@@ -112,7 +114,7 @@ export const BATCH_LEAF_TYPES = ['bytes32'];
 function finalityOf({ batch }: Receipt, facts: ReceiptFacts): ReceiptVerdict['finality'] {
   if (facts.overturned) return 'overturned';
   if (!batch || !facts.batch) return 'pending';
-  return facts.now >= facts.batch.committedAt + facts.challengeWindow ? 'final' : 'challengeable';
+  return !facts.withheld && facts.now >= facts.batch.committedAt + facts.challengeWindow ? 'final' : 'challengeable';
 }
 
 function networkCheck({ network }: Receipt, expected: NetworkId): ReceiptCheck {

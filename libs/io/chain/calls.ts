@@ -1,5 +1,5 @@
-import { encodeFunctionData, parseEventLogs, zeroAddress, type Abi, type AbiStateMutability, type Address, type ContractFunctionArgs, type ContractFunctionName, type ContractFunctionReturnType, type Hex, type PublicClient } from 'viem';
-import { ZERO_ROOT, type Root } from '#core/hashing';
+import { encodeFunctionData, hexToBytes, parseEventLogs, toHex, zeroAddress, type Abi, type AbiStateMutability, type Address, type ContractFunctionArgs, type ContractFunctionName, type ContractFunctionReturnType, type Hex, type PublicClient } from 'viem';
+import { joinInput, ZERO_ROOT, type Bound, type InputPart, type Root, type Tensor } from '#core/hashing';
 import { AssayError, type Claim, type Evidence, type Request } from '#core/protocol';
 import { batchesAbi, beaconsAbi, canariesAbi, chargesAbi, checksAbi, disputesAbi, requestsAbi, vaultAbi } from './generated/abis.js';
 import type { BlockRange, LogReader } from './logs.js';
@@ -92,7 +92,7 @@ export interface Charge {
 }
 export type BatchWord = ContractFunctionArgs<typeof requestsAbi, Writes, 'request'>[1];
 
-const NO_BATCH: BatchWord = { root: ZERO_ROOT, coordinator: zeroAddress, count: 0, committedBlock: 0n, committedAt: 0n, challengeWindow: 0, beaconDelay: 0, sampleRate: 0, chargedFrom: 0n, charges: ZERO_ROOT };
+const NO_BATCH: BatchWord = { root: ZERO_ROOT, coordinator: zeroAddress, count: 0, committedBlock: 0n, committedAt: 0n, challengeWindow: 0, beaconDelay: 0, sampleRate: 0, chargedFrom: 0n, charges: ZERO_ROOT, totals: ZERO_ROOT };
 
 /** account << 96 | fees << 48 | insured value, in units: fees rounded down, insured value up, both against who gains by it. */
 export function packTotal({ executor, fees, insuredValue }: ExecutorTotal, unit: bigint): bigint {
@@ -142,11 +142,18 @@ export function batchesCalls(batches: Contract<typeof batchesAbi>, history: Hist
     startLeaving: () => batches.write('startLeaving', []),
     withdrawBond: () => batches.write('withdrawBond', []),
     batch,
+    /** The packed totals and charges of a batch, as whoever shows what it withheld or understated wants them. */
+    amountsOf: async (batchId: bigint): Promise<Amounts> => pickAmounts(await committed(batchId)),
     /** The packed charges of a batch, as contests and refunds want them. */
     chargesOf: async (batchId: bigint): Promise<readonly bigint[]> => (await committed(batchId))?.charges ?? [],
     batchCount: () => batches.read('batchCount', []),
     includes: async (batchId: bigint, claim: Root, proof: readonly Root[]): Promise<boolean> => batches.read('includes', [batchId, await batch(batchId), claim, proof]),
     coordinatorOf: (account: Address) => batches.read('coordinatorOf', [account]),
+    /** What its batches that are not final insure, with fees, and the most that may be. */
+    answeredFor: async (coordinator: Address) => {
+      const [exposure, limit] = await batches.read('answeredFor', [coordinator]);
+      return { exposure, limit };
+    },
     feesOf: (executor: Address) => batches.read('feesOf', [executor]),
     exposureOf: (executor: Address) => batches.read('exposureOf', [executor]),
     terms: () => batches.read('terms', []),
@@ -158,6 +165,14 @@ export function batchesCalls(batches: Contract<typeof batchesAbi>, history: Hist
     epoch: () => batches.read('epoch', []),
   };
 }
+
+/** Packed words, see packTotal and packCharge. */
+export interface Amounts {
+  readonly totals: readonly bigint[];
+  readonly charges: readonly bigint[];
+}
+
+const pickAmounts = (committed: Amounts | undefined): Amounts => ({ totals: committed?.totals ?? [], charges: committed?.charges ?? [] });
 
 /** Finds a batch's event, from the newest block backwards. */
 function committedIn(address: Address, { client, logs, fromBlock, finalityDepth }: History) {
@@ -194,6 +209,9 @@ export function chargesCalls(charges: Contract<typeof chargesAbi>) {
     resolve: (contestId: Root) => charges.write('resolve', [contestId]),
     contestOf: (contestId: Root) => charges.read('contestOf', [contestId]),
     contestWindow: () => charges.read('contestWindow', []),
+    /** Some of an executor's claims in ascending order of their digests; convicts the coordinator once they come to more than its totals say. */
+    countClaims: (batchId: bigint, batch: BatchWord, counted: { readonly totals: readonly bigint[]; readonly executor: Address; readonly claims: readonly Claim[]; readonly proofs: readonly (readonly Root[])[] }) =>
+      charges.write('countClaims', [batchId, batch, counted.totals, counted.executor, counted.claims, counted.proofs]),
   };
 }
 
@@ -205,7 +223,20 @@ export function requestsCalls(requests: Contract<typeof requestsAbi>, { client, 
     address: requests.address,
     request: (batchId: bigint, batch: BatchWord) => requests.write('request', [batchId, batch]),
     publish: (batchId: bigint, batch: BatchWord, part: { leaves: readonly Leaf[]; siblings: readonly Root[] }) => requests.write('publish', [batchId, batch, part.leaves, part.siblings]),
-    resolve: (batchId: bigint, batch: BatchWord, charges: readonly bigint[]) => requests.write('resolve', [batchId, batch, charges]),
+    resolve: (batchId: bigint, batch: BatchWord, { totals, charges }: Amounts) => requests.write('resolve', [batchId, batch, totals, charges]),
+    requestInput: (batchId: bigint, batch: BatchWord, asked: { readonly claim: Claim; readonly proof: readonly Root[]; readonly parts: number }) => requests.write('requestInput', [batchId, batch, asked.claim, asked.proof, asked.parts]),
+    publishInput: (batchId: bigint, batch: BatchWord, part: { readonly claim: Claim; readonly tensors: readonly Bound[] } & InputPart) =>
+      requests.write('publishInput', [batchId, batch, part.claim, part.tensors, toHex(part.data), part.siblings]),
+    resolveInput: (batchId: bigint, batch: BatchWord, { totals, charges, claim }: Amounts & { readonly claim: Root }) => requests.write('resolveInput', [batchId, batch, totals, charges, claim]),
+    inputDemandOf: (batchId: bigint, claim: Root) => requests.read('inputDemandOf', [batchId, claim]),
+    /** Sets aside what is left of a convicted coordinator's bond. */
+    settle: (coordinator: Address) => requests.write('settle', [coordinator]),
+    /** What a claim in a withheld batch insures, to its submitter. */
+    compensate: (batchId: bigint, batch: BatchWord, paid: { readonly claim: Claim; readonly request: Request; readonly proof: readonly Root[] }) => requests.write('compensate', [batchId, batch, paid.claim, paid.request, paid.proof]),
+    sweep: (coordinator: Address) => requests.write('sweep', [coordinator]),
+    potOf: (coordinator: Address) => requests.read('potOf', [coordinator]),
+    unanswered: (batchId: bigint) => requests.read('unanswered', [batchId]),
+    withheld: (batchId: bigint) => requests.read('withheld', [batchId]),
     refund: (batchId: bigint, batch: BatchWord, refunded: { charges: readonly bigint[]; index: number }) => requests.write('refund', [batchId, batch, refunded.charges, BigInt(refunded.index)]),
     demandOf: (batchId: bigint) => requests.read('demandOf', [batchId]),
     publishWindow: () => requests.read('publishWindow', []),
@@ -217,6 +248,16 @@ export function requestsCalls(requests: Contract<typeof requestsAbi>, { client, 
         return found.flatMap((log) => log.args.leaves);
       } catch (error) {
         throw chainError(error, 'Requests.published');
+      }
+    },
+    /** A claim's input as far as it was published; undefined until all of it was. */
+    publishedInput: async (batchId: bigint, claim: Root): Promise<Tensor[] | undefined> => {
+      const read = ({ from, to }: BlockRange) => client.getContractEvents({ address: requests.address, abi: requestsAbi, eventName: 'InputPublished', args: { batchId, claim }, fromBlock: from, toBlock: to, strict: true });
+      try {
+        const found = await logs.all(read, { from: fromBlock, to: await client.getBlockNumber({ cacheTime: 0 }) });
+        return found.length === 0 ? undefined : joinInput(found[0]!.args.tensors, found.map((log) => hexToBytes(log.args.data)));
+      } catch (error) {
+        throw chainError(error, 'Requests.publishedInput');
       }
     },
   };

@@ -3,6 +3,7 @@ import { privateKeyToAccount } from 'viem/accounts';
 import { ZERO_ROOT, type Root } from '#core/hashing';
 import { AssayError, type NetworkId } from '#core/protocol';
 import { batchesCalls, beaconsCalls, canariesCalls, chargesCalls, checksCalls, contractAt, disputesCalls, requestsCalls, tokenCalls, vaultCalls } from './calls.js';
+import { LOCAL_CHAIN_ID } from './deploy.js';
 import type { Deployment } from './deployment.js';
 import { distrustEndpoint, endpoints, endpointUrls, switchesOf } from './endpoints.js';
 import { eventPages, FINALITY_DEPTH, type EventPage } from './events.js';
@@ -12,9 +13,6 @@ import { LogReader } from './logs.js';
 import { chainError } from './revert.js';
 import { TransactionSender, type Outgoing } from './sender.js';
 import { tokenAbi } from './token.js';
-
-/** Chain id of anvil, whose blocks come at once. */
-export const LOCAL_CHAIN_ID = 31337;
 
 export interface ChainOptions {
   /** One endpoint, or several separated by commas: the first that is well is used. */

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createPublicClient, http, numberToHex, type Hex } from 'viem';
+import { createPublicClient, createTestClient, http, numberToHex, type Hex } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { AssayError, claimDigest, jobIdOf, type Claim, type Request } from '#core/protocol';
 import { startAnvil, type RunningAnvil } from '#testing';
@@ -75,6 +76,18 @@ it('leaves checkers time to look at what openings of canaries say, and asks no m
 
 it('gives a player on a live chain more than 64 blocks and a move of ten minutes, so that a reorganisation costs it no game', () => {
   expect(LIVE_PARAMETERS.disputes.extension).toBeGreaterThan(64 * 12 + 600);
+});
+
+it('is refused on any chain but a local one without an admin of its own: the key that deploys keeps no power', async () => {
+  const client = createTestClient({ mode: 'anvil', transport: http(anvil.rpcUrl) });
+  const setChainId = (id: number) => client.request({ method: 'anvil_setChainId', params: [id] } as never);
+  const options = { rpcUrl: anvil.rpcUrl, privateKey: KEY, parameters: LIVE_PARAMETERS };
+  await setChainId(5);
+  try {
+    for (const admin of [undefined, privateKeyToAccount(KEY).address]) await expect(deployContracts({ ...options, ...(admin && { admin }) })).rejects.toMatchObject({ code: 'ADMIN_MISSING' });
+  } finally {
+    await setChainId(31_337);
+  }
 });
 
 it('says what is missing', async () => {

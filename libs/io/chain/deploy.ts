@@ -9,6 +9,9 @@ import { authorityAbi, batchesAbi, vaultAbi } from './generated/abis.js';
 import { tokenAbi } from './token.js';
 import { chainError } from './revert.js';
 
+/** Chain id of anvil, whose blocks come at once. */
+export const LOCAL_CHAIN_ID = 31337;
+
 /** Everything the contracts are constructed with. Amounts in the token's smallest unit, times in seconds. */
 export interface NetworkParameters {
   /** Longer than challengeWindow and the longest dispute together: stake that is leaving can still be slashed. */
@@ -102,7 +105,7 @@ export interface DeployOptions {
   readonly parameters: NetworkParameters;
   /** Registered at once, with bond and float of test tokens; with another token they join by themselves. */
   readonly coordinators?: readonly Address[];
-  /** Sets terms, after the timelock, and hands roles out; who deploys has no power left then. By default who deploys. */
+  /** Sets terms, after the timelock, and hands roles out; who deploys has no power left then. By default who deploys, on a local chain only. */
   readonly admin?: Address;
   /** May hold settlements up for a while, pause new batches and cancel announced terms; by default who deploys. */
   readonly guardian?: Address;
@@ -121,7 +124,7 @@ interface Artifact {
 
 /**
  * Deploys a network. Afterwards only the terms of Batches and its pause can be set, through Authority, each by its own role.
- * @throws AssayError FILE_UNREADABLE if the contracts have not been compiled, TRANSACTION_FAILED if the chain refused one.
+ * @throws AssayError ADMIN_MISSING on any chain but a local one without an admin, FILE_UNREADABLE if the contracts have not been compiled, TRANSACTION_FAILED if the chain refused one.
  */
 export async function deployContracts(options: DeployOptions): Promise<Deployment> {
   try {
@@ -135,6 +138,7 @@ async function deployAll(options: DeployOptions): Promise<Deployment> {
   const deployer = await openDeployer(options);
   const { addresses, deployer: owner } = deployer;
   const { parameters } = options;
+  requireAdmin(options, deployer);
   if (!options.token) await deployer.deploy('TestToken', []);
   if (!options.stepVerifier) await deploySteps(deployer);
   await deployer.deploy('Authority', [owner]);
@@ -165,6 +169,12 @@ async function deployAll(options: DeployOptions): Promise<Deployment> {
     stepVerifier: addresses.Steps,
     deployedBlock: deployer.fromBlock,
   };
+}
+
+/** WHY refused: a key that deploys lies about in scripts and shells; whoever finds it would set the terms. */
+function requireAdmin({ admin }: DeployOptions, { chainId, deployer }: { readonly chainId: number; readonly deployer: Address }): void {
+  if (chainId === LOCAL_CHAIN_ID || (admin && !isAddressEqual(admin, deployer))) return;
+  throw new AssayError({ code: 'ADMIN_MISSING', facts: { chainId, deployer, admin } });
 }
 
 /** An epoch is as long as the challenge window; a bond leaves after two of them, when nothing it answers for is left. */

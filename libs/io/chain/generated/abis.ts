@@ -738,6 +738,11 @@ export const authorityAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "NotCounted",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -869,6 +874,11 @@ export const authorityAbi = [
   },
   {
     "inputs": [],
+    "name": "NotTheInput",
+    "type": "error"
+  },
+  {
+    "inputs": [],
     "name": "NotTheOutput",
     "type": "error"
   },
@@ -956,6 +966,22 @@ export const authorityAbi = [
       }
     ],
     "name": "OutOfRange",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "exposure",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "limit",
+        "type": "uint256"
+      }
+    ],
+    "name": "OverExposed",
     "type": "error"
   },
   {
@@ -1155,6 +1181,17 @@ export const authorityAbi = [
       }
     ],
     "name": "TooLate",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "parts",
+        "type": "uint256"
+      }
+    ],
+    "name": "TooManyParts",
     "type": "error"
   },
   {
@@ -2691,7 +2728,7 @@ export const batchesAbi = [
       },
       {
         "internalType": "uint256",
-        "name": "bond",
+        "name": "limit",
         "type": "uint256"
       }
     ],
@@ -3079,6 +3116,11 @@ export const batchesAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "NotCounted",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -3210,6 +3252,11 @@ export const batchesAbi = [
   },
   {
     "inputs": [],
+    "name": "NotTheInput",
+    "type": "error"
+  },
+  {
+    "inputs": [],
     "name": "NotTheOutput",
     "type": "error"
   },
@@ -3297,6 +3344,22 @@ export const batchesAbi = [
       }
     ],
     "name": "OutOfRange",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "exposure",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "limit",
+        "type": "uint256"
+      }
+    ],
+    "name": "OverExposed",
     "type": "error"
   },
   {
@@ -3496,6 +3559,17 @@ export const batchesAbi = [
       }
     ],
     "name": "TooLate",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "parts",
+        "type": "uint256"
+      }
+    ],
+    "name": "TooManyParts",
     "type": "error"
   },
   {
@@ -3715,6 +3789,11 @@ export const batchesAbi = [
             "internalType": "bytes32",
             "name": "charges",
             "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "totals",
+            "type": "bytes32"
           }
         ],
         "indexed": false,
@@ -3755,6 +3834,37 @@ export const batchesAbi = [
       }
     ],
     "name": "Collected",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "coordinator",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "by",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "bond",
+        "type": "uint256"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "paidAt",
+        "type": "uint256"
+      }
+    ],
+    "name": "Convicted",
     "type": "event"
   },
   {
@@ -3994,6 +4104,30 @@ export const batchesAbi = [
     "type": "function"
   },
   {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "coordinator",
+        "type": "address"
+      }
+    ],
+    "name": "answeredFor",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "exposure",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "limit",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
     "inputs": [],
     "name": "authority",
     "outputs": [
@@ -4115,6 +4249,24 @@ export const batchesAbi = [
     "inputs": [
       {
         "internalType": "address",
+        "name": "coordinator",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "by",
+        "type": "address"
+      }
+    ],
+    "name": "convict",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
         "name": "account",
         "type": "address"
       }
@@ -4139,19 +4291,24 @@ export const batchesAbi = [
             "type": "uint40"
           },
           {
-            "internalType": "uint40",
+            "internalType": "uint64",
             "name": "chargedUpTo",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint40",
+            "name": "poolDue",
             "type": "uint40"
           },
           {
-            "internalType": "uint48",
-            "name": "poolDue",
-            "type": "uint48"
+            "internalType": "uint40",
+            "name": "protocolDue",
+            "type": "uint40"
           },
           {
-            "internalType": "uint48",
-            "name": "protocolDue",
-            "type": "uint48"
+            "internalType": "address",
+            "name": "convictor",
+            "type": "address"
           }
         ],
         "internalType": "struct IBatches.Coordinator",
@@ -4308,6 +4465,11 @@ export const batchesAbi = [
             "internalType": "bytes32",
             "name": "charges",
             "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "totals",
+            "type": "bytes32"
           }
         ],
         "internalType": "struct IBatches.Batch",
@@ -4417,6 +4579,19 @@ export const batchesAbi = [
         "internalType": "bool",
         "name": "",
         "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "requests",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "",
+        "type": "address"
       }
     ],
     "stateMutability": "view",
@@ -4560,6 +4735,30 @@ export const batchesAbi = [
     ],
     "name": "takeFloat",
     "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "coordinator",
+        "type": "address"
+      }
+    ],
+    "name": "takeLost",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "convictor",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "bond",
+        "type": "uint256"
+      }
+    ],
     "stateMutability": "nonpayable",
     "type": "function"
   },
@@ -5368,6 +5567,11 @@ export const beaconsAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "NotCounted",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -5499,6 +5703,11 @@ export const beaconsAbi = [
   },
   {
     "inputs": [],
+    "name": "NotTheInput",
+    "type": "error"
+  },
+  {
+    "inputs": [],
     "name": "NotTheOutput",
     "type": "error"
   },
@@ -5586,6 +5795,22 @@ export const beaconsAbi = [
       }
     ],
     "name": "OutOfRange",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "exposure",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "limit",
+        "type": "uint256"
+      }
+    ],
+    "name": "OverExposed",
     "type": "error"
   },
   {
@@ -5785,6 +6010,17 @@ export const beaconsAbi = [
       }
     ],
     "name": "TooLate",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "parts",
+        "type": "uint256"
+      }
+    ],
+    "name": "TooManyParts",
     "type": "error"
   },
   {
@@ -6059,6 +6295,11 @@ export const beaconsAbi = [
             "internalType": "bytes32",
             "name": "charges",
             "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "totals",
+            "type": "bytes32"
           }
         ],
         "internalType": "struct IBatches.Batch",
@@ -6135,6 +6376,11 @@ export const beaconsAbi = [
             "internalType": "bytes32",
             "name": "charges",
             "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "totals",
+            "type": "bytes32"
           }
         ],
         "internalType": "struct IBatches.Batch",
@@ -6209,6 +6455,11 @@ export const beaconsAbi = [
           {
             "internalType": "bytes32",
             "name": "charges",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "totals",
             "type": "bytes32"
           }
         ],
@@ -7028,6 +7279,11 @@ export const canariesAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "NotCounted",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -7159,6 +7415,11 @@ export const canariesAbi = [
   },
   {
     "inputs": [],
+    "name": "NotTheInput",
+    "type": "error"
+  },
+  {
+    "inputs": [],
     "name": "NotTheOutput",
     "type": "error"
   },
@@ -7246,6 +7507,22 @@ export const canariesAbi = [
       }
     ],
     "name": "OutOfRange",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "exposure",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "limit",
+        "type": "uint256"
+      }
+    ],
+    "name": "OverExposed",
     "type": "error"
   },
   {
@@ -7445,6 +7722,17 @@ export const canariesAbi = [
       }
     ],
     "name": "TooLate",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "parts",
+        "type": "uint256"
+      }
+    ],
+    "name": "TooManyParts",
     "type": "error"
   },
   {
@@ -8234,6 +8522,11 @@ export const canariesAbi = [
             "internalType": "bytes32",
             "name": "charges",
             "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "totals",
+            "type": "bytes32"
           }
         ],
         "internalType": "struct IBatches.Batch",
@@ -8507,6 +8800,11 @@ export const canariesAbi = [
               {
                 "internalType": "bytes32",
                 "name": "charges",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "totals",
                 "type": "bytes32"
               }
             ],
@@ -9552,6 +9850,11 @@ export const chargesAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "NotCounted",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -9683,6 +9986,11 @@ export const chargesAbi = [
   },
   {
     "inputs": [],
+    "name": "NotTheInput",
+    "type": "error"
+  },
+  {
+    "inputs": [],
     "name": "NotTheOutput",
     "type": "error"
   },
@@ -9770,6 +10078,22 @@ export const chargesAbi = [
       }
     ],
     "name": "OutOfRange",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "exposure",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "limit",
+        "type": "uint256"
+      }
+    ],
+    "name": "OverExposed",
     "type": "error"
   },
   {
@@ -9969,6 +10293,17 @@ export const chargesAbi = [
       }
     ],
     "name": "TooLate",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "parts",
+        "type": "uint256"
+      }
+    ],
+    "name": "TooManyParts",
     "type": "error"
   },
   {
@@ -10197,6 +10532,31 @@ export const chargesAbi = [
     "type": "event"
   },
   {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "executor",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "by",
+        "type": "address"
+      }
+    ],
+    "name": "Understated",
+    "type": "event"
+  },
+  {
     "inputs": [],
     "name": "BATCHES",
     "outputs": [
@@ -10404,6 +10764,11 @@ export const chargesAbi = [
                 "internalType": "bytes32",
                 "name": "charges",
                 "type": "bytes32"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "totals",
+                "type": "bytes32"
               }
             ],
             "internalType": "struct IBatches.Batch",
@@ -10496,6 +10861,11 @@ export const chargesAbi = [
           {
             "internalType": "bytes32",
             "name": "charges",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "totals",
             "type": "bytes32"
           }
         ],
@@ -10620,6 +10990,149 @@ export const chargesAbi = [
       }
     ],
     "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "coordinator",
+            "type": "address"
+          },
+          {
+            "internalType": "uint32",
+            "name": "count",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint64",
+            "name": "committedBlock",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "committedAt",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint32",
+            "name": "challengeWindow",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint16",
+            "name": "beaconDelay",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint40",
+            "name": "sampleRate",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint64",
+            "name": "chargedFrom",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "charges",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "totals",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct IBatches.Batch",
+        "name": "batch",
+        "type": "tuple"
+      },
+      {
+        "internalType": "uint256[]",
+        "name": "totals",
+        "type": "uint256[]"
+      },
+      {
+        "internalType": "address",
+        "name": "executor",
+        "type": "address"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "jobId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "modelId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "inputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "outputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "executor",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "coordinator",
+            "type": "address"
+          },
+          {
+            "internalType": "uint128",
+            "name": "fee",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "insuredValue",
+            "type": "uint128"
+          }
+        ],
+        "internalType": "struct Claim[]",
+        "name": "claims",
+        "type": "tuple[]"
+      },
+      {
+        "internalType": "bytes32[][]",
+        "name": "proofs",
+        "type": "bytes32[][]"
+      }
+    ],
+    "name": "countClaims",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "understated",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
@@ -11412,6 +11925,11 @@ export const checksAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "NotCounted",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -11543,6 +12061,11 @@ export const checksAbi = [
   },
   {
     "inputs": [],
+    "name": "NotTheInput",
+    "type": "error"
+  },
+  {
+    "inputs": [],
     "name": "NotTheOutput",
     "type": "error"
   },
@@ -11630,6 +12153,22 @@ export const checksAbi = [
       }
     ],
     "name": "OutOfRange",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "exposure",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "limit",
+        "type": "uint256"
+      }
+    ],
+    "name": "OverExposed",
     "type": "error"
   },
   {
@@ -11829,6 +12368,17 @@ export const checksAbi = [
       }
     ],
     "name": "TooLate",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "parts",
+        "type": "uint256"
+      }
+    ],
+    "name": "TooManyParts",
     "type": "error"
   },
   {
@@ -12352,6 +12902,11 @@ export const checksAbi = [
             "internalType": "bytes32",
             "name": "charges",
             "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "totals",
+            "type": "bytes32"
           }
         ],
         "internalType": "struct IBatches.Batch",
@@ -12431,6 +12986,11 @@ export const checksAbi = [
           {
             "internalType": "bytes32",
             "name": "charges",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "totals",
             "type": "bytes32"
           }
         ],
@@ -12524,6 +13084,11 @@ export const checksAbi = [
           {
             "internalType": "bytes32",
             "name": "charges",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "totals",
             "type": "bytes32"
           }
         ],
@@ -12654,6 +13219,11 @@ export const checksAbi = [
             "internalType": "bytes32",
             "name": "charges",
             "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "totals",
+            "type": "bytes32"
           }
         ],
         "internalType": "struct IBatches.Batch",
@@ -12739,6 +13309,11 @@ export const checksAbi = [
           {
             "internalType": "bytes32",
             "name": "charges",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "totals",
             "type": "bytes32"
           }
         ],
@@ -13704,6 +14279,11 @@ export const disputesAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "NotCounted",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -13835,6 +14415,11 @@ export const disputesAbi = [
   },
   {
     "inputs": [],
+    "name": "NotTheInput",
+    "type": "error"
+  },
+  {
+    "inputs": [],
     "name": "NotTheOutput",
     "type": "error"
   },
@@ -13922,6 +14507,22 @@ export const disputesAbi = [
       }
     ],
     "name": "OutOfRange",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "exposure",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "limit",
+        "type": "uint256"
+      }
+    ],
+    "name": "OverExposed",
     "type": "error"
   },
   {
@@ -14121,6 +14722,17 @@ export const disputesAbi = [
       }
     ],
     "name": "TooLate",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "parts",
+        "type": "uint256"
+      }
+    ],
+    "name": "TooManyParts",
     "type": "error"
   },
   {
@@ -14904,6 +15516,11 @@ export const disputesAbi = [
           {
             "internalType": "bytes32",
             "name": "charges",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "totals",
             "type": "bytes32"
           }
         ],
@@ -16719,6 +17336,11 @@ export const iConsumerAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "NotCounted",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -16850,6 +17472,11 @@ export const iConsumerAbi = [
   },
   {
     "inputs": [],
+    "name": "NotTheInput",
+    "type": "error"
+  },
+  {
+    "inputs": [],
     "name": "NotTheOutput",
     "type": "error"
   },
@@ -16937,6 +17564,22 @@ export const iConsumerAbi = [
       }
     ],
     "name": "OutOfRange",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "exposure",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "limit",
+        "type": "uint256"
+      }
+    ],
+    "name": "OverExposed",
     "type": "error"
   },
   {
@@ -17136,6 +17779,17 @@ export const iConsumerAbi = [
       }
     ],
     "name": "TooLate",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "parts",
+        "type": "uint256"
+      }
+    ],
+    "name": "TooManyParts",
     "type": "error"
   },
   {
@@ -17581,6 +18235,11 @@ export const iConsumerAbi = [
               {
                 "internalType": "bytes32",
                 "name": "charges",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "totals",
                 "type": "bytes32"
               }
             ],
@@ -18537,6 +19196,11 @@ export const requestsAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "NotCounted",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -18668,6 +19332,11 @@ export const requestsAbi = [
   },
   {
     "inputs": [],
+    "name": "NotTheInput",
+    "type": "error"
+  },
+  {
+    "inputs": [],
     "name": "NotTheOutput",
     "type": "error"
   },
@@ -18755,6 +19424,22 @@ export const requestsAbi = [
       }
     ],
     "name": "OutOfRange",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "exposure",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "limit",
+        "type": "uint256"
+      }
+    ],
+    "name": "OverExposed",
     "type": "error"
   },
   {
@@ -18960,6 +19645,17 @@ export const requestsAbi = [
     "inputs": [
       {
         "internalType": "uint256",
+        "name": "parts",
+        "type": "uint256"
+      }
+    ],
+    "name": "TooManyParts",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
         "name": "fees",
         "type": "uint256"
       },
@@ -19093,6 +19789,123 @@ export const requestsAbi = [
     ],
     "name": "WrongState",
     "type": "error"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "coordinator",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "convictor",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "bounty",
+        "type": "uint256"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "owed",
+        "type": "uint256"
+      }
+    ],
+    "name": "BondSettled",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      },
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "claim",
+        "type": "bytes32"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "dataRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "header",
+            "type": "bytes32"
+          }
+        ],
+        "indexed": false,
+        "internalType": "struct Bound[]",
+        "name": "tensors",
+        "type": "tuple[]"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint32",
+        "name": "part",
+        "type": "uint32"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes",
+        "name": "data",
+        "type": "bytes"
+      }
+    ],
+    "name": "InputPublished",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      },
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "claim",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "requester",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "deadline",
+        "type": "uint64"
+      }
+    ],
+    "name": "InputRequested",
+    "type": "event"
   },
   {
     "anonymous": false,
@@ -19279,10 +20092,10 @@ export const requestsAbi = [
         "type": "uint256"
       },
       {
-        "indexed": false,
-        "internalType": "uint256",
-        "name": "seized",
-        "type": "uint256"
+        "indexed": true,
+        "internalType": "address",
+        "name": "requester",
+        "type": "address"
       }
     ],
     "name": "Withheld",
@@ -19325,91 +20138,6 @@ export const requestsAbi = [
       }
     ],
     "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "batchId",
-        "type": "uint256"
-      }
-    ],
-    "name": "demandOf",
-    "outputs": [
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bool",
-            "name": "over",
-            "type": "bool"
-          },
-          {
-            "internalType": "uint128",
-            "name": "bond",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint32",
-            "name": "parts",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "leaves",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "lastPart",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint128",
-            "name": "seized",
-            "type": "uint128"
-          },
-          {
-            "internalType": "uint128",
-            "name": "charged",
-            "type": "uint128"
-          }
-        ],
-        "internalType": "struct IRequests.Demand",
-        "name": "",
-        "type": "tuple"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "count",
-        "type": "uint256"
-      }
-    ],
-    "name": "partsOf",
-    "outputs": [
-      {
-        "internalType": "uint256",
-        "name": "",
-        "type": "uint256"
-      }
-    ],
-    "stateMutability": "pure",
     "type": "function"
   },
   {
@@ -19469,6 +20197,357 @@ export const requestsAbi = [
           {
             "internalType": "bytes32",
             "name": "charges",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "totals",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct IBatches.Batch",
+        "name": "batch",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "jobId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "modelId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "inputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "outputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "executor",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "coordinator",
+            "type": "address"
+          },
+          {
+            "internalType": "uint128",
+            "name": "fee",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "insuredValue",
+            "type": "uint128"
+          }
+        ],
+        "internalType": "struct Claim",
+        "name": "claim",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "submitter",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "modelId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "inputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint128",
+            "name": "maxFee",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "insuredValue",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint64",
+            "name": "deadline",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "nonce",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint8",
+            "name": "verification",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "redundancy",
+            "type": "uint8"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "asked",
+        "type": "tuple"
+      },
+      {
+        "internalType": "bytes32[]",
+        "name": "proof",
+        "type": "bytes32[]"
+      }
+    ],
+    "name": "compensate",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      }
+    ],
+    "name": "demandOf",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "uint64",
+            "name": "deadline",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bool",
+            "name": "over",
+            "type": "bool"
+          },
+          {
+            "internalType": "uint128",
+            "name": "bond",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint32",
+            "name": "parts",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "leaves",
+            "type": "uint32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "lastPart",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct IRequests.Demand",
+        "name": "",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "claimDigest",
+        "type": "bytes32"
+      }
+    ],
+    "name": "inputDemandOf",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "uint64",
+            "name": "deadline",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint32",
+            "name": "parts",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "shown",
+            "type": "uint32"
+          },
+          {
+            "internalType": "bool",
+            "name": "over",
+            "type": "bool"
+          }
+        ],
+        "internalType": "struct IRequests.InputDemand",
+        "name": "",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "count",
+        "type": "uint256"
+      }
+    ],
+    "name": "partsOf",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "pure",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "coordinator",
+        "type": "address"
+      }
+    ],
+    "name": "potOf",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "uint128",
+            "name": "owed",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "amount",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "left",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint64",
+            "name": "sweepableAt",
+            "type": "uint64"
+          }
+        ],
+        "internalType": "struct IRequests.Pot",
+        "name": "",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "coordinator",
+            "type": "address"
+          },
+          {
+            "internalType": "uint32",
+            "name": "count",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint64",
+            "name": "committedBlock",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "committedAt",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint32",
+            "name": "challengeWindow",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint16",
+            "name": "beaconDelay",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint40",
+            "name": "sampleRate",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint64",
+            "name": "chargedFrom",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "charges",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "totals",
             "type": "bytes32"
           }
         ],
@@ -19599,6 +20678,155 @@ export const requestsAbi = [
     "type": "function"
   },
   {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "coordinator",
+            "type": "address"
+          },
+          {
+            "internalType": "uint32",
+            "name": "count",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint64",
+            "name": "committedBlock",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "committedAt",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint32",
+            "name": "challengeWindow",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint16",
+            "name": "beaconDelay",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint40",
+            "name": "sampleRate",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint64",
+            "name": "chargedFrom",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "charges",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "totals",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct IBatches.Batch",
+        "name": "batch",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "jobId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "modelId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "inputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "outputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "executor",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "coordinator",
+            "type": "address"
+          },
+          {
+            "internalType": "uint128",
+            "name": "fee",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "insuredValue",
+            "type": "uint128"
+          }
+        ],
+        "internalType": "struct Claim",
+        "name": "claim",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "dataRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "header",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct Bound[]",
+        "name": "tensors",
+        "type": "tuple[]"
+      },
+      {
+        "internalType": "bytes",
+        "name": "data",
+        "type": "bytes"
+      },
+      {
+        "internalType": "bytes32[]",
+        "name": "siblings",
+        "type": "bytes32[]"
+      }
+    ],
+    "name": "publishInput",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
     "inputs": [],
     "name": "publishWindow",
     "outputs": [
@@ -19668,6 +20896,11 @@ export const requestsAbi = [
           {
             "internalType": "bytes32",
             "name": "charges",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "totals",
             "type": "bytes32"
           }
         ],
@@ -19748,6 +20981,11 @@ export const requestsAbi = [
           {
             "internalType": "bytes32",
             "name": "charges",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "totals",
             "type": "bytes32"
           }
         ],
@@ -19832,11 +21070,153 @@ export const requestsAbi = [
             "internalType": "bytes32",
             "name": "charges",
             "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "totals",
+            "type": "bytes32"
           }
         ],
         "internalType": "struct IBatches.Batch",
         "name": "batch",
         "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "jobId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "modelId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "inputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "outputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "executor",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "coordinator",
+            "type": "address"
+          },
+          {
+            "internalType": "uint128",
+            "name": "fee",
+            "type": "uint128"
+          },
+          {
+            "internalType": "uint128",
+            "name": "insuredValue",
+            "type": "uint128"
+          }
+        ],
+        "internalType": "struct Claim",
+        "name": "claim",
+        "type": "tuple"
+      },
+      {
+        "internalType": "bytes32[]",
+        "name": "proof",
+        "type": "bytes32[]"
+      },
+      {
+        "internalType": "uint32",
+        "name": "parts",
+        "type": "uint32"
+      }
+    ],
+    "name": "requestInput",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "coordinator",
+            "type": "address"
+          },
+          {
+            "internalType": "uint32",
+            "name": "count",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint64",
+            "name": "committedBlock",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "committedAt",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint32",
+            "name": "challengeWindow",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint16",
+            "name": "beaconDelay",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint40",
+            "name": "sampleRate",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint64",
+            "name": "chargedFrom",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "charges",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "totals",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct IBatches.Batch",
+        "name": "batch",
+        "type": "tuple"
+      },
+      {
+        "internalType": "uint256[]",
+        "name": "totals",
+        "type": "uint256[]"
       },
       {
         "internalType": "uint256[]",
@@ -19847,6 +21227,160 @@ export const requestsAbi = [
     "name": "resolve",
     "outputs": [],
     "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "coordinator",
+            "type": "address"
+          },
+          {
+            "internalType": "uint32",
+            "name": "count",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint64",
+            "name": "committedBlock",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "committedAt",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint32",
+            "name": "challengeWindow",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint16",
+            "name": "beaconDelay",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint40",
+            "name": "sampleRate",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint64",
+            "name": "chargedFrom",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "charges",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "totals",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct IBatches.Batch",
+        "name": "batch",
+        "type": "tuple"
+      },
+      {
+        "internalType": "uint256[]",
+        "name": "totals",
+        "type": "uint256[]"
+      },
+      {
+        "internalType": "uint256[]",
+        "name": "charges",
+        "type": "uint256[]"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "claimDigest",
+        "type": "bytes32"
+      }
+    ],
+    "name": "resolveInput",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "coordinator",
+        "type": "address"
+      }
+    ],
+    "name": "settle",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "coordinator",
+        "type": "address"
+      }
+    ],
+    "name": "sweep",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      }
+    ],
+    "name": "unanswered",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "batchId",
+        "type": "uint256"
+      }
+    ],
+    "name": "withheld",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
     "type": "function"
   }
 ] as const;
@@ -20578,6 +22112,11 @@ export const stepVerifierAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "NotCounted",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -20709,6 +22248,11 @@ export const stepVerifierAbi = [
   },
   {
     "inputs": [],
+    "name": "NotTheInput",
+    "type": "error"
+  },
+  {
+    "inputs": [],
     "name": "NotTheOutput",
     "type": "error"
   },
@@ -20796,6 +22340,22 @@ export const stepVerifierAbi = [
       }
     ],
     "name": "OutOfRange",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "exposure",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "limit",
+        "type": "uint256"
+      }
+    ],
+    "name": "OverExposed",
     "type": "error"
   },
   {
@@ -20995,6 +22555,17 @@ export const stepVerifierAbi = [
       }
     ],
     "name": "TooLate",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "parts",
+        "type": "uint256"
+      }
+    ],
+    "name": "TooManyParts",
     "type": "error"
   },
   {
@@ -21985,6 +23556,11 @@ export const stepsAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "NotCounted",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -22116,6 +23692,11 @@ export const stepsAbi = [
   },
   {
     "inputs": [],
+    "name": "NotTheInput",
+    "type": "error"
+  },
+  {
+    "inputs": [],
     "name": "NotTheOutput",
     "type": "error"
   },
@@ -22203,6 +23784,22 @@ export const stepsAbi = [
       }
     ],
     "name": "OutOfRange",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "exposure",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "limit",
+        "type": "uint256"
+      }
+    ],
+    "name": "OverExposed",
     "type": "error"
   },
   {
@@ -22402,6 +23999,17 @@ export const stepsAbi = [
       }
     ],
     "name": "TooLate",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "parts",
+        "type": "uint256"
+      }
+    ],
+    "name": "TooManyParts",
     "type": "error"
   },
   {
@@ -23415,6 +25023,11 @@ export const testTokenAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "NotCounted",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -23546,6 +25159,11 @@ export const testTokenAbi = [
   },
   {
     "inputs": [],
+    "name": "NotTheInput",
+    "type": "error"
+  },
+  {
+    "inputs": [],
     "name": "NotTheOutput",
     "type": "error"
   },
@@ -23633,6 +25251,22 @@ export const testTokenAbi = [
       }
     ],
     "name": "OutOfRange",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "exposure",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "limit",
+        "type": "uint256"
+      }
+    ],
+    "name": "OverExposed",
     "type": "error"
   },
   {
@@ -23832,6 +25466,17 @@ export const testTokenAbi = [
       }
     ],
     "name": "TooLate",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "parts",
+        "type": "uint256"
+      }
+    ],
+    "name": "TooManyParts",
     "type": "error"
   },
   {
@@ -25118,6 +26763,11 @@ export const vaultAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "NotCounted",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -25249,6 +26899,11 @@ export const vaultAbi = [
   },
   {
     "inputs": [],
+    "name": "NotTheInput",
+    "type": "error"
+  },
+  {
+    "inputs": [],
     "name": "NotTheOutput",
     "type": "error"
   },
@@ -25336,6 +26991,22 @@ export const vaultAbi = [
       }
     ],
     "name": "OutOfRange",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "exposure",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "limit",
+        "type": "uint256"
+      }
+    ],
+    "name": "OverExposed",
     "type": "error"
   },
   {
@@ -25535,6 +27206,17 @@ export const vaultAbi = [
       }
     ],
     "name": "TooLate",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "parts",
+        "type": "uint256"
+      }
+    ],
+    "name": "TooManyParts",
     "type": "error"
   },
   {
