@@ -11,6 +11,8 @@ export const RETRY_KEY = 'retry-after-ms';
 const DETAILS_KEY = 'grpc-status-details-bin';
 /** Trailers share the peer's header limit, often 16 KiB; larger facts are left out. */
 const MAX_ERROR_BYTES = 6 * 1024;
+/** Of the text of a status, which travels in a header too, some characters as nine. */
+const MAX_DETAILS = 512;
 
 /** Any thrown value as what grpc-js takes for a failed call. Unexpected errors do not show their insides to a caller. */
 export function toStatus(thrown: unknown): Partial<StatusObject> {
@@ -24,12 +26,17 @@ export function toStatus(thrown: unknown): Partial<StatusObject> {
     metadata.set(RETRY_KEY, String(retryAfterMs));
     metadata.set(DETAILS_KEY, retryDetails(Status[ERROR_CODES[error.code].grpc], error.message, retryAfterMs));
   }
-  return { code: Status[ERROR_CODES[error.code].grpc], details: `${error.code}: ${error.message}`, metadata };
+  return { code: Status[ERROR_CODES[error.code].grpc], details: detailsOf(error), metadata };
 }
 
 /** Any thrown value as the error a caller may see: what is unexpected does not show its insides. */
 export function toFault(thrown: unknown): AssayError {
   return thrown instanceof AssayError ? thrown : new AssayError({ code: 'INTERNAL', cause: thrown });
+}
+
+/** SAFETY: what a caller sent may be in the message: whole, it would end the connection and all its calls; with half a character at its end, it could not be sent. */
+function detailsOf({ code, message }: AssayError): string {
+  return Buffer.from(`${code}: ${message}`.slice(0, MAX_DETAILS)).toString();
 }
 
 function errorBytes(error: AssayError): Buffer {
