@@ -47,7 +47,11 @@ export function checkoutIn(folder: string): string {
 
 /** Runs a page's commands as somebody would who follows it from top to bottom. */
 export function follow(page: string, folder: string): Promise<{ code: number | null; said: string }> {
-  const script = ['set -euo pipefail', ...blocks(page, 'sh')].join('\n');
+  return run(['set -euo pipefail', ...blocks(page, 'sh')].join('\n'), folder);
+}
+
+/** A script in such a folder. */
+export function run(script: string, folder: string): Promise<{ code: number | null; said: string }> {
   const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(ASSAY_|DATABASE_URL|VITEST|NODE_OPTIONS)/.test(name)));
   const child = spawn('bash', ['-c', script], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], env: { ...environment, PATH: `${join(folder, 'bin')}:${process.env['PATH']}` } });
   let said = '';
