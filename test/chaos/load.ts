@@ -7,7 +7,7 @@ import type { Scene } from './scene.js';
 
 /** One of so many goes through the gateway. */
 const BY_GATEWAY = 40;
-const WAIT_MS = 15_000;
+const WAIT_MS = 30_000;
 const AGAIN_MS = 250;
 const DEADLINE_SECONDS = 14_400n;
 
