@@ -83,8 +83,8 @@ function inventory({ config, log, monitoring }: ExecutorSetting): Provider[] {
     },
     {
       provide: PLAYER,
-      inject: [CHAIN, Messaging, ClaimLedger, ModelShelf],
-      useFactory: (chain: Chain, messaging: Messaging, ledger: ClaimLedger, models: ModelShelf<TestedModel>) => defendingPlayer({ chain, messaging, ledger, models }, { config, log, monitoring }),
+      inject: [CHAIN, Messaging, ClaimLedger, ModelShelf, PLANTER],
+      useFactory: (chain: Chain, messaging: Messaging, ledger: ClaimLedger, models: ModelShelf<TestedModel>, planter: Planter | undefined) => defendingPlayer({ chain, messaging, ledger, models, planter }, { config, log, monitoring }),
     },
   ];
 }
@@ -134,9 +134,10 @@ interface Defence {
   readonly messaging: Messaging;
   readonly ledger: ClaimLedger;
   readonly models: ModelShelf<TestedModel>;
+  readonly planter: Planter | undefined;
 }
 
-async function defendingPlayer({ chain, messaging, ledger, models }: Defence, { config, log, monitoring }: ExecutorSetting): Promise<Player> {
+async function defendingPlayer({ chain, messaging, ledger, models, planter }: Defence, { config, log, monitoring }: ExecutorSetting): Promise<Player> {
   const games = gamesOn(chain);
   const traces = new DefendedTraces({ network: chain.network, ledger, models, fetchInputs: (jobId) => fetchInputs(messaging, jobId) });
   const { payoutDelay } = await chain.disputes.parameters();
@@ -153,6 +154,6 @@ async function defendingPlayer({ chain, messaging, ledger, models }: Defence, { 
     millis: () => performance.now(),
   });
   watchGames(monitoring.registry, player);
-  monitoring.check('disputes', () => disputeAlarm(player, { watchOnly: config.ASSAY_WATCH_ONLY, now: () => BigInt(Math.floor(systemClock.now() / 1000)) }));
+  monitoring.check('disputes', () => disputeAlarm({ games: () => player.games().filter(({ known: { claim } }) => !planter?.isOpened(claim)) }, { watchOnly: config.ASSAY_WATCH_ONLY, now: () => BigInt(Math.floor(systemClock.now() / 1000)) }));
   return player;
 }

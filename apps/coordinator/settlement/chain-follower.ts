@@ -5,7 +5,7 @@ import type { Logger } from '#platform';
 import { isCommitted, landingOf } from '../batching/batch-ledger.js';
 
 export interface ChainFollowerParts {
-  readonly chain: Pick<Chain, 'events' | 'client' | 'deployment' | 'batches'>;
+  readonly chain: Pick<Chain, 'events' | 'client' | 'deployment' | 'batches' | 'disputes'>;
   readonly storage: Pick<Storage, 'batches' | 'disputes' | 'cursors'>;
   readonly now: () => number;
   readonly log: Logger;
@@ -120,8 +120,9 @@ export class ChainFollower {
       await storage.disputes.ended(gameId, outcome, now);
       log.info({ event: 'dispute.ended', gameId, claim: game.claim, outcome, block: event.blockNumber }, `dispute ended: claim ${outcome}`);
     } else if (event.eventName === 'Settled') {
-      // WHY: only a canary's game is settled before it has ended, as its claim is void; of any other this is known.
-      await storage.disputes.ended(event.args.gameId, 'overturned', now);
+      // WHY: a canary's game may be settled before it has ended, as its claim is void; of any other this is known.
+      const outcome = (await this.parts.chain.disputes.overturned(event.args.claim)) ? 'overturned' : 'upheld';
+      await storage.disputes.ended(event.args.gameId, outcome, now);
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Root } from '#core/hashing';
-import { AssayError, canaryLeaf, claimDigest, isTerminal, type Receipt } from '#core/protocol';
+import { AssayError, canaryLeaf, claimDigest, isTerminal, type Claim, type Receipt } from '#core/protocol';
 import { CANARY_PHASES, finderOf, findingOf } from '#io/chain';
 import type { Logger } from '#platform';
 import type { Assay } from '#sdk';
@@ -30,6 +30,7 @@ export class Planter {
   /** Given up, whether the chain knows it yet or not: not to be answered falsely any more. */
   private readonly givenUp = new Set<Root>();
   private readonly measured = new Set<Root>();
+  private known: readonly CanaryRecord[] = [];
   private plantAt: number;
   private readonly stopping = new AbortController();
   private running: Promise<void> | undefined;
@@ -40,7 +41,8 @@ export class Planter {
 
   /** Resolves when it knows its canaries: before that no job may be answered. */
   async start(): Promise<void> {
-    for (const record of await this.parts.records.all()) if ((await this.look(record)).phase === 'planted') this.live.set(record.secret.jobId, record.id);
+    this.known = await this.parts.records.all();
+    for (const record of this.known) if ((await this.look(record)).phase === 'planted') this.live.set(record.secret.jobId, record.id);
     this.running = this.run();
   }
 
@@ -52,6 +54,11 @@ export class Planter {
   /** Whether the answer to this job is to be false. */
   isPlanted(jobId: Root): boolean {
     return this.live.has(jobId);
+  }
+
+  /** Whether a claim in dispute is a canary's: it is opened, not defended. */
+  isOpened({ jobId, outputRoot }: Pick<Claim, 'jobId' | 'outputRoot'>): boolean {
+    return this.known.some(({ secret }) => secret.jobId === jobId && secret.falseRoot === outputRoot);
   }
 
   /** Told of every claim signed here: canaries are made to look like those. */
@@ -70,6 +77,7 @@ export class Planter {
   private async tick(): Promise<void> {
     const { clock, records, intervalMs } = this.parts;
     const open = await records.all();
+    this.known = open;
     for (const record of open) await this.advance(record).catch((err: unknown) => this.failed(record, err));
     if (clock.now() < this.plantAt || open.length >= MAX_OPEN || !(await prepareCanary(this.parts))) return;
     // WHY up to twice the interval: evenly spaced ones would be known by their time.
