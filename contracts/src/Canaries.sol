@@ -256,7 +256,7 @@ contract Canaries is ICanaries {
     }
 
     /// @return found the evidence is that of a run
-    /// @return excused who was not given the batch, or could reveal no more, has missed nothing
+    /// @return excused who was not given the batch or the input, or could reveal no more, has missed nothing
     function _isFound(Finding calldata finding, address checker, IChecks.Evidence[] calldata evidence)
         private
         view
@@ -265,7 +265,9 @@ contract Canaries is ICanaries {
         IChecks.Round memory round = CHECKS.roundOf(finding.batchId, checker);
         bool given = round.entries == 0 ? evidence.length == 0 : round.word == keccak256(abi.encode(evidence));
         require(given, IChecks.NotTheEvidence());
-        excused = REQUESTS.demandOf(finding.batchId).requester != address(0) || evidence.length == MAX_ENTRIES;
+        bool demanded = REQUESTS.demandOf(finding.batchId).requester != address(0)
+            || REQUESTS.inputDemandOf(finding.batchId, finding.claim).requester != address(0);
+        excused = demanded || evidence.length == MAX_ENTRIES;
         for (uint256 i = 0; i < evidence.length; i++) {
             if (evidence[i].claim != finding.claim) continue;
             found = evidence[i].outputRoot == finding.trueRoot && evidence[i].traceRoot == finding.traceRoot;

@@ -122,6 +122,17 @@ contract CanariesTest is Table {
         _expectDetection(checker, 1, 1);
     }
 
+    function test_whoWasNotGivenTheInput_isExcused() public {
+        _plantAndCommit();
+        _draw(true, true);
+        vm.prank(rival);
+        requests.requestInput(batchId, batch, claim, new bytes32[](0), 1);
+        _open(address(0));
+        _afterTrial();
+        vm.expectRevert(ICanaries.NotMeasurable.selector);
+        canaries.measure(id, finding, batch, checker, _none());
+    }
+
     // What a dispute over it comes to
 
     function test_disputedCanary_costsNeitherSide() public {
