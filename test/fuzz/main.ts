@@ -86,7 +86,7 @@ async function main(): Promise<void> {
   }
   for (const [name, tally] of Object.entries(kinds)) faults.push(...tally.faults.slice(0, 20).map((fault) => `${name}: ${fault}`));
   for (const fault of faults) process.stderr.write(`WRONG: ${fault}\n`);
-  const report: Report = { seed, cases: Object.values(kinds).reduce((sum, tally) => sum + tally.cases, 0), faults: faults.length, growthMb, kinds, seconds: Math.round((Date.now() - started) / 1000) };
+  const report: Report = { seed, each: cases, cases: Object.values(kinds).reduce((sum, tally) => sum + tally.cases, 0), faults: faults.length, growthMb, kinds, seconds: Math.round((Date.now() - started) / 1000) };
   console.log(JSON.stringify(report));
   if (process.argv.includes('--save')) writeFileSync(join(PROJECT_ROOT, 'bench/results/fuzz.md'), pageOf(report));
   process.exitCode = faults.length > 0 ? 1 : 0;

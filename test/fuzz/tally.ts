@@ -36,6 +36,8 @@ export class Counter {
 
 export interface Report {
   readonly seed: number;
+  /** On each surface, as asked for. */
+  readonly each: number;
   readonly cases: number;
   readonly faults: number;
   /** Of each process, since before the first stretch. */
@@ -45,8 +47,8 @@ export interface Report {
 }
 
 /** The page of the results. */
-export function pageOf({ seed, cases, faults, growthMb, kinds, seconds }: Report): string {
+export function pageOf({ seed, each, cases, faults, growthMb, kinds, seconds }: Report): string {
   const row = ([name, { cases: count, slowestMs, outcomes }]: [string, Tally]) => `| ${name} | ${count} | ${slowestMs} | ${Object.entries(outcomes).sort((a, b) => b[1] - a[1]).map(([code, n]) => `${code} ${n}`).join(', ')} |`;
   const growth = Object.entries(growthMb).map(([name, megabytes]) => `${name} ${megabytes}`).join(', ');
-  return `# Hostile input\n\nPrinted by \`npm run test:fuzz -- --seed ${seed} --cases ${Math.max(...Object.values(kinds).map((tally) => tally.cases))} --save\` in ${seconds} s, other work on the machine: ${cases} cases, ${faults} faults.\nResident memory at the end against the start, in MB: ${growth}.\n\n| what | cases | slowest, ms | answers |\n|---|---|---|---|\n${Object.entries(kinds).map(row).join('\n')}\n\nTaken: still good, or harmless. UNREADABLE: refused by the transport. left out: a log that is none of ours. sent: nothing is answered there.\nrewound: the endpoint's answers made the reader start again. stream: cut off while it was open.\n`;
+  return `# Hostile input\n\nPrinted by \`npm run test:fuzz -- --seed ${seed} --cases ${each} --save\` in ${seconds} s, other work on the machine: ${cases} cases, ${faults} faults.\nResident memory at the end against the start, in MB: ${growth}.\n\n| what | cases | slowest, ms | answers |\n|---|---|---|---|\n${Object.entries(kinds).map(row).join('\n')}\n\nTaken: still good, or harmless. UNREADABLE: refused by the transport. left out: a log that is none of ours. sent: nothing is answered there.\nrewound: the endpoint's answers made the reader start again. stream: cut off while it was open.\n`;
 }
