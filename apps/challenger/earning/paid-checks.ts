@@ -188,29 +188,40 @@ export class PaidChecks {
         return own && (own.outputRoot !== outputRoot || own.traceRoot !== traceRoot);
       });
       // One entry will do: the first lost game takes the whole stake.
-      if (index >= 0) await accuse({ batchId, checker, evidence, index, own: round.ran(evidence[index]!.claim)! });
+      if (index >= 0) await this.unlessRefused(batchId, accuse({ batchId, checker, evidence, index, own: round.ran(evidence[index]!.claim)! }));
     }
     // WHY: what the opening of a canary says decides who is fined for it.
     for (const { id, finding } of await chain.canaries.openedIn(batchId, word)) {
       const own = round.ran(finding.claim);
-      if (own && (own.outputRoot !== finding.trueRoot || own.traceRoot !== finding.traceRoot)) await dispute({ batchId, id, finding, own });
+      if (own && (own.outputRoot !== finding.trueRoot || own.traceRoot !== finding.traceRoot)) await this.unlessRefused(batchId, dispute({ batchId, id, finding, own }));
     }
     round.noteCompared();
     await files.keep(round.record);
     return 0;
   }
 
+  /** WHY gone on from: what the contract refuses it will refuse again, and must not hold up the pay. */
+  private async unlessRefused(batchId: bigint, accusing: Promise<void>): Promise<void> {
+    await accusing.catch((error: unknown) => {
+      const { code, message } = asAssayError(error);
+      if (code !== 'CHAIN_REVERTED') throw error;
+      this.parts.log.warn({ event: 'accusation.refused', batchId, code, reason: message }, 'an accusation was refused by the contract');
+    });
+  }
+
   /** Waits for a pool that has not enough, as the pay of a batch is taken once; in the end takes what there is. */
   private async collect(round: Round, { word, window, now }: { word: BatchWord; window: CheckWindow; now: bigint }): Promise<number> {
     const { chain, address, metrics, log } = this.parts;
     const { batchId } = round.batch;
+    const [{ amount: stake }, { stakeNeeded }] = await Promise.all([chain.vault.stakeOf(address), chain.checks.seats()]);
+    if (stake < stakeNeeded) return this.giveUp(round, 'the stake that it takes is gone');
     const [charges, unit, { pool }, { poolDue }] = await Promise.all([chain.batches.chargesOf(batchId), chain.batches.unit(), chain.vault.totals(), chain.batches.coordinatorOf(word.coordinator)]);
     const entries = BigInt(round.evidence.length);
     const pay = await chain.checks.payFor(word, chargedIn(charges) * unit, entries);
     if (pay === 0n) return this.giveUp(round, 'its charges pay nothing');
     const due = BigInt(poolDue) * unit;
     // Shares are rounded down to units, so that a pool may lack less than one.
-    if (pool + due + unit <= pay && now + BigInt(word.challengeWindow) / 4n < window.giveUpAt) return pauseFor(BigInt(word.challengeWindow), word.challengeWindow);
+    if (pool + due + unit <= pay && now <= window.revealUntil + BigInt(word.challengeWindow)) return pauseFor(BigInt(word.challengeWindow), word.challengeWindow);
     if (pool < pay && due > 0n) await chain.batches.sweep(word.coordinator);
     const sent = await chain.checks.collect(batchId, word, { charges, checker: address });
     metrics.evidence('paid');

@@ -36,7 +36,7 @@ describe('the next step', () => {
   const step = (progress: Partial<CheckProgress>, now: bigint) => nextCheckStep({ ...none, ...progress }, window, now);
 
   it('freezes in time what there is, commits once, in the first half only', () => {
-    expect(window).toEqual({ freezeAt: 1_030n, commitUntil: 1_040n, revealUntil: 1_080n, giveUpAt: 1_160n });
+    expect(window).toEqual({ freezeAt: 1_030n, commitUntil: 1_040n, revealUntil: 1_080n, giveUpAt: 2_280n });
     expect(step({}, 1_001n)).toEqual({ kind: 'wait', until: 1_030n });
     expect(step({}, 1_030n)).toEqual({ kind: 'freeze' });
     expect(step(frozen, 1_001n)).toEqual({ kind: 'commit' });
@@ -54,12 +54,13 @@ describe('the next step', () => {
     expect(step({ ...frozen, onChain: 'revealed' }, 1_050n)).toEqual({ kind: 'wait', until: 1_081n });
   });
 
-  it('afterwards looks at what others revealed, then collects, once, and gives up after another window', () => {
+  it('afterwards looks at what others revealed, then collects, once, also after an outage, and gives up in the end', () => {
     const revealed: CheckProgress = { ...frozen, onChain: 'revealed' };
     expect(step(revealed, 1_081n)).toEqual({ kind: 'compare' });
     expect(step({ ...revealed, compared: true }, 1_081n)).toEqual({ kind: 'collect' });
     expect(step({ ...revealed, compared: true, paid: true }, 1_081n)).toEqual({ kind: 'over' });
     expect(step({ compared: true }, 1_081n)).toEqual({ kind: 'over' });
-    expect(step(revealed, 1_161n)).toEqual({ kind: 'over' });
+    expect(step({ ...revealed, compared: true }, 2_280n)).toEqual({ kind: 'collect' });
+    expect(step(revealed, 2_281n)).toEqual({ kind: 'over' });
   });
 });

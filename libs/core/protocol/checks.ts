@@ -57,14 +57,14 @@ export interface CheckWindow {
   readonly commitUntil: bigint;
   /** The last second in which evidence is revealed; then the batch is over, and checks are paid. */
   readonly revealUntil: bigint;
-  /** What could not be had by then is given up. */
+  /** What could not be had by then, also after an outage, is given up. */
   readonly giveUpAt: bigint;
 }
 
 /** @param startedAt when the batch was committed, or drawn again; in seconds, as the challenge window */
 export function checkWindow(startedAt: bigint, challengeWindow: bigint): CheckWindow {
   const commitUntil = startedAt + challengeWindow / 2n;
-  return { freezeAt: commitUntil - challengeWindow / 8n, commitUntil, revealUntil: startedAt + challengeWindow, giveUpAt: startedAt + 2n * challengeWindow };
+  return { freezeAt: commitUntil - challengeWindow / 8n, commitUntil, revealUntil: startedAt + challengeWindow, giveUpAt: startedAt + 16n * challengeWindow };
 }
 
 /** How far a checker is with a batch. */
