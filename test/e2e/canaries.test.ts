@@ -6,7 +6,7 @@ import { createTestClient, http, zeroAddress, type Address } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { afterAll, expect, it } from 'vitest';
 import type { Root, Tensor } from '#core/hashing';
-import { canaryId, canaryLeaf, canaryTruth, claimDigest, SAMPLE_RATE_ONE, type Claim } from '#core/protocol';
+import { canaryBond, canaryId, canaryLeaf, canaryTruth, claimDigest, SAMPLE_RATE_ONE, type Claim } from '#core/protocol';
 import { canariesAbi, connectChain, type Chain } from '#io/chain';
 import { PROJECT_ROOT } from '#testing';
 import { eventually, startWorld, type World } from './world.js';
@@ -61,6 +61,8 @@ it('a planted canary is found by an honest checker, missed by one that sleeps, a
   await funded(world, MONEY.submitter, keys.submitter);
   await assay.register({ name: 'mnist', file: MODEL });
   const stake = (await sleeper.vault.stakeOf(executor)).amount;
+  const { bountyBps } = await sleeper.disputes.parameters();
+  expect(await sleeper.canaries.bondFor(executor)).toBe(canaryBond(stake, { sampleRate: SAMPLE_RATE_ONE, bountyBps, seats: 2, bounty: MONEY.bounty }));
 
   honest = (await assay.submit({ model: { name: 'mnist' }, inputs: [digit(0.25)] })).claim;
   await assay.submit({ model: { name: 'mnist' }, inputs: [digit(0.75)] });

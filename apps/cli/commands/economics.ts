@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { parseUnits } from 'viem';
-import { bondFor, checkPay, detection, exposureLimit, exposureOf, forfeitFor, SAMPLE_RATE_ONE, splitFee, stakeFor } from '#core/protocol';
+import { bondFor, canaryBond, checkPay, detection, exposureLimit, exposureOf, forfeitFor, SAMPLE_RATE_ONE, splitFee, stakeFor } from '#core/protocol';
 import { LIVE_PARAMETERS } from '#io/chain';
 import { DECIMALS, tokens } from '../amounts.js';
 import type { Perform } from '../program.js';
@@ -26,7 +26,7 @@ export function addEconomics(program: Command, perform: Perform): void {
 }
 
 function report({ value, p, fee, challengers }: EconomicsOptions): [object, string] {
-  const { batches, disputes, checks } = LIVE_PARAMETERS;
+  const { batches, canaries, disputes, checks } = LIVE_PARAMETERS;
   const split = splitFee(fee, batches);
   const exposure = exposureOf({ fee: split.executor, insuredValue: value }, p);
   const stake = stakeFor(exposure, p, disputes.bountyBps);
@@ -42,6 +42,7 @@ function report({ value, p, fee, challengers }: EconomicsOptions): [object, stri
     overturned: { forfeited: tokens(lost.forfeited), bounty: tokens(lost.bounty), compensation: tokens(lost.compensation), pool: tokens(lost.pool) },
     fee: { executor: tokens(split.executor), pool: tokens(split.pool), protocol: tokens(split.protocol) },
     checkPay: tokens(checkPay({ charged: fee, entries: 1n, count: 1n }, { poolBps: batches.poolBps, seats: checks.seats, sampleRate: p })),
+    canaryBond: tokens(canaryBond(stake, { sampleRate: p, bountyBps: disputes.bountyBps, seats: checks.seats, bounty: canaries.bounty })),
     challengeWindowSeconds: Number(batches.challengeWindow),
     unbondingSeconds: Number(LIVE_PARAMETERS.unbondingDelay),
   };
@@ -55,6 +56,7 @@ function report({ value, p, fee, challengers }: EconomicsOptions): [object, stri
     ['overturned: bounty / submitter / pool', `${document.overturned.bounty} / ${document.overturned.compensation} / ${document.overturned.pool}`],
     ['fee to executor / pool / protocol', `${document.fee.executor} / ${document.fee.pool} / ${document.fee.protocol}`],
     [`pay of a check, with ${checks.seats} seats`, document.checkPay],
+    ['least bond of a canary of that executor', document.canaryBond],
     ['challenge window, seconds', document.challengeWindowSeconds],
     ['unbonding delay, seconds', document.unbondingSeconds],
   ];
