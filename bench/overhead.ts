@@ -25,7 +25,7 @@ import { compileModel, openDimensions, type CanonicalModel } from '#core/onnx';
 import type { Job } from '#core/protocol';
 import { openOriginal, sampleInputs, type OriginalSession } from '#io/inference';
 import { connect, type Assay, type SignedRequest } from '#sdk';
-import { startNetwork, type Network } from '#testing';
+import { startNetwork, startPostgres, type Network } from '#testing';
 import { ClaimSigner } from '../apps/executor/claiming/claim-signer.js';
 import { ClaimLedger } from '../apps/executor/claiming/ledger.js';
 import { checkCanonical, checkInputRoot, checkJob } from '../apps/executor/execution/job-checks.js';
@@ -177,7 +177,8 @@ function page(all: Summary): string {
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false }, save: { type: 'boolean', default: false }, rounds: { type: 'string', default: '5' }, seconds: { type: 'string', default: '2' } } });
   const dir = mkdtempSync(join(tmpdir(), 'assay-overhead-'));
-  const network = await startNetwork({ dir: join(dir, 'network'), executors: 1, challengers: 0, environment: { coordinator: { ASSAY_BATCH_INTERVAL_MS: '3600000' } } });
+  const postgres = await startPostgres();
+  const network = await startNetwork({ dir: join(dir, 'network'), executors: 1, challengers: 0, databaseUrl: postgres.url, environment: { coordinator: { ASSAY_BATCH_INTERVAL_MS: '3600000' } } });
   try {
     const assay = await connect({ url: network.urls.grpc, deployment: network.deployment, account: privateKeyToAccount(network.keys.privateKey('submitter')) });
     const idle = await idleRate(network.processes.find(({ name }) => name === 'executor-1')!.current.pid);
@@ -194,6 +195,7 @@ async function main(): Promise<void> {
     console.log(values.json ? JSON.stringify(all, null, 2) : page(all));
   } finally {
     await network.stop();
+    await postgres.stop();
     rmSync(dir, { recursive: true, force: true });
   }
 }
