@@ -1,4 +1,5 @@
 import { Observable } from 'rxjs';
+import type { Hex } from 'viem';
 import { z } from 'zod';
 import type { Root } from '#core/hashing';
 import { asAssayError, AssayError, hasAnswer, type Access, isTerminal, jobIdOf, type JobState } from '#core/protocol';
@@ -40,6 +41,8 @@ const pageKey = z.tuple([z.number().int(), z.string().length(66)]);
 
 /** Callers that wait for an answer at once. */
 const MAX_WAITING = 20_000;
+/** Requests accepted here that are remembered. */
+const MAX_REMEMBERED = 20_000;
 /** So often whoever waits looks for itself, should it have been told nothing. */
 const LOOK_EVERY_MS = 2_000;
 
@@ -48,6 +51,8 @@ export class JobsService {
   /** How many wait for a job's answer here. */
   private readonly waiting = new Map<Root, number>();
   private waitingInAll = 0;
+  /** Signatures of requests accepted here lately. */
+  private readonly accepted = new Map<Root, Hex>();
 
   constructor(private readonly parts: JobsServiceParts) {}
 
@@ -142,13 +147,27 @@ export class JobsService {
     const wait = this.parts.feed.reached(jobId, { isGood: isSettled, ms, signal });
     const leave = this.enter(jobId);
     try {
-      const job = await acceptJob(this.parts.acceptance, submission);
+      const job = (await this.acceptedBefore(jobId, submission)) ?? (await acceptJob(this.parts.acceptance, submission));
+      this.remember(jobId, submission);
       if (!isSettled(job.state)) await this.untilSettled(jobId, wait.done);
       return job;
     } finally {
       wait.cancel();
       if (leave() === 0 && gone.aborted && !this.parts.stopping.aborted) await this.cancel(jobId);
     }
+  }
+
+  /** WHY not as one never seen: callers repeat most when there is least time for signatures, hashes and questions to the chain. */
+  private async acceptedBefore(jobId: Root, { signature }: Submission): Promise<JobRecord | undefined> {
+    if (this.accepted.get(jobId) !== signature) return undefined;
+    const job = await this.parts.report.storage.jobs.byId(jobId);
+    return job?.state === 'cancelled' ? undefined : job;
+  }
+
+  private remember(jobId: Root, { signature }: Submission): void {
+    this.accepted.delete(jobId);
+    this.accepted.set(jobId, signature);
+    if (this.accepted.size > MAX_REMEMBERED) this.accepted.delete(this.accepted.keys().next().value!);
   }
 
   /** Counts whoever waits; the function given back says how many are left. */
