@@ -8,10 +8,10 @@ const evidence = [{ claim: root(1), outputRoot: root(2), traceRoot: root(3) }];
 const salt = root(9);
 
 it('draws nobody at rate 0, everybody at rate 1, half at a half, each checker other claims', () => {
-  const draws = (who: typeof anna | typeof bela, rate: bigint) => Array.from({ length: 2_000 }, (_, i) => isDrawnForClaim(root(0), who, { claim: root(i), rate }));
+  const draws = (who: typeof anna | typeof bela, rate: bigint) => Array.from({ length: 400 }, (_, i) => isDrawnForClaim(root(0), who, { claim: root(i), rate }));
   const share = (drawn: boolean[]) => drawn.filter(Boolean).length / drawn.length;
   expect([share(draws(anna, 0n)), share(draws(anna, SAMPLE_RATE_ONE))]).toEqual([0, 1]);
-  expect(Math.abs(share(draws(anna, SAMPLE_RATE_ONE / 2n)) - 0.5)).toBeLessThan(0.05);
+  expect(Math.abs(share(draws(anna, SAMPLE_RATE_ONE / 2n)) - 0.5)).toBeLessThan(0.08);
   expect(draws(anna, SAMPLE_RATE_ONE / 2n)).not.toEqual(draws(bela, SAMPLE_RATE_ONE / 2n));
 });
 
