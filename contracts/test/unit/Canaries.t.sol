@@ -1,41 +1,35 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {RLP} from "@openzeppelin/contracts/utils/RLP.sol";
 import {ICanaries} from "../../src/interfaces/ICanaries.sol";
 import {IChecks} from "../../src/interfaces/IChecks.sol";
 import {IDisputes} from "../../src/interfaces/IDisputes.sol";
 import {Claim, Model} from "../../src/types/Types.sol";
-import {Table} from "../world/Table.sol";
+import {Desk} from "../world/Desk.sol";
 import {ToyTrace} from "../world/ToyTrace.sol";
 import {Tree} from "../world/Tree.sol";
 
 /// One false claim, planted: who finds it, who misses it, and what it covers.
-contract CanariesTest is Table {
+contract CanariesTest is Desk {
     using Tree for Tree.T;
 
     uint256 private constant SUBMITTER_KEY = 0x5B;
-    bytes32 private constant SALT = keccak256("salt");
-    uint128 private constant SEAT = 100 ether;
     /// What the executor's stake may answer for, 500 · 1/2 · p / q, and three bounties.
     uint128 private constant BOND = 256 ether;
     uint128 private constant BOUNTY = 2 ether;
     uint128 private constant PENALTY = 5 ether;
 
     address private planter = address(0xBA01);
-    address private checker = address(0xCE01);
-    address private other = address(0xCE02);
     ICanaries.Secret private secret;
     ICanaries.Finding private finding;
-    bytes32 private id;
-    uint256 private batchId;
+    bytes32 private canaryId;
 
     function setUp() public override {
         submitter = vm.addr(SUBMITTER_KEY);
         super.setUp();
         endow(planter);
-        _seat(checker);
-        _seat(other);
+        seat(checker);
+        seat(other);
         _prepare(ToyTrace.run(small(), ToyTrace.Lie.State, 3, 2));
     }
 
@@ -43,26 +37,26 @@ contract CanariesTest is Table {
 
     function test_found_pays_andMissed_costs() public {
         _plantAndCommit();
-        _draw(true, true);
-        _reveal(checker, _evidence(honest(small())));
+        draw(true, true);
+        check(checker, entryOf(honest(small())));
         _open(address(0));
         vm.expectPartialRevert(ICanaries.TooEarly.selector);
-        canaries.measure(id, finding, batch, other, _none());
+        canaries.measure(canaryId, finding, batch, other, _none());
         _afterTrial();
         vm.expectRevert(IChecks.NotTheEvidence.selector);
-        canaries.measure(id, finding, batch, checker, _none());
-        canaries.measure(id, finding, batch, checker, _evidence(honest(small())));
-        canaries.measure(id, finding, batch, other, _none());
+        canaries.measure(canaryId, finding, batch, checker, _none());
+        canaries.measure(canaryId, finding, batch, checker, entryOf(honest(small())));
+        canaries.measure(canaryId, finding, batch, other, _none());
         assertEq(vault.balanceOf(checker), WEALTH - SEAT + BOUNTY, "found");
         assertEq(vault.stakeOf(other).amount, SEAT - PENALTY, "missed");
         assertEq(vault.stakeOf(executor).amount, STAKE, "a canary costs its executor nothing");
         _expectDetection(checker, 1, 1);
         _expectDetection(other, 1, 0);
-        IChecks.Evidence[] memory own = _evidence(honest(small()));
+        IChecks.Evidence[] memory own = entryOf(honest(small()));
         vm.expectRevert(abi.encodeWithSelector(ICanaries.AlreadyMeasured.selector, checker));
-        canaries.measure(id, finding, batch, checker, own);
+        canaries.measure(canaryId, finding, batch, checker, own);
         vm.warp(block.timestamp + 20);
-        canaries.settle(id, finding);
+        canaries.settle(canaryId, finding);
         assertEq(vault.balanceOf(planter), WEALTH - BOUNTY, "the rest of the bond");
         assertConserved();
     }
@@ -70,76 +64,76 @@ contract CanariesTest is Table {
     /// Whoever revealed something else has not run it, be it the claim's own output with a made-up trace.
     function test_lazyEvidence_isAMiss() public {
         _plantAndCommit();
-        _draw(true, true);
-        IChecks.Evidence[] memory lazy = _evidence(honest(small()));
+        draw(true, true);
+        IChecks.Evidence[] memory lazy = entryOf(honest(small()));
         (lazy[0].outputRoot, lazy[0].traceRoot) = (claim.outputRoot, keccak256("lazy"));
-        _reveal(checker, lazy);
+        check(checker, lazy);
         _open(address(0));
         _afterTrial();
-        canaries.measure(id, finding, batch, checker, lazy);
+        canaries.measure(canaryId, finding, batch, checker, lazy);
         _expectDetection(checker, 1, 0);
         assertEq(vault.stakeOf(checker).amount, SEAT - PENALTY, "missed");
     }
 
     function test_whoIsNotDrawn_isNotMeasured() public {
         _plantAndCommit();
-        _draw(true, false);
+        draw(true, false);
         _open(address(0));
         _afterTrial();
         vm.expectRevert(ICanaries.NotMeasurable.selector);
-        canaries.measure(id, finding, batch, other, _none());
+        canaries.measure(canaryId, finding, batch, other, _none());
         vm.expectRevert(ICanaries.NotMeasurable.selector);
-        canaries.measure(id, finding, batch, stranger, _none());
+        canaries.measure(canaryId, finding, batch, stranger, _none());
         vm.prank(checker);
         checks.leaveSeat();
         vm.expectRevert(ICanaries.NotMeasurable.selector);
-        canaries.measure(id, finding, batch, checker, _none());
+        canaries.measure(canaryId, finding, batch, checker, _none());
     }
 
     /// What the opening says could be copied into a commitment.
     function test_openedBeforeAllHaveCommitted_measuresNobody() public {
         _plantAndCommit();
-        _draw(true, true);
+        draw(true, true);
         vm.warp(batch.committedAt + 9);
         _openNow(address(0));
         vm.warp(block.timestamp + 60);
         vm.expectRevert(ICanaries.NotMeasurable.selector);
-        canaries.measure(id, finding, batch, checker, _none());
+        canaries.measure(canaryId, finding, batch, checker, _none());
         assertTrue(disputes.overturned(finding.claim), "void all the same");
     }
 
     function test_whoWasNotGivenTheBatch_isExcused() public {
         _plantAndCommit();
-        _draw(true, true);
+        draw(true, true);
         vm.prank(rival);
-        requests.request(batchId, batch);
-        _reveal(checker, _evidence(honest(small())));
+        requests.request(id, batch);
+        check(checker, entryOf(honest(small())));
         _open(address(0));
         _afterTrial();
         vm.expectRevert(ICanaries.NotMeasurable.selector);
-        canaries.measure(id, finding, batch, other, _none());
-        canaries.measure(id, finding, batch, checker, _evidence(honest(small())));
+        canaries.measure(canaryId, finding, batch, other, _none());
+        canaries.measure(canaryId, finding, batch, checker, entryOf(honest(small())));
         _expectDetection(checker, 1, 1);
     }
 
     function test_whoWasNotGivenTheInput_isExcused() public {
         _plantAndCommit();
-        _draw(true, true);
+        draw(true, true);
         vm.prank(rival);
-        requests.requestInput(batchId, batch, claim, new bytes32[](0), 1);
+        requests.requestInput(id, batch, claim, new bytes32[](0), 1);
         _open(address(0));
         _afterTrial();
         vm.expectRevert(ICanaries.NotMeasurable.selector);
-        canaries.measure(id, finding, batch, checker, _none());
+        canaries.measure(canaryId, finding, batch, checker, _none());
     }
 
     // What a dispute over it comes to
 
     function test_disputedCanary_costsNeitherSide() public {
         _plantAndCommit();
-        _draw(true, true);
+        draw(true, true);
         openClaim(claim, small(), checker);
-        _reveal(checker, _evidence(honest(small())));
+        check(checker, entryOf(honest(small())));
         vm.warp(batch.committedAt + 12);
         _expectOpenRevert(ICanaries.FinderNeeded.selector, address(0));
         _expectOpenRevert(ICanaries.FinderNeeded.selector, stranger);
@@ -149,7 +143,7 @@ contract CanariesTest is Table {
         assertEq(vault.balanceOf(checker), WEALTH - SEAT + BOUNTY, "the bond, though nobody played");
         assertEq(vault.stakeOf(executor).amount, STAKE, "the executor's stake");
         _afterTrial();
-        canaries.measure(id, finding, batch, checker, _evidence(honest(small())));
+        canaries.measure(canaryId, finding, batch, checker, entryOf(honest(small())));
         assertEq(vault.balanceOf(checker), WEALTH - SEAT + BOUNTY, "no second bounty");
         _expectDetection(checker, 1, 1);
         assertConserved();
@@ -201,21 +195,21 @@ contract CanariesTest is Table {
         vm.warp(batch.committedAt + 21);
         _expectOpenRevert(ICanaries.TooLate.selector, address(0));
         vm.expectPartialRevert(ICanaries.TooEarly.selector);
-        canaries.settle(id, finding);
+        canaries.settle(canaryId, finding);
         vm.warp(block.timestamp + 100);
-        canaries.settle(id, finding);
+        canaries.settle(canaryId, finding);
         assertEq(vault.balanceOf(planter), WEALTH - BOND, "gone");
         (,,,, uint256 pool) = vault.totals();
         assertEq(pool, BOND, "to the pool");
         vm.expectPartialRevert(ICanaries.WrongPhase.selector);
-        canaries.settle(id, finding);
+        canaries.settle(canaryId, finding);
         assertConserved();
     }
 
     function test_bondBelowTheStakesWorth_coversNothing() public {
         _plant(BOND - 1);
         vm.warp(block.timestamp + 1);
-        batchId = commitClaim();
+        id = commitClaim();
         _expectOpenRevert(ICanaries.BondTooLow.selector, address(0));
         vm.prank(executor);
         vault.startUnbonding(STAKE);
@@ -223,7 +217,7 @@ contract CanariesTest is Table {
     }
 
     function test_plantedAfterItsBatch_isRefused() public {
-        batchId = commitClaim();
+        id = commitClaim();
         vm.warp(block.timestamp + 1);
         _plant(BOND);
         _expectOpenRevert(ICanaries.PlantedAfter.selector, address(0));
@@ -244,7 +238,7 @@ contract CanariesTest is Table {
         ICanaries.Opening memory opening = _opening(address(0));
         vm.expectRevert(ICanaries.NoConsent.selector);
         canaries.open(copy, opening);
-        canaries.open(id, opening);
+        canaries.open(canaryId, opening);
         vm.prank(planter);
         vm.expectPartialRevert(ICanaries.AlreadyPlanted.selector);
         canaries.plant(leaf, BOND);
@@ -256,27 +250,27 @@ contract CanariesTest is Table {
         ICanaries.Opening memory opening = _opening(address(0));
         opening.submitterConsent = opening.executorConsent;
         vm.expectRevert(ICanaries.NoConsent.selector);
-        canaries.open(id, opening);
+        canaries.open(canaryId, opening);
         opening = _opening(address(0));
         opening.executorConsent = opening.submitterConsent;
         vm.expectRevert(ICanaries.NoConsent.selector);
-        canaries.open(id, opening);
+        canaries.open(canaryId, opening);
         opening = _opening(address(0));
         opening.secret.salt = keccak256("other");
         vm.expectRevert(ICanaries.WrongSecret.selector);
-        canaries.open(id, opening);
+        canaries.open(canaryId, opening);
     }
 
     function test_unused_isWithdrawn() public {
         _plant(BOND);
         vm.expectRevert(ICanaries.NoConsent.selector);
-        canaries.withdraw(id, secret);
+        canaries.withdraw(canaryId, secret);
         vm.prank(planter);
-        canaries.withdraw(id, secret);
+        canaries.withdraw(canaryId, secret);
         vm.expectPartialRevert(ICanaries.TooEarly.selector);
-        canaries.settle(id, finding);
+        canaries.settle(canaryId, finding);
         vm.warp(block.timestamp + 21);
-        canaries.settle(id, finding);
+        canaries.settle(canaryId, finding);
         assertEq(vault.balanceOf(planter), WEALTH, "the bond");
     }
 
@@ -284,17 +278,17 @@ contract CanariesTest is Table {
     function test_withdrawnButUsed_losesItsBond() public {
         _plantAndCommit();
         vm.prank(planter);
-        canaries.withdraw(id, secret);
+        canaries.withdraw(canaryId, secret);
         _expectOpenRevert(ICanaries.WrongPhase.selector, address(0));
         bytes memory signature = signed(claim);
         vm.prank(rival);
-        canaries.used(id, secret, claim, signature);
+        canaries.used(canaryId, secret, claim, signature);
         assertEq(vault.balanceOf(rival), WEALTH + BOUNTY, "shown");
         (,,,, uint256 pool) = vault.totals();
         assertEq(pool, BOND - BOUNTY, "the rest");
         vm.warp(block.timestamp + 100);
         vm.expectPartialRevert(ICanaries.WrongPhase.selector);
-        canaries.settle(id, finding);
+        canaries.settle(canaryId, finding);
         assertConserved();
     }
 
@@ -305,22 +299,22 @@ contract CanariesTest is Table {
         _prepare(honest(small()));
         (secret.trueRoot, secret.traceRoot) = (keccak256("not so"), keccak256("nor this"));
         _plantAndCommit();
-        _draw(true, true);
-        _reveal(checker, _evidence(honest(small())));
+        draw(true, true);
+        check(checker, entryOf(honest(small())));
         _open(address(0));
         _disputeOpening(checker);
         _afterTrial();
-        IChecks.Evidence[] memory own = _evidence(honest(small()));
+        IChecks.Evidence[] memory own = entryOf(honest(small()));
         vm.expectRevert(ICanaries.StillDisputed.selector);
-        canaries.measure(id, finding, batch, checker, own);
+        canaries.measure(canaryId, finding, batch, checker, own);
         vm.warp(block.timestamp + 121);
         vm.expectRevert(ICanaries.StillDisputed.selector);
-        canaries.settle(id, finding);
+        canaries.settle(canaryId, finding);
         expire();
         settle();
         vm.expectRevert(ICanaries.StillDisputed.selector);
-        canaries.measure(id, finding, batch, other, _none());
-        canaries.settle(id, finding);
+        canaries.measure(canaryId, finding, batch, other, _none());
+        canaries.settle(canaryId, finding);
         assertEq(vault.stakeOf(executor).amount, 0, "stake");
         assertEq(vault.balanceOf(planter), WEALTH - BOND, "bond");
         assertEq(vault.stakeOf(checker).amount, SEAT, "no fine");
@@ -329,20 +323,20 @@ contract CanariesTest is Table {
 
     function test_trueOpening_standsADispute() public {
         _plantAndCommit();
-        _draw(true, true);
+        draw(true, true);
         _open(address(0));
         _disputeOpening(challenger);
         revealTrace(honest(small()));
         vm.warp(block.timestamp + 121);
         Model memory model = ToyTrace.model(small());
         vm.expectPartialRevert(ICanaries.TooLate.selector);
-        canaries.dispute(id, finding, claim, model);
+        canaries.dispute(canaryId, finding, claim, model);
         expire();
         settle();
         assertEq(vault.balanceOf(challenger), WEALTH - 5 ether, "the accuser's bond");
-        canaries.measure(id, finding, batch, other, _none());
+        canaries.measure(canaryId, finding, batch, other, _none());
         _expectDetection(other, 1, 0);
-        canaries.settle(id, finding);
+        canaries.settle(canaryId, finding);
         assertEq(vault.balanceOf(planter), WEALTH, "bond");
     }
 
@@ -357,22 +351,22 @@ contract CanariesTest is Table {
     function _plant(uint128 bond) private {
         bytes32 leaf = keccak256(abi.encode(secret));
         vm.prank(planter);
-        id = canaries.plant(leaf, bond);
+        canaryId = canaries.plant(leaf, bond);
     }
 
     function _plantAndCommit() private {
         _plant(BOND);
         vm.warp(block.timestamp + 1);
         vm.roll(101);
-        batchId = commitClaim();
+        id = commitClaim();
     }
 
     function _opening(address finder) private view returns (ICanaries.Opening memory) {
-        return ICanaries.Opening(secret, claim, request, _consent(SUBMITTER_KEY), _consent(EXECUTOR_KEY), batchId, batch, new bytes32[](0), finder);
+        return ICanaries.Opening(secret, claim, request, _consent(SUBMITTER_KEY), _consent(EXECUTOR_KEY), id, batch, new bytes32[](0), finder);
     }
 
     function _consent(uint256 key) private view returns (bytes memory) {
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, keccak256(abi.encodePacked("\x19Ethereum Signed Message:\n32", id)));
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, keccak256(abi.encodePacked("\x19Ethereum Signed Message:\n32", canaryId)));
         return abi.encodePacked(r, s, v);
     }
 
@@ -382,23 +376,23 @@ contract CanariesTest is Table {
     }
 
     function _openNow(address finder) private {
-        canaries.open(id, _opening(finder));
+        canaries.open(canaryId, _opening(finder));
         Claim memory own = claim;
         (own.outputRoot, own.fee, own.insuredValue) = (secret.trueRoot, 0, 0);
-        finding = ICanaries.Finding(batchId, disputes.claimDigest(claim), secret.trueRoot, secret.traceRoot, disputes.claimDigest(own), finder);
+        finding = ICanaries.Finding(id, disputes.claimDigest(claim), secret.trueRoot, secret.traceRoot, disputes.claimDigest(own), finder);
     }
 
     function _expectOpenRevert(bytes4 selector, address finder) private {
         ICanaries.Opening memory opening = _opening(finder);
         vm.expectPartialRevert(selector);
-        canaries.open(id, opening);
+        canaries.open(canaryId, opening);
     }
 
     function _disputeOpening(address by) private {
         Model memory model = ToyTrace.model(small());
         vm.recordLogs();
         vm.prank(by);
-        canaries.dispute(id, finding, claim, model);
+        canaries.dispute(canaryId, finding, claim, model);
         _read();
     }
 
@@ -414,44 +408,5 @@ contract CanariesTest is Table {
 
     function _none() private pure returns (IChecks.Evidence[] memory) {
         return new IChecks.Evidence[](0);
-    }
-
-    function _seat(address who) private {
-        endow(who);
-        vm.prank(who);
-        vault.stake(SEAT);
-        vm.prank(who);
-        checks.takeSeat();
-    }
-
-    /// A beacon by which the two checkers are drawn, or not.
-    function _draw(bool first, bool second) private {
-        bytes32 digest = disputes.claimDigest(claim);
-        uint256 i = 1;
-        while (
-            checks.isDrawn(bytes32(i), checker, digest, batch.sampleRate) != first
-                || checks.isDrawn(bytes32(i), other, digest, batch.sampleRate) != second
-        ) i++;
-        bytes[] memory fields = new bytes[](15);
-        for (uint256 j = 0; j < 15; j++) fields[j] = RLP.encode(j == 2 ? new bytes(20) : j == 6 ? new bytes(256) : j > 6 && j < 13 ? bytes(hex"81") : new bytes(32));
-        fields[13] = RLP.encode(bytes32(i));
-        bytes memory header = RLP.encode(fields);
-        vm.roll(103);
-        vm.setBlockhash(102, keccak256(header));
-        beacons.prove(batchId, batch, header);
-    }
-
-    function _evidence(ToyTrace.Run memory r) private view returns (IChecks.Evidence[] memory entry) {
-        entry = new IChecks.Evidence[](1);
-        entry[0] = IChecks.Evidence(disputes.claimDigest(claim), r.outputRoot, r.trace.root());
-    }
-
-    function _reveal(address who, IChecks.Evidence[] memory entry) private {
-        bytes32 commitment = keccak256(abi.encode(batchId, who, keccak256(abi.encode(entry)), SALT));
-        vm.prank(who);
-        checks.commit(batchId, batch, commitment);
-        vm.warp(batch.committedAt + 11);
-        vm.prank(who);
-        checks.reveal(batchId, batch, entry, new bytes32[][](1), SALT);
     }
 }
