@@ -6,10 +6,11 @@ import { parseArgs } from 'node:util';
 import { concat, createPublicClient, encodeAbiParameters, getAddress, getAbiItem, hashTypedData, http, keccak256, parseAbi, recoverAddress } from 'viem';
 
 const ABI = parseAbi([
-  'struct Batch { bytes32 root; address coordinator; uint32 count; uint64 committedBlock; uint64 committedAt; uint32 challengeWindow; uint16 beaconDelay; uint40 sampleRate; uint64 chargedFrom; bytes32 charges; }',
+  'struct Batch { bytes32 root; address coordinator; uint32 count; uint64 committedBlock; uint64 committedAt; uint32 challengeWindow; uint16 beaconDelay; uint40 sampleRate; uint64 chargedFrom; bytes32 charges; bytes32 totals; }',
   'event BatchCommitted(uint256 indexed batchId, address indexed coordinator, Batch batch, uint256[] totals, uint256[] charges)',
   'function batchHash(uint256) view returns (bytes32)',
   'function overturned(bytes32) view returns (bool)',
+  'function unanswered(uint256) view returns (uint256)',
   'function isValidSignature(bytes32, bytes) view returns (bytes4)',
 ]);
 
@@ -102,15 +103,16 @@ async function ask({ rpc, deployment }, receipt, { jobId, claimDigest }) {
   const read = (address, functionName, args = []) => client.readContract({ address, abi: ABI, functionName, args });
   const { message, signature } = receipt.request;
   try {
-    const [chainId, latest, overturned, batch, code] = await Promise.all([
+    const [chainId, latest, overturned, batch, unanswered, code] = await Promise.all([
       client.getChainId(),
       client.getBlock(),
       read(deployment.disputes, 'overturned', [claimDigest]),
       receipt.batch && committed(client, deployment, receipt.batch.id),
+      receipt.batch ? read(deployment.requests, 'unanswered', [receipt.batch.id]) : 0n,
       client.getCode({ address: message.submitter }),
     ]);
     const byContract = code && (await read(message.submitter, 'isValidSignature', [jobId, signature]).then((answer) => answer === '0x1626ba7e', () => false));
-    return { chainId, now: latest.timestamp, overturned, batch, byContract };
+    return { chainId, now: latest.timestamp, overturned, batch, withheld: unanswered > 0n, byContract };
   } catch (error) {
     throw new Unreachable(`${rpc}: ${error.shortMessage ?? error.message}`);
   }
@@ -136,10 +138,11 @@ async function verify(receipt, { rpc, deployment }) {
   return { ok: Object.values(checks).every(Boolean) && !chain.overturned, finality: finalityOf(chain), jobId, executor: c.executor, outputRoot: c.outputRoot, checks };
 }
 
-function finalityOf({ overturned, batch, now }) {
+function finalityOf({ overturned, batch, withheld, now }) {
   if (overturned) return 'overturned';
   if (!batch) return 'pending';
-  return now >= batch.committedAt + BigInt(batch.challengeWindow) ? 'final' : 'challengeable';
+  // What was asked of a batch on chain and is not shown cannot be checked.
+  return !withheld && now >= batch.committedAt + BigInt(batch.challengeWindow) ? 'final' : 'challengeable';
 }
 
 function readJson(file) {

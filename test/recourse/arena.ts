@@ -204,8 +204,8 @@ export class Arena {
     this.batches.set(batchId, claims);
     const executors = [...new Set(claims.map(({ claim }) => claim.executor))].sort((a, b) => (BigInt(a) < BigInt(b) ? -1 : 1));
     const totals = executors.map((executor) => {
-      const own = BigInt(claims.filter(({ claim }) => claim.executor === executor).length);
-      return { executor, fees: BATCH_FEE * own, insuredValue: INSURED * own };
+      const own = claims.filter(({ claim }) => claim.executor === executor);
+      return { executor, fees: BATCH_FEE * BigInt(own.length), insuredValue: own.reduce((sum, { claim }) => sum + claim.insuredValue, 0n) };
     });
     await this.chain.batches.commit({ root, count: claims.length, totals, charges: [{ submitter: this.account('submitter').address, amount: BATCH_FEE * count }] });
     return batchId;
