@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { EXIT } from '../exit-codes.js';
 import type { Perform } from '../program.js';
-import { RUNNERS, type Tally } from '../runners.js';
+import { STAGES, type Runner, type Tally } from '../runners.js';
 import type { Terminal } from '../terminal.js';
 
 export function addTest(program: Command, perform: Perform): void {
@@ -14,17 +14,23 @@ export function addTest(program: Command, perform: Perform): void {
 
 async function testAll(terminal: Terminal): Promise<number> {
   const tallies: Tally[] = [];
-  for (const runner of RUNNERS) {
+  for (const stage of STAGES) tallies.push(...(await Promise.all(stage.map((row) => testRow(row, terminal)))).flat());
+  const sum = (key: 'passed' | 'failed' | 'skipped') => tallies.reduce((total, tally) => total + tally[key], 0);
+  const total = { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') };
+  terminal.result({ ...total, runners: tallies }, countsText(total));
+  return total.failed === 0 && total.passed > 0 ? EXIT.ok : EXIT.refused;
+}
+
+async function testRow(row: readonly Runner[], terminal: Terminal): Promise<Tally[]> {
+  const tallies: Tally[] = [];
+  for (const runner of row) {
     terminal.progress(`${runner.name} …`);
     const tally = await runner.run();
     tallies.push(tally);
     terminal.progress(`${runner.name}: ${countsText(tally)} in ${tally.seconds.toFixed(1)} s`);
     for (const failure of tally.failures) terminal.progress(`  ✗ ${failure}`);
   }
-  const sum = (key: 'passed' | 'failed' | 'skipped') => tallies.reduce((total, tally) => total + tally[key], 0);
-  const total = { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') };
-  terminal.result({ ...total, runners: tallies }, countsText(total));
-  return total.failed === 0 && total.passed > 0 ? EXIT.ok : EXIT.refused;
+  return tallies;
 }
 
 function countsText(counts: { passed: number; failed: number; skipped: number }): string {
