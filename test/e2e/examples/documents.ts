@@ -17,6 +17,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'assay relay': 'test/e2e/examples.test.ts',
   'assay executor': 'test/e2e/joining.test.ts',
   'assay challenger': 'test/e2e/joining.test.ts',
+  'assay challenger seat': 'apps/cli/money-commands.test.ts',
+  'ASSAY_PAID_CHECKS=true assay challenger start': 'test/e2e/checks.test.ts',
   'assay peer': 'test/e2e/joining.test.ts',
   'assay dispute show': 'test/e2e/command-line.test.ts',
   'assay backup': 'test/e2e/backup.test.ts',
