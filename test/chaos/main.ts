@@ -36,7 +36,7 @@ const STORM_SHARE = 0.75;
 const SAY_EVERY_MS = 5_000;
 const LOOK_EVERY_MS = 2_000;
 const CAST: SceneOptions = isShort
-  ? { brokers: 1, coordinators: 2, executors: 2, cheaters: ['wrong-output'], challengers: 2, accuser: false, lieEvery: 3 }
+  ? { brokers: 1, coordinators: 2, executors: 2, cheaters: ['wrong-output'], challengers: 2, accuser: false, lieEvery: 1 }
   : { brokers: 3, coordinators: 2, executors: 3, cheaters: ['wrong-output', 'wrong-intermediate', 'tampered-weights', 'wrong-partial-sum', 'silent', 'wrong-output', 'wrong-intermediate', 'wrong-partial-sum'], challengers: 2, accuser: true, lieEvery: 12 };
 
 const began = Date.now();
