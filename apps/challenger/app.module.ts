@@ -1,19 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
-import { parseGwei, toHex } from 'viem';
-import { privateKeyToAccount } from 'viem/accounts';
-import type { Root } from '#core/hashing';
+import { toHex } from 'viem';
 import { gameIdOf } from '#core/dispute';
 import { claimDigest, type Claim } from '#core/protocol';
-import { DEFAULT_LIMITS } from '#core/onnx';
 import { ModelShelf } from '#io/artifacts';
-import { Compiler } from '#io/compiling';
-import { addressOf, connectChain, gamesOn, readDeployment, type Chain } from '#io/chain';
-import { openTested, Quarantine, type TestedModel } from '#io/inference';
-import { connectMessaging, fetchClaims, fetchInputs, fetchModelFile, Messaging } from '#io/messaging';
-import { connectWithRetry, natsTls, systemClock, type Logger, type Monitoring } from '#platform';
-import { countReports, createPlayer, disputeAlarm, reportTo, watchGames, type Player } from '#player';
+import type { Chain } from '#io/chain';
+import type { TestedModel } from '#io/inference';
+import { fetchClaims, fetchInputs, Messaging } from '#io/messaging';
+import { openChain, openMessaging, openModels, openPlayer } from '#participant';
+import { systemClock, type Logger, type Monitoring } from '#platform';
+import type { Player } from '#player';
 import { checkBatch, type BatchCheckParts } from './checking/batch-check.js';
 import { Gate } from './checking/gate.js';
 import { Misconduct } from './checking/misconduct.js';
@@ -47,12 +43,8 @@ export interface ChallengerSetting {
   readonly monitoring: Monitoring;
 }
 
-const MAX_LOADED_MODELS = 8;
-const SELF_TEST_SEED = 1;
 /** Looks at the chain between looks for lost bonds: they take days. */
 const PAYOUT_POLLS = 10;
-/** About half a minute of attempts at start. */
-const CONNECTING = { attempts: 20, firstDelayMs: 100, maxDelayMs: 2_000, clock: systemClock };
 
 /** The challenger: watches batches, checks its share, disputes what is wrong, collects what it won. */
 @Module({})
@@ -79,44 +71,13 @@ function inventory(setting: ChallengerSetting): Provider[] {
   });
   return [
     { provide: CHAIN, useFactory: () => openChain(config, log) },
-    { provide: Messaging, useFactory: () => openMessaging(config, log) },
-    { provide: ModelShelf, inject: [Messaging], useFactory: (messaging: Messaging) => modelShelf(config, messaging) },
+    { provide: Messaging, useFactory: () => openMessaging('challenger', config, log) },
+    { provide: ModelShelf, inject: [Messaging], useFactory: (messaging: Messaging) => openModels(config, messaging) },
     { provide: CaseFiles, useFactory: () => CaseFiles.open(config.ASSAY_DATA_DIR) },
     { provide: BlockCursor, useFactory: () => BlockCursor.open(config.ASSAY_DATA_DIR) },
     { provide: WATCH, inject: [...rooms, PLAYER], useFactory: (chain: Chain, messaging: Messaging, models: ModelShelf<TestedModel>, cases: CaseFiles, cursor: BlockCursor, player: Player) => watchOf({ chain, messaging, models, cases, cursor, player }, setting) },
     { provide: PLAYER, ...withRooms(disputingPlayer) },
   ];
-}
-
-async function openChain(config: ChallengerConfig, log: Logger): Promise<Chain> {
-  const deployment = await readDeployment(config.ASSAY_DEPLOYMENT);
-  // SAFETY: without the key nothing can be sent, whatever asks for it.
-  const who = config.ASSAY_WATCH_ONLY ? { account: addressOf(config.ASSAY_PRIVATE_KEY) } : { privateKey: config.ASSAY_PRIVATE_KEY };
-  const connect = () => connectChain({ rpcUrl: config.ASSAY_RPC_URL, deployment, feeCap: parseGwei(String(config.ASSAY_FEE_CAP_GWEI)), finalityDepth: BigInt(config.ASSAY_FINALITY_DEPTH), ...who });
-  return connectWithRetry(connect, { ...CONNECTING, what: 'chain', code: 'CHAIN_UNREACHABLE', log });
-}
-
-function openMessaging(config: ChallengerConfig, log: Logger): Promise<Messaging> {
-  const { address } = privateKeyToAccount(config.ASSAY_PRIVATE_KEY);
-  const connect = () => connectMessaging({ url: config.ASSAY_NATS_URL, seed: config.ASSAY_NATS_SEED, ...natsTls(config), role: 'challenger', address, log });
-  return connectWithRetry(connect, { ...CONNECTING, what: 'broker', code: 'BROKER_UNREACHABLE', log });
-}
-
-function modelShelf(config: ChallengerConfig, messaging: Messaging): ModelShelf<TestedModel> {
-  const bounds = { memoryBytes: config.ASSAY_MODEL_MEMORY_MB * 2 ** 20, callMs: config.ASSAY_MODEL_TIME_LIMIT_MS };
-  const apart = { quarantine: new Quarantine(), ...bounds };
-  const compiler = new Compiler({ maxBytes: DEFAULT_LIMITS.bytes, ...bounds });
-  // SAFETY: what a file does to its reader it does to a process of its own first; here is read only what did no harm there.
-  const fetch = async (modelId: Root) => {
-    const file = await fetchModelFile(messaging, modelId, DEFAULT_LIMITS.bytes);
-    await compiler.idOf(file);
-    return file;
-  };
-  const source = {
-    fetch,
-    load: (file: Uint8Array) => openTested(file, { seed: SELF_TEST_SEED, apart }),
-  };
-  return new ModelShelf<TestedModel>(source, { dir: join(config.ASSAY_DATA_DIR, 'models'), maxLoaded: MAX_LOADED_MODELS });
 }
 
 function watchOf({ chain, messaging, models, cases, cursor, player }: Rooms & { readonly player: Player }, { config, log, monitoring }: ChallengerSetting): Watch {
@@ -153,6 +114,7 @@ function watchOf({ chain, messaging, models, cases, cursor, player }: Rooms & { 
       demands: !config.ASSAY_WATCH_ONLY,
       maxChainLagS: config.ASSAY_MAX_CHAIN_LAG_S,
       gate,
+      purse: new Gate(1),
       onFinding: async (finding) => {
         if (finding.verdict.kind !== (config.ASSAY_LIE ? 'valid' : 'invalid')) return;
         if (config.ASSAY_WATCH_ONLY) return withholdDispute(finding, opening);
@@ -164,7 +126,7 @@ function watchOf({ chain, messaging, models, cases, cursor, player }: Rooms & { 
       onEvidence: async (evidence) => {
         const send = () => convict(evidence, { ...opening, watchOnly: config.ASSAY_WATCH_ONLY });
         await send();
-        if (!config.ASSAY_WATCH_ONLY) accusations.note(evidence.batchId, gameOf(evidence.claim.claim), send);
+        if (!config.ASSAY_WATCH_ONLY) accusations.note(evidence.claim.batchId, gameOf(evidence.claim.claim), send);
       },
       onClaims: (batch, claims) => checkTotals(batch, claims, { chain, watchOnly: config.ASSAY_WATCH_ONLY, log }),
       metrics,
@@ -183,23 +145,7 @@ function watchOf({ chain, messaging, models, cases, cursor, player }: Rooms & { 
   };
 }
 
-async function disputingPlayer({ chain, models, cases, messaging }: Rooms, { config, log, monitoring }: ChallengerSetting): Promise<Player> {
-  const games = gamesOn(chain);
-  const { payoutDelay } = await chain.disputes.parameters();
-  const player = createPlayer({
-    account: chain.account!,
-    feed: games.feed,
-    chain: games.view,
-    sender: games.sender,
-    traces: new OwnTraces({ cases, models, fetchInputs: (jobId) => fetchInputs(messaging, jobId), lie: config.ASSAY_LIE }),
-    inclusions: new CaseInclusions(chain.network, cases),
-    payoutDelay,
-    fromBlock: BigInt(chain.deployment.deployedBlock),
-    watchOnly: config.ASSAY_WATCH_ONLY,
-    report: countReports(monitoring.registry, reportTo(log)),
-    millis: () => performance.now(),
-  });
-  watchGames(monitoring.registry, player);
-  monitoring.check('disputes', () => disputeAlarm(player, { watchOnly: config.ASSAY_WATCH_ONLY, now: () => BigInt(Math.floor(systemClock.now() / 1000)) }));
-  return player;
+function disputingPlayer({ chain, models, cases, messaging }: Rooms, { config, log, monitoring }: ChallengerSetting): Promise<Player> {
+  const traces = new OwnTraces({ cases, models, fetchInputs: (jobId) => fetchInputs(messaging, jobId), lie: config.ASSAY_LIE });
+  return openPlayer(chain, { traces, inclusions: new CaseInclusions(chain.network, cases), watchOnly: config.ASSAY_WATCH_ONLY, log, monitoring });
 }

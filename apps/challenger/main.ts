@@ -5,7 +5,7 @@ import { PROTOCOL_VERSION } from '#core/protocol';
 import { ModelShelf } from '#io/artifacts';
 import { addressOf, type Chain } from '#io/chain';
 import { keepPresent, Messaging, sayHello } from '#io/messaging';
-import { announceReady, createLogger, createMonitoring, NestLog, PATIENCE_MS, runProcess, Shutdown, VERSION, watchEther } from '#platform';
+import { announceReady, createLogger, createMonitoring, NestLog, PATIENCE_MS, runProcess, Shutdown, VERSION, watchBonds, watchEther } from '#platform';
 import type { Player } from '#player';
 import { CHAIN, ChallengerModule, PLAYER, WATCH, type Watch } from './app.module.js';
 import { challengerConfig } from './config.js';
@@ -25,8 +25,9 @@ await runProcess(async () => {
   shutdown.onShutdown('broker', () => messaging.close());
   await sayHello(messaging, { role: 'challenger', version: VERSION });
   monitoring.check('broker', () => messaging.problem());
-  const { client } = app.get<Chain>(CHAIN);
+  const { client, vault, disputes } = app.get<Chain>(CHAIN);
   watchEther(monitoring.registry, () => client.getBalance({ address }));
+  watchBonds(monitoring.registry, async () => (await vault.balanceOf(address)) / (await disputes.parameters()).bond);
   void messaging.closed().then((err) => {
     if (!err) return;
     log.error({ event: 'broker.lost', err }, err.message);

@@ -3,12 +3,12 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseGwei } from 'viem';
 import { AssayError } from '#core/protocol';
-import { addressOf, connectChain, readDeployment, type Chain } from '#io/chain';
-import { connectMessaging, type Messaging } from '#io/messaging';
+import type { Chain } from '#io/chain';
+import type { Messaging } from '#io/messaging';
 import { openStorage, type Storage } from '#io/storage';
-import { connectWithRetry, natsTls, systemClock, type Clock, type Logger, type Registry, type Shutdown } from '#platform';
+import { CONNECTING, openChain, openMessaging } from '#participant';
+import { connectWithRetry, systemClock, type Clock, type Logger, type Registry, type Shutdown } from '#platform';
 import type { CoordinatorConfig } from './config.js';
 
 /** Everything outside of this process that it works with. */
@@ -39,19 +39,15 @@ export interface OpenWorldOptions {
   readonly stopping: AbortSignal;
 }
 
-const RETRY = { attempts: 8, firstDelayMs: 250, maxDelayMs: 4_000, clock: systemClock };
-
 /** Opens database, chain and broker, each with bounded patience; what was opened closes at shutdown, the database last. */
 export async function openWorld({ config, log, shutdown, stopping, registry }: OpenWorldOptions): Promise<World> {
-  const deployment = await readDeployment(config.ASSAY_DEPLOYMENT);
   const self = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const storage = await openStorage({ database: databaseOf(config), migrations: migrationsFolder(), artifacts: join(config.ASSAY_DATA_DIR, 'models'), self });
   shutdown.onShutdown('database', () => storage.close());
-  const chain = await connectWithRetry(() => connectChain({ rpcUrl: config.ASSAY_RPC_URL, deployment, privateKey: config.ASSAY_PRIVATE_KEY, feeCap: parseGwei(String(config.ASSAY_FEE_CAP_GWEI)), finalityDepth: BigInt(config.ASSAY_FINALITY_DEPTH) }), { ...RETRY, what: 'chain', code: 'CHAIN_UNREACHABLE', log });
-  const broker = { url: config.ASSAY_NATS_URL, seed: config.ASSAY_NATS_SEED, ...natsTls(config), role: 'coordinator', address: addressOf(config.ASSAY_PRIVATE_KEY), log } as const;
-  const messaging = await connectWithRetry(() => connectMessaging(broker), { ...RETRY, what: 'broker', code: 'BROKER_UNREACHABLE', log });
+  const chain = await openChain(config, log);
+  const messaging = await openMessaging('coordinator', config, log);
   shutdown.onShutdown('broker', () => messaging.close());
-  await connectWithRetry(() => messaging.objects.createBuckets(config.ASSAY_NATS_REPLICAS), { ...RETRY, what: 'object store', code: 'BROKER_UNREACHABLE', log });
+  await connectWithRetry(() => messaging.objects.createBuckets(config.ASSAY_NATS_REPLICAS), { ...CONNECTING, what: 'object store', code: 'BROKER_UNREACHABLE', log });
   return { config, storage, chain, messaging, clock: systemClock, log, self, chainProblem: problemNote(), gate: { draining: false }, stopping, registry };
 }
 

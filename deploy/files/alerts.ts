@@ -25,6 +25,7 @@ export const ALERTS: readonly Alert[] = [
   { name: 'AssayDisputeLost', expr: 'increase(assay_player_ended_games_total{result="lost"}[1h]) > 0', for: '0m', severity: 'page', summary: '{{ $labels.instance }} lost a dispute' },
   { name: 'AssayInvalidClaim', expr: 'increase(assay_challenger_checks_total{verdict="invalid"}[1h]) > 0', for: '0m', severity: 'ticket', summary: '{{ $labels.instance }} found a claim that is wrong' },
   { name: 'AssayUnknownClaims', expr: 'increase(assay_challenger_checks_total{verdict="unknown"}[1h]) > 10', for: '0m', severity: 'ticket', summary: '{{ $labels.instance }} cannot check what it drew' },
+  { name: 'AssayNoBonds', expr: 'assay_challenger_affordable_disputes < 1', for: '5m', severity: 'page', summary: '{{ $labels.instance }} cannot pay the bond of a dispute' },
   { name: 'AssayLowEther', expr: 'assay_account_ether < 0.05', for: '5m', severity: 'page', summary: '{{ $labels.instance }} can hardly pay for transactions' },
 ];
 

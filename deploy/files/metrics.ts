@@ -2,7 +2,7 @@ import { challengerMetrics } from '../../apps/challenger/checking/metrics.js';
 import { SUBMISSIONS, watchCoordinator } from '../../apps/coordinator/metrics.js';
 import { executorMetrics } from '../../apps/executor/execution/metrics.js';
 import { INFERENCES } from '../../apps/gateway/gateway.js';
-import { callMetrics, createMonitoring, watchEther, type Registry } from '#platform';
+import { callMetrics, createMonitoring, watchBonds, watchEther, type Registry } from '#platform';
 import { countReports, watchGames } from '#player';
 import type { Role } from './processes.js';
 
@@ -28,7 +28,7 @@ const REGISTER: Readonly<Record<Role, (registry: Registry) => void>> = {
     watchCoordinator(registry, { roles: [], jobs: async () => ({}), present: () => 0, now: () => 0 });
   },
   executor: (registry) => (plays(registry), executorMetrics(registry)),
-  challenger: (registry) => (plays(registry), challengerMetrics(registry)),
+  challenger: (registry) => (plays(registry), watchBonds(registry, async () => 0n), challengerMetrics(registry)),
   gateway: (registry) => callMetrics(registry, INFERENCES),
 };
 

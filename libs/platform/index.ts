@@ -9,6 +9,7 @@ export * from './monitoring.js';
 export * from './nest-log.js';
 export * from './process.js';
 export * from './retry.js';
+export * from './rounds.js';
 export * from './shutdown.js';
 export * from './variables.js';
 export * from './version.js';

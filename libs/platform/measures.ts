@@ -46,6 +46,18 @@ export function watchEther(registry: Registry, balance: () => Promise<bigint>): 
   });
 }
 
+/** How many disputes an account can pay the bonds of. While nobody knows, the gauge says nothing new. */
+export function watchBonds(registry: Registry, affordable: () => Promise<bigint>): void {
+  new Gauge({
+    name: 'assay_challenger_affordable_disputes',
+    help: 'Disputes whose bonds this challenger’s balance in the vault pays',
+    registers: [registry],
+    async collect() {
+      await affordable().then((count) => this.set(Number(count)), () => undefined);
+    },
+  });
+}
+
 export function buildInfo(registry: Registry): void {
   new Gauge({ name: 'assay_build_info', help: 'Always 1; says the version', labelNames: ['version'], registers: [registry] }).set({ version: VERSION }, 1);
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AssayError } from '#core/protocol';
-import { connectWithRetry, Counter, createLogger, createMonitoring, describeError, Drain, Shutdown, VERSION, type Clock, type Monitoring } from './index.js';
+import { connectWithRetry, Counter, createLogger, createMonitoring, describeError, Drain, Rounds, Shutdown, VERSION, type Clock, type Monitoring } from './index.js';
 
 function capture() {
   const lines: Record<string, unknown>[] = [];
@@ -41,6 +41,28 @@ describe('connectWithRetry', () => {
     let left = 2;
     expect(await connectWithRetry(async () => (left-- ? Promise.reject(new Error('no')) : 'yes'), options(clock))).toBe('yes');
     expect(clock.waits).toEqual([10, 20]);
+  });
+});
+
+describe('Rounds', () => {
+  it('follow one another, at once when woken, and end with the one under way', async () => {
+    const ended: number[] = [];
+    let began = 0;
+    const rounds = new Rounds(async () => {
+      const number = ++began;
+      await Promise.resolve();
+      ended.push(number);
+      return number === 1 ? 0 : 3_600_000;
+    });
+    rounds.start();
+    await expect.poll(() => ended).toEqual([1, 2]);
+    rounds.wake();
+    await expect.poll(() => began).toBe(3);
+    await rounds.stop();
+    expect([rounds.isStopping, ended]).toEqual([true, [1, 2, 3]]);
+    rounds.wake();
+    await Promise.resolve();
+    expect(began).toBe(3);
   });
 });
 

@@ -94,11 +94,11 @@ async function settled(load: Load): Promise<Verdict> {
   };
   const memory = new Memory();
   for (; Date.now() < allEnds; await sleep(LOOK_EVERY_MS)) {
-    const { lost, cheatersDrawn, cheatersCaught, gamesOpen } = await audit(await gather(places, memory), cast);
+    const { lost, paidTwice, honestSlashed, cheatersDrawn, cheatersCaught, gamesOpen } = await audit(await gather(places, memory), cast);
     const atLarge = cheatersDrawn - cheatersCaught;
     if (lost + atLarge + gamesOpen === 0) break;
     const onTheirWay = await unfinished();
-    say(`${gamesOpen} games open, ${atLarge} cheaters at large, ${lost} jobs not final, ${onTheirWay} of them not on chain`);
+    say(`${gamesOpen} games open, ${atLarge} cheaters at large, ${lost} jobs not final, ${onTheirWay} of them not on chain, ${paidTwice} paid twice, ${honestSlashed} honest slashed`);
     if (atLarge + gamesOpen + onTheirWay === 0) await passWindow();
   }
   return audit(await gather(places), cast);

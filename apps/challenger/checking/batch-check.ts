@@ -7,7 +7,7 @@ import type { Clock, Logger } from '#platform';
 import type { BatchRuns, PaidChecks } from '../earning/paid-checks.js';
 import type { SeenBatch } from '../watching/batch-watch.js';
 import { claimsOfBatch, type PlacedClaim } from './batch-claims.js';
-import { demandClaims, demandInput, demandTime } from './demand.js';
+import { demandClaims, demandInput, patienceFor, type DemandParts, type Patience } from './demand.js';
 import { checkClaim, type Checked, type ClaimCheckParts } from './claim-check.js';
 import type { ChallengerMetrics } from './metrics.js';
 import type { Gate } from './gate.js';
@@ -24,13 +24,14 @@ export interface Finding extends Checked {
 export interface BatchCheckParts extends ClaimCheckParts {
   readonly address: Address;
   readonly network: NetworkId;
-  readonly chain: Pick<Chain, 'batches' | 'beacon' | 'now' | 'requests'> & { readonly headTime: () => Promise<bigint> };
+  readonly chain: DemandParts['chain'] & Pick<Chain, 'beacon'> & { readonly headTime: () => Promise<bigint> };
   readonly fetchClaims: (batchId: bigint, count: number) => Promise<BatchedClaim[]>;
   readonly sampleAll: boolean;
   /** Whether claims that are not served are demanded on chain. */
   readonly demands: boolean;
   readonly maxChainLagS: number;
   readonly gate: Gate;
+  readonly purse: Gate;
   /** What follows from a finding. */
   readonly onFinding: (finding: Finding & { inputs: readonly Tensor[] }) => Promise<void>;
   /** Takes part in paid checks; left out by who does not. */
@@ -50,6 +51,8 @@ const BEACON_POLL_MS = 250;
 /** Pauses between tries of what the coordinator may have only later; tries end with the batch's window. */
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 30_000;
+/** Tries, over half a minute, before something is given up that could be had until later. */
+const OWN_TRIES = 6;
 const NEVER = 2n ** 64n;
 
 /** Works one batch off: waits for its beacon, draws this challenger's share, checks it. Never throws. */
@@ -93,15 +96,15 @@ async function windowEnd({ batchId, root }: SeenBatch, { chain }: BatchCheckPart
 
 /** As the coordinator serves them, or else as it must publish them. */
 async function claimsOf(batch: SeenBatch, until: bigint, parts: BatchCheckParts): Promise<PlacedClaim[]> {
-  const patience = parts.demands ? await persistently(() => demandTime(parts, batch), until, parts) : until;
+  const served = (patience: bigint | Patience) => persistently(() => servedClaims(batch, parts), patience, parts);
+  if (!parts.demands) return served(until);
   try {
-    return await persistently(() => servedClaims(batch, parts), patience, parts);
+    return await served(await persistently(() => patienceFor(parts, batch), until, parts));
   } catch (error) {
-    if (!parts.demands || parts.signal.aborted) throw error;
-    const published = await demandClaims(batch, parts);
-    if (!published) throw error;
-    return claimsOfBatch(batch, published, parts.network);
+    if (parts.signal.aborted) throw error;
   }
+  const published = await demanded(() => demandClaims(batch, parts), { batchId: batch.batchId }, parts);
+  return published ? claimsOfBatch(batch, published, parts.network) : served(until);
 }
 
 async function servedClaims(batch: SeenBatch, { fetchClaims, network }: BatchCheckParts): Promise<PlacedClaim[]> {
@@ -160,25 +163,26 @@ async function checkOne(claimed: Claimed, { until, runs }: { readonly until: big
 /** By inputs as the coordinator serves them, or else as it must publish them. */
 async function verdictOn({ batch, batched }: Pick<Finding, 'batch' | 'batched'>, until: bigint, parts: BatchCheckParts): Promise<Checked> {
   if (!parts.demands) return persistentVerdict(batched, until, parts);
-  const checked = await persistentVerdict(batched, await persistently(() => demandTime(parts, batch), until, parts), parts);
+  const checked = await persistentVerdict(batched, await persistently(() => patienceFor(parts, batch), until, parts), parts);
   if (!mayChange(checked)) return checked;
   // WHY not of a node that is behind: what it cannot have is not the coordinator's fault.
-  const inputs = checked.inputs || (await nodeIsBehind(parts)) ? undefined : await demandedInput(batch, batched, parts);
+  const inputs = checked.inputs || (await nodeIsBehind(parts)) ? undefined : await demanded(() => demandInput(batch, batched, parts), { batchId: batch.batchId, jobId: batched.claim.jobId }, parts);
   const now = await parts.chain.now();
   return persistentVerdict(batched, inputs && now > until ? now : until, inputs ? { ...parts, fetchInputs: async () => inputs } : parts);
 }
 
-async function demandedInput(batch: SeenBatch, batched: PlacedClaim, parts: BatchCheckParts): Promise<Tensor[] | undefined> {
+/** What was published on demand; undefined, and so to be asked for again, if it was withheld or could not be demanded. */
+async function demanded<T>(demand: () => Promise<T | undefined>, facts: { batchId: bigint; jobId?: Root }, { log }: BatchCheckParts): Promise<T | undefined> {
   try {
-    return await demandInput(batch, batched, parts);
+    return await demand();
   } catch (err) {
-    parts.log.warn({ event: 'demand.failed', batchId: batch.batchId, jobId: batched.claim.jobId, ...failureOf(err) }, 'an input could not be demanded');
+    log.warn({ event: 'demand.failed', ...facts, ...failureOf(err) }, 'what is not served could not be demanded on chain; asking for it until the window ends');
     return undefined;
   }
 }
 
 /** WHY tries: a model, an input or a block that is not served this moment is no reason to let a claim pass unchecked. */
-async function persistentVerdict(batched: BatchedClaim, until: bigint, parts: BatchCheckParts): Promise<Checked> {
+async function persistentVerdict(batched: BatchedClaim, until: bigint | Patience, parts: BatchCheckParts): Promise<Checked> {
   let checked: Checked | undefined;
   try {
     return await persistently(async () => {
@@ -207,14 +211,15 @@ function mayChange({ verdict }: Checked): boolean {
 }
 
 /** Tries until it works, with growing pauses, as long as the batch can be challenged. */
-async function persistently<T>(work: () => Promise<T>, until: bigint, { chain, clock, signal }: BatchCheckParts): Promise<T> {
-  for (let pause = FIRST_RETRY_MS; ; pause = Math.min(2 * pause, MAX_RETRY_MS)) {
+async function persistently<T>(work: () => Promise<T>, until: bigint | Patience, { chain, clock, signal }: BatchCheckParts): Promise<T> {
+  const { from, to } = typeof until === 'bigint' ? { from: until, to: until } : until;
+  for (let pause = FIRST_RETRY_MS, tries = 1; ; pause = Math.min(2 * pause, MAX_RETRY_MS), tries++) {
     try {
       return await work();
     } catch (error) {
       await clock.sleep(pause, signal);
       // WHY a silent chain counts as time left: the batch stays in work, so a restart looks at it again.
-      if (signal.aborted || (await chain.now().catch(() => 0n)) > until) throw error;
+      if (signal.aborted || (await chain.now().catch(() => 0n)) > (tries < OWN_TRIES ? to : from)) throw error;
     }
   }
 }

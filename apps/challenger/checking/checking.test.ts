@@ -84,14 +84,15 @@ describe('checkClaim', () => {
   });
 });
 
+const batchOf = (claims: readonly BatchedClaim[]): SeenBatch => ({
+  batchId: 1n,
+  root: StandardMerkleTree.of(claims.map(({ claim }) => [claimDigest(network, claim)]), ['bytes32']).root as Root,
+  count: claims.length,
+  coordinator: submitter.address,
+  block: 5n,
+});
+
 describe('a batch', () => {
-  const batchOf = (claims: readonly BatchedClaim[]): SeenBatch => ({
-    batchId: 1n,
-    root: StandardMerkleTree.of(claims.map(({ claim }) => [claimDigest(network, claim)]), ['bytes32']).root as Root,
-    count: claims.length,
-    coordinator: submitter.address,
-    block: 5n,
-  });
   const three = async () => [await batched(), await batched({ outputRoot: wrongRoot }, 2n), await batched({}, 3n)];
 
   it('is only believed if its claims make the root on chain; the order is not up to who serves them', async () => {
@@ -110,7 +111,7 @@ describe('a batch', () => {
       address: submitter.address,
       chain: {
         batches: { batch: async () => ({ root: batchOf(claims).root, committedAt: 0n }), challengeWindow: async () => 20n, sampleRate: async () => 2n ** 32n } as never,
-        requests: undefined as never,
+        ...{ account: undefined, disputes: undefined as never, requests: undefined as never, vault: undefined as never },
         beacon: async () => (time >= 11_000 ? wrongRoot : undefined),
         now: async () => BigInt(Math.floor(time / 1000)),
         headTime: async () => BigInt(Math.floor(time / 1000)),
@@ -120,6 +121,7 @@ describe('a batch', () => {
       sampleAll: false,
       maxChainLagS: 30,
       gate: new Gate(2),
+      purse: new Gate(1),
       onFinding: async (finding) => void findings.push(finding),
       misconduct: new Misconduct(network),
       onEvidence: async () => undefined,
@@ -151,6 +153,39 @@ describe('a batch', () => {
     await checkBatch(batchOf(claims), batchParts(claims, findings, { fetchClaims: () => Promise.reject(new AssayError({ code: 'PEER_SILENT' })) }));
     await checkBatch(batchOf(claims), batchParts(claims, findings, { fetchInputs: () => Promise.reject(new AssayError({ code: 'PEER_SILENT' })) }));
     expect(findings).toHaveLength(3);
+  });
+
+  describe('whose claims are not served', () => {
+    /** Claims are served from the given try on; data can be demanded until 16, unasked it is to be served until 4, at 12 in any case. */
+    async function served(from: number, balance: bigint) {
+      const claims = await three();
+      const findings: Finding[] = [];
+      let [tries, demands] = [0, 0];
+      const whole = batchParts(claims, findings);
+      const chain = {
+        ...whole.chain,
+        account: submitter.address,
+        batches: { ...whole.chain.batches, epoch: async () => 20n } as never,
+        requests: { publishWindow: async () => 4n, requestBond: async () => 5n, demandOf: async () => ({ deadline: 0n }), request: async () => Promise.reject(new Error(`demand ${++demands}`)) } as never,
+        disputes: { parameters: async () => ({ bond: 5n }) } as never,
+        vault: { balanceOf: async () => balance } as never,
+      };
+      await checkBatch(batchOf(claims), { ...whole, chain, demands: true, fetchClaims: async () => (++tries < from ? Promise.reject(new AssayError({ code: 'PEER_SILENT' })) : claims) });
+      return { tries, demands, checked: findings.length };
+    }
+
+    it('pays for nothing before it has asked several times itself', async () => {
+      expect(await served(3, 1_000n)).toEqual({ tries: 3, demands: 0, checked: 3 });
+    });
+
+    it('demands them once, and goes on asking when that is refused', async () => {
+      expect(await served(6, 1_000n)).toEqual({ tries: 6, demands: 1, checked: 3 });
+    });
+
+    it('demands nothing with what the bonds of four disputes need', async () => {
+      expect(await served(6, 24n)).toEqual({ tries: 6, demands: 0, checked: 3 });
+      expect(await served(6, 25n)).toEqual({ tries: 6, demands: 1, checked: 3 });
+    });
   });
 
   it('is drawn and checked although the chain is silent when its beacon is due', async () => {
@@ -256,5 +291,29 @@ describe('Gate', () => {
     const outcomes = await Promise.allSettled([0, 1, 2, 3, 4].map(work));
     expect(outcomes.map((o) => o.status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled', 'fulfilled']);
     expect([most, order]).toEqual([2, [0, 1, 2, 3, 4]]);
+  });
+});
+
+describe('Misconduct', () => {
+  const claimsOf = (...claims: BatchedClaim[]) => claimsOfBatch(batchOf(claims), claims, network);
+
+  it('finds two answers to one job in two batches, with the proof of the one of more weight', async () => {
+    const [lesser, greater] = [await batched({ fee: 3n }), await batched({ outputRoot: wrongRoot })];
+    for (const [first, second, batchId] of [[lesser, greater, 6n], [greater, lesser, 5n]] as const) {
+      const misconduct = new Misconduct(network);
+      const [one, two] = [claimsOf(first, await batched({}, 2n), await batched({}, 3n)), claimsOf(await batched({}, 4n), second)];
+      expect(misconduct.evidenceIn(5n, one)).toEqual([]);
+      const [found, ...more] = misconduct.evidenceIn(6n, two);
+      const placed = [...one, ...two].find(({ claim }) => claim.outputRoot === wrongRoot)!;
+      const { requestSignature: _, ...expected } = placed;
+      expect(found).toEqual({ kind: 'equivocation', claim: { ...expected, batchId }, other: expect.objectContaining({ claim: lesser.claim, signature: lesser.signature }) });
+      expect(more).toEqual([]);
+    }
+  });
+
+  it('has nothing against an answer that is in two batches', async () => {
+    const misconduct = new Misconduct(network);
+    const claims = claimsOf(await batched(), await batched({}, 2n));
+    expect([...misconduct.evidenceIn(5n, claims), ...misconduct.evidenceIn(6n, claims)]).toEqual([]);
   });
 });

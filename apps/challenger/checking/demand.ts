@@ -1,5 +1,5 @@
 import { inputPartCount, type Tensor } from '#core/hashing';
-import { asAssayError, claimDigest, type NetworkId } from '#core/protocol';
+import { asAssayError, AssayError, claimDigest, type NetworkId } from '#core/protocol';
 import type { ModelShelf } from '#io/artifacts';
 import type { Chain, Sent } from '#io/chain';
 import type { TestedModel } from '#io/inference';
@@ -7,9 +7,12 @@ import type { BatchedClaim } from '#io/messaging';
 import type { Clock, Logger } from '#platform';
 import type { SeenBatch } from '../watching/batch-watch.js';
 import type { PlacedClaim } from './batch-claims.js';
+import type { Gate } from './gate.js';
 
 export interface DemandParts {
-  readonly chain: Pick<Chain, 'batches' | 'now' | 'requests'>;
+  readonly chain: Pick<Chain, 'account' | 'batches' | 'disputes' | 'now' | 'requests' | 'vault'>;
+  /** One at a time: who pays next must see what is left. */
+  readonly purse: Gate;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly log: Logger;
@@ -23,11 +26,24 @@ export interface InputDemandParts extends DemandParts {
 const POLL_MS = 500;
 /** A coordinator has one part in so many, of the time in which data can be demanded, to serve it unasked. */
 const PATIENCE = 4n;
+/** Disputes that must stay affordable: a lie that is found already is worth more than a look at another claim. */
+const DISPUTES_KEPT = 4n;
+/** Leaves in one part of a batch at most; Requests.PART_LEVELS. */
+const PART_LEVELS = 7;
 
-/** Chain time at which what is not served is demanded on chain: early enough that it can be, as late as is safe. */
-export async function demandTime({ chain }: Pick<DemandParts, 'chain'>, { batchId }: SeenBatch): Promise<bigint> {
+/** When what is not served is demanded on chain, in seconds of chain time. */
+export interface Patience {
+  /** Not before, and not before a process has asked several times itself: it may be the one that comes late. */
+  readonly from: bigint;
+  /** Then in any case. */
+  readonly to: bigint;
+}
+
+/** Early enough that it can be demanded, published, checked and disputed. */
+export async function patienceFor({ chain }: Pick<DemandParts, 'chain'>, { batchId }: SeenBatch): Promise<Patience> {
   const [{ committedAt }, epoch, window] = await Promise.all([chain.batches.batch(batchId), chain.batches.epoch(), chain.requests.publishWindow()]);
-  return committedAt + (epoch - window) / PATIENCE;
+  const part = (epoch - window) / PATIENCE;
+  return { from: committedAt + part, to: committedAt + (PATIENCE - 1n) * part };
 }
 
 /**
@@ -39,7 +55,7 @@ export async function demandClaims(batch: SeenBatch, parts: DemandParts): Promis
   const { batchId } = batch;
   const word = await chain.batches.batch(batchId);
   const deadlineOf = async () => (await chain.requests.demandOf(batchId)).deadline;
-  await demand({ batchId, what: 'claims', deadlineOf, ask: () => chain.requests.request(batchId, word) }, parts);
+  await demand({ batchId, what: 'claims', deadlineOf, count: claimParts(batch.count), ask: () => chain.requests.request(batchId, word) }, parts);
   for (; !signal.aborted; await clock.sleep(POLL_MS, signal)) {
     const { over, leaves, deadline } = await chain.requests.demandOf(batchId);
     if (over && leaves === batch.count) return (await chain.requests.published(batchId)).map(({ claim, signature, request }) => ({ claim, signature, request, requestSignature: '0x' }));
@@ -58,7 +74,7 @@ export async function demandInput(batch: SeenBatch, { claim, proof }: PlacedClai
   const deadlineOf = async () => (await chain.requests.inputDemandOf(batchId, digest)).deadline;
   // What a model's input is like is in the model; what has another shape is no input of it, and not paid for.
   const count = await models.with(claim.modelId, async ({ session }) => inputPartCount(session.model.manifest.signature.inputs));
-  await demand({ batchId, what: 'input', deadlineOf, ask: () => chain.requests.requestInput(batchId, word, { claim, proof, parts: count }) }, parts);
+  await demand({ batchId, what: 'input', deadlineOf, count, ask: () => chain.requests.requestInput(batchId, word, { claim, proof, parts: count }) }, parts);
   for (; !signal.aborted; await clock.sleep(POLL_MS, signal)) {
     const { over, deadline } = await chain.requests.inputDemandOf(batchId, digest);
     if (over) return chain.requests.publishedInput(batchId, digest);
@@ -72,15 +88,32 @@ interface Demanded {
   readonly what: 'claims' | 'input';
   /** Zero as long as nobody demanded it. */
   readonly deadlineOf: () => Promise<bigint>;
+  /** Parts that are paid for. */
+  readonly count: number;
   readonly ask: () => Promise<Sent>;
 }
 
-async function demand({ batchId, what, deadlineOf, ask }: Demanded, { log }: DemandParts): Promise<void> {
+async function demand({ batchId, what, deadlineOf, count, ask }: Demanded, { chain, purse, log }: DemandParts): Promise<void> {
   if ((await deadlineOf()) > 0n) return;
-  const sent = await ask().catch(async (error: unknown) => {
-    if ((await deadlineOf()) === 0n) throw error;
+  const sent = await purse.run(async () => {
+    await requireMeans(count, chain);
+    return ask().catch(async (error: unknown) => {
+      if ((await deadlineOf()) === 0n) throw error;
+    });
   });
   if (sent) log.warn({ event: 'data.demanded', batchId, what, txHash: sent.hash }, `a batch’s ${what} is not served: demanded on chain`);
+}
+
+/** @throws AssayError BALANCE_RESERVED if bonds for disputes would not be left: who answers a demand keeps its bond, and must not be able to empty its challengers */
+async function requireMeans(parts: number, { account, disputes, requests, vault }: DemandParts['chain']): Promise<void> {
+  const [balance, price, { bond }] = await Promise.all([vault.balanceOf(account!), requests.requestBond(), disputes.parameters()]);
+  const needed = price * BigInt(parts) + DISPUTES_KEPT * bond;
+  if (balance < needed) throw new AssayError({ code: 'BALANCE_RESERVED', facts: { balance, needed, price, parts, bond, disputesKept: DISPUTES_KEPT } });
+}
+
+/** Twin of Requests.partsOf. */
+function claimParts(count: number): number {
+  return 2 ** Math.max(0, Math.ceil(Math.log2(count)) - PART_LEVELS);
 }
 
 /** Anybody may send it; where somebody was faster there is nothing left to do. */

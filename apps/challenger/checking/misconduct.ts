@@ -1,18 +1,24 @@
-import { claimDigest, jobIdOf, type NetworkId, type Request } from '#core/protocol';
+import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
+import type { Root } from '#core/hashing';
+import { claimDigest, jobIdOf, type Claim, type NetworkId } from '#core/protocol';
 import { contradicts, equivocationOf } from '#core/dispute';
 import type { PlacedClaim } from './batch-claims.js';
 
+/** What the contract needs of a claim to convict its executor, and its batch. */
+export type Convictable = Pick<PlacedClaim, 'claim' | 'signature' | 'request' | 'proof'> & { readonly batchId: bigint };
+
 /** What convicts an executor by its signatures alone; `claim` is the one it is convicted of. */
 export type Evidence =
-  | { readonly kind: 'equivocation'; readonly batchId: bigint; readonly claim: PlacedClaim; readonly other: PlacedClaim }
-  | { readonly kind: 'contradiction'; readonly batchId: bigint; readonly claim: PlacedClaim; readonly request: Request };
+  | { readonly kind: 'equivocation'; readonly claim: Convictable; readonly other: Convictable }
+  | { readonly kind: 'contradiction'; readonly claim: Convictable };
 
-interface Seen {
-  readonly batchId: bigint;
-  readonly claim: PlacedClaim;
+/** What a claim is known by later. WHY not whole: its executor and job are the key; whatever else it has in common with its request the other claim has too. */
+interface Seen extends Pick<Claim, 'coordinator' | 'outputRoot' | 'fee'> {
+  readonly batch: { readonly batchId: bigint; readonly digests: readonly Root[] };
+  readonly signature: PlacedClaim['signature'];
 }
 
-/** WHY bounded: what is older than this many claims is past its challenge window. Each takes about 3 kB. */
+/** WHY bounded: what is older than this many claims is past its challenge window. Each takes about 0.7 kB. */
 const MAX_SEEN = 20_000;
 
 /** Holds claims beside their requests, and beside other claims for the same job in this or an earlier batch. */
@@ -21,25 +27,33 @@ export class Misconduct {
 
   constructor(private readonly network: NetworkId) {}
 
-  /** Evidence in a batch's claims and what was seen before. */
+  /** Evidence in a batch's claims, which are all it has, and what was seen before. */
   evidenceIn(batchId: bigint, claims: readonly PlacedClaim[]): Evidence[] {
-    return claims.flatMap((claim) => this.against({ batchId, claim }));
+    const batch = { batchId, digests: claims.map(({ claim }) => claimDigest(this.network, claim)) };
+    return claims.flatMap((claim) => this.against(claim, batch));
   }
 
-  private against({ batchId, claim }: Seen): Evidence[] {
-    const { network } = this;
-    if (contradicts(network, claim.claim, claim.request)) return [{ kind: 'contradiction', batchId, claim, request: claim.request }];
-    if (jobIdOf(network, claim.request) !== claim.claim.jobId) return [];
-    const key = `${claim.claim.executor.toLowerCase()}/${claim.claim.jobId}`;
+  private against({ claim, signature, request, proof }: PlacedClaim, batch: Seen['batch']): Evidence[] {
+    const now: Convictable = { claim, signature, request, proof, batchId: batch.batchId };
+    if (contradicts(this.network, claim, request)) return [{ kind: 'contradiction', claim: now }];
+    if (jobIdOf(this.network, request) !== claim.jobId) return [];
+    const key = `${claim.executor.toLowerCase()}/${claim.jobId}`;
     const before = this.seen.get(key);
     if (!before) {
-      this.seen.set(key, { batchId, claim });
+      const { coordinator, outputRoot, fee } = claim;
+      this.seen.set(key, { coordinator, outputRoot, fee, signature, batch });
       if (this.seen.size > MAX_SEEN) this.seen.delete(this.seen.keys().next().value!);
       return [];
     }
-    const pair = equivocationOf(network, before.claim, claim);
-    if (!pair) return [];
-    const first = claimDigest(network, pair[0].claim) === claimDigest(network, claim.claim);
-    return [{ kind: 'equivocation', batchId: first ? batchId : before.batchId, claim: pair[0], other: pair[1] }];
+    if (before.outputRoot === claim.outputRoot && before.fee === claim.fee && before.coordinator === claim.coordinator) return [];
+    const pair = equivocationOf(this.network, this.restored(before, now), now);
+    return pair ? [{ kind: 'equivocation', claim: pair[0], other: pair[1] }] : [];
+  }
+
+  /** @param second a claim of the same executor for the same job; neither contradicts the request */
+  private restored({ batch: { batchId, digests }, signature, ...own }: Seen, { claim: shared, request }: Convictable): Convictable {
+    const claim = { ...shared, ...own };
+    const proof = StandardMerkleTree.of(digests.map((digest) => [digest]), ['bytes32']).getProof([claimDigest(this.network, claim)]) as Root[];
+    return { claim, signature, request, proof, batchId };
   }
 }

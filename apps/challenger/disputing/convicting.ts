@@ -7,7 +7,7 @@ import type { OpeningParts } from './opening.js';
 /** Convicts an executor by its signatures. The player, which hears of it from the chain, settles it. */
 export async function convict(evidence: Evidence, parts: Pick<OpeningParts, 'address' | 'chain' | 'cases' | 'log'> & { readonly watchOnly: boolean }): Promise<void> {
   const { chain, cases, log, address } = parts;
-  const { kind, batchId, claim: { claim, request, proof } } = evidence;
+  const { kind, claim: { claim, request, proof, batchId } } = evidence;
   const digest = claimDigest(chain.network, claim);
   const facts = { kind, jobId: claim.jobId, claim: digest, executor: claim.executor, gameId: gameIdOf(digest, address), batchId };
   if (parts.watchOnly) return log.warn({ event: 'conviction.withheld', ...facts }, 'this process only watches: the conviction is left to somebody else');
@@ -24,5 +24,5 @@ export async function convict(evidence: Evidence, parts: Pick<OpeningParts, 'add
 
 function send(evidence: Evidence, { chain }: Pick<OpeningParts, 'chain'>) {
   const { disputes } = chain;
-  return evidence.kind === 'equivocation' ? disputes.convictEquivocation(evidence.claim, evidence.other) : disputes.convictContradiction(evidence.claim, evidence.request);
+  return evidence.kind === 'equivocation' ? disputes.convictEquivocation(evidence.claim, evidence.other) : disputes.convictContradiction(evidence.claim, evidence.claim.request);
 }

@@ -2,7 +2,7 @@ import type { Address } from 'viem';
 import type { Root } from '#core/hashing';
 import { asAssayError, type AssayError } from '#core/protocol';
 import type { BatchedClaim, BatchRecord, BatchStore, Fence, JobChange, Landing } from '#io/storage';
-import type { Logger } from '#platform';
+import { Rounds, type Logger } from '#platform';
 import { planBatch, type BatchPlan } from './batch-plan.js';
 
 export interface BatcherParts {
@@ -50,52 +50,40 @@ const HOLD_BACK_MS = 30_000;
 export class Batcher {
   private answers = 0;
   private readonly heldBack = new Map<string, number>();
-  private wakeUp: () => void = () => {};
-  private running: Promise<void> | undefined;
-  private stopped = false;
+  private readonly rounds = new Rounds(() => this.round());
 
   constructor(private readonly parts: BatcherParts) {}
 
   start(): void {
-    this.running = this.run();
+    this.rounds.start();
   }
 
   /** Counts answers; a full batch does not wait for the interval. */
   note({ jobIds, state }: JobChange): void {
     if (state !== 'answered') return;
     this.answers += jobIds.length;
-    if (this.answers >= this.parts.maxClaims) this.wakeUp();
+    if (this.isDue) this.rounds.wake();
   }
 
   /** Waits for the batch under way; claims not batched yet wait in the store. */
-  async stop(): Promise<void> {
-    this.stopped = true;
-    this.wakeUp();
-    await this.running;
+  stop(): Promise<void> {
+    return this.rounds.stop();
   }
 
-  private async run(): Promise<void> {
-    while (!this.stopped) {
-      await this.round().catch((thrown: unknown) => {
-        const { code, message, facts } = asAssayError(thrown);
-        this.parts.log.error({ event: 'batch.failed', code, facts, err: thrown }, `no batch this time: ${message}`);
-      });
-      if (!this.stopped && this.answers < this.parts.maxClaims) await this.pause();
-    }
+  private get isDue(): boolean {
+    return this.answers >= this.parts.maxClaims;
   }
 
-  private pause(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.parts.intervalMs);
-      this.wakeUp = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-
-  private async round(): Promise<void> {
+  private async round(): Promise<number> {
     this.answers = 0;
+    await this.batch().catch((thrown: unknown) => {
+      const { code, message, facts } = asAssayError(thrown);
+      this.parts.log.error({ event: 'batch.failed', code, facts, err: thrown }, `no batch this time: ${message}`);
+    });
+    return this.isDue ? 0 : this.parts.intervalMs;
+  }
+
+  private async batch(): Promise<void> {
     for (const batch of await this.parts.batches.notLanded()) await this.resume(batch);
     const claims = await this.parts.batches.unbatched(this.parts.maxClaims);
     if (claims.length === 0) return;

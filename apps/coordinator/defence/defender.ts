@@ -3,7 +3,7 @@ import { inputParts, type Root, type Tensor } from '#core/hashing';
 import { asAssayError, AssayError } from '#core/protocol';
 import { parseEvents, type BatchWord, type BlockRange, type Chain, type ChainEvent, type Leaf, type ShownJob } from '#io/chain';
 import type { BatchedClaim, BatchStore, CursorStore, Fence } from '#io/storage';
-import type { Logger } from '#platform';
+import { Rounds, type Logger } from '#platform';
 import { batchTree } from '../batching/batch-plan.js';
 import { partsOf } from './publication.js';
 
@@ -38,39 +38,30 @@ export class Defender {
   private readonly open = new Map<string, Accusation>();
   /** Told once each. */
   private readonly missed = new Set<string>();
-  private running: Promise<void> | undefined;
-  private stopped = false;
-  private wakeUp: () => void = () => {};
+  private readonly rounds = new Rounds(() => this.round());
 
   constructor(private readonly parts: DefenderParts) {}
 
   start(): void {
-    this.running = this.run();
+    this.rounds.start();
   }
 
-  async stop(): Promise<void> {
-    this.stopped = true;
-    this.wakeUp();
-    await this.running;
+  stop(): Promise<void> {
+    return this.rounds.stop();
   }
 
-  private async run(): Promise<void> {
-    while (!this.stopped) {
-      await this.round().catch((err: unknown) => this.parts.log.warn({ event: 'defence.fault', err }, 'demands on this coordinator could not be looked at; trying again'));
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, this.stopped ? 0 : this.parts.pollMs);
-        this.wakeUp = () => (clearTimeout(timer), resolve());
-      });
-    }
+  private async round(): Promise<number> {
+    await this.look().catch((err: unknown) => this.parts.log.warn({ event: 'defence.fault', err }, 'demands on this coordinator could not be looked at; trying again'));
+    return this.parts.pollMs;
   }
 
-  private async round(): Promise<void> {
+  private async look(): Promise<void> {
     const { chain, cursors, fence } = this.parts;
     const head = await chain.blockNumber();
     const first = BigInt(chain.deployment.deployedBlock);
     const known = (await cursors.read(CURSOR))?.block ?? first;
     if (known <= head) await this.read(known, head);
-    for (const [key, accusation] of this.open) if (!this.stopped) await this.answer(key, accusation);
+    for (const [key, accusation] of this.open) if (!this.rounds.isStopping) await this.answer(key, accusation);
     const oldest = [...this.open.values()].reduce((low, { blockNumber }) => (blockNumber < low ? blockNumber : low), head - LOOK_BACK);
     if (oldest > known) await cursors.write(CURSOR, oldest, { fence });
   }

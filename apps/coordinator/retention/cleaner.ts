@@ -1,7 +1,7 @@
 import { asAssayError } from '#core/protocol';
 import type { PayloadStore } from '#io/messaging';
 import type { Fence, RetentionStore } from '#io/storage';
-import type { Logger } from '#platform';
+import { Rounds, type Logger } from '#platform';
 import type { Duty } from '../roles/role-keeper.js';
 
 export interface CleanerParts {
@@ -23,33 +23,23 @@ const NEXT_MS = 1_000;
 
 /** Removes inputs and outputs of jobs that ended long ago, from the database and then from the broker. */
 export class Cleaner implements Duty {
-  private running: Promise<void> | undefined;
-  private stopped = false;
-  private wakeUp: () => void = () => {};
+  private readonly rounds = new Rounds(() => this.round());
 
   constructor(private readonly parts: CleanerParts) {}
 
   start(): void {
-    this.running = this.run();
+    this.rounds.start();
   }
 
-  async stop(): Promise<void> {
-    this.stopped = true;
-    this.wakeUp();
-    await this.running;
+  stop(): Promise<void> {
+    return this.rounds.stop();
   }
 
-  private async run(): Promise<void> {
-    while (!this.stopped) {
-      const pause = await this.pass().catch((err: unknown) => {
-        this.parts.log.warn({ event: 'retention.failed', code: asAssayError(err).code, err }, 'old inputs and outputs could not be removed; trying again');
-        return EVERY_MS;
-      });
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, this.stopped ? 0 : pause);
-        this.wakeUp = () => (clearTimeout(timer), resolve());
-      });
-    }
+  private round(): Promise<number> {
+    return this.pass().catch((err: unknown) => {
+      this.parts.log.warn({ event: 'retention.failed', code: asAssayError(err).code, err }, 'old inputs and outputs could not be removed; trying again');
+      return EVERY_MS;
+    });
   }
 
   /** @returns milliseconds until the next */
@@ -58,7 +48,7 @@ export class Cleaner implements Duty {
     const { jobs, tensors } = await retention.clear({ before: new Date(now() - retentionMs), limit: MAX_JOBS, now: new Date(now()), fence });
     // WHY after the database: what a crash leaves here expires at the broker, and what only the broker lost is put there again.
     for (const root of tensors) {
-      if (this.stopped) break;
+      if (this.rounds.isStopping) break;
       await this.parts.payloads.removeTensor(root);
     }
     if (jobs > 0) log.info({ event: 'retention.cleared', jobs, tensors: tensors.length }, 'inputs and outputs of old jobs removed');

@@ -1,5 +1,5 @@
 import type { Fence, JobChange, RoleStore } from '#io/storage';
-import type { Logger } from '#platform';
+import { Rounds, type Logger } from '#platform';
 
 /** Work of a role, from gaining it to losing it. */
 export interface Duty {
@@ -35,9 +35,7 @@ const FADING = 0.8;
  */
 export class RoleKeeper {
   private held: { readonly fence: Fence; readonly duty: Duty; until: number } | undefined;
-  private running: Promise<void> | undefined;
-  private stopped = false;
-  private wakeUp: () => void = () => {};
+  private readonly rounds = new Rounds(() => this.renew());
   private askedLast: number | undefined;
   private longestPause = 0;
 
@@ -52,7 +50,7 @@ export class RoleKeeper {
   }
 
   start(): void {
-    this.running = this.run();
+    this.rounds.start();
   }
 
   note(change: JobChange): void {
@@ -61,27 +59,18 @@ export class RoleKeeper {
 
   /** Ends the work, then leaves the role to the next process at once. */
   async stop(): Promise<void> {
-    this.stopped = true;
-    this.wakeUp();
-    await this.running;
+    await this.rounds.stop();
     await this.lose('stopping');
     await this.parts.roles.leave(this.parts.role, this.parts.holder).catch(() => {});
   }
 
-  private async run(): Promise<void> {
-    while (!this.stopped) {
-      await this.renew();
-      await this.pause();
-    }
-  }
-
-  private async renew(): Promise<void> {
+  private async renew(): Promise<number> {
     const { roles, role, holder, millis, log } = this.parts;
     const asked = millis();
     const ttlMs = this.ttlAt(asked);
     try {
       const fence = await roles.hold(role, { holder, ttlMs });
-      if (this.stopped) return;
+      if (this.rounds.isStopping) return 0;
       if (this.held && this.held.fence.token !== fence?.token) await this.lose('taken over');
       if (fence && this.held) this.held.until = asked + ttlMs;
       else if (fence) this.gain(fence, asked + ttlMs);
@@ -89,6 +78,7 @@ export class RoleKeeper {
       log.warn({ event: 'role.unsure', role, err }, `the database does not say who has the role ${role}`);
       if (this.held && millis() > this.held.until) await this.lose('not renewed in time');
     }
+    return RENEW_EVERY_MS;
   }
 
   /** WHY longer for the slow: on a machine or a database under load processes would take the role from each other again and again, and none get anything done. */
@@ -111,12 +101,5 @@ export class RoleKeeper {
     if (!held) return;
     await held.duty.stop();
     this.parts.log.info({ event: 'role.lost', role: held.fence.role, token: held.fence.token, why }, `this process no longer does ${held.fence.role}`);
-  }
-
-  private pause(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.stopped ? 0 : RENEW_EVERY_MS);
-      this.wakeUp = () => (clearTimeout(timer), resolve());
-    });
   }
 }

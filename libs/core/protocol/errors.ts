@@ -48,6 +48,7 @@ export const ERROR_CODES = {
   NONCE_REUSED: refused('The submitter already used this nonce for another request.', 'Sign the request again with an unused nonce.', 'ALREADY_EXISTS'),
   VERIFICATION_UNSUPPORTED: refused('The coordinator does not offer this kind of verification.', 'Ask for a kind of verification named in the facts.', 'UNIMPLEMENTED'),
   FEE_TOO_LOW: refused('The request’s highest fee is below the price of the job.', 'Raise maxFee to at least the price in the facts.'),
+  BALANCE_RESERVED: refused('What this account has in the vault is kept for the bonds of disputes.', 'Deposit more into the vault; the facts say what is needed.'),
   DEPOSIT_TOO_LOW: refused('The submitter’s deposit does not cover the fee.', 'Deposit at least the amount in the facts into the vault.'),
   INSURED_VALUE_TOO_HIGH: refused('No executor’s stake covers the insured value.', 'Lower the insured value to at most the amount in the facts.'),
   JOB_UNKNOWN: refused('There is no job with this id.', 'Check the id, the network and the coordinator.', 'NOT_FOUND'),

@@ -240,6 +240,7 @@ export function requestsCalls(requests: Contract<typeof requestsAbi>, { client, 
     refund: (batchId: bigint, batch: BatchWord, refunded: { charges: readonly bigint[]; index: number }) => requests.write('refund', [batchId, batch, refunded.charges, BigInt(refunded.index)]),
     demandOf: (batchId: bigint) => requests.read('demandOf', [batchId]),
     publishWindow: () => requests.read('publishWindow', []),
+    requestBond: () => requests.read('requestBond', []),
     /** What was published of a batch so far. */
     published: async (batchId: bigint): Promise<readonly Leaf[]> => {
       const read = ({ from, to }: BlockRange) => client.getContractEvents({ address: requests.address, abi: requestsAbi, eventName: 'Published', args: { batchId }, fromBlock: from, toBlock: to, strict: true });
