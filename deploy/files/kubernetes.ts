@@ -25,8 +25,8 @@ const WORKLOADS: readonly Workload[] = [
 ];
 
 /**
- * Everything but what only the operator has: PostgreSQL (any; its URL is in a secret), the secrets themselves, and the ConfigMap `assay` with
- * rpc-url and deployment.json.
+ * Everything but what only the operator has: PostgreSQL (any; its URL is in a secret), the secrets themselves, rpc-url in the secret `assay-rpc`
+ * among them, and the ConfigMap `assay` with deployment.json.
  */
 export function kubernetes(): readonly Resource[] {
   return [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } }, ...brokers(), ...WORKLOADS.flatMap((workload) => [serviceOf(workload), statefulSet(workload)])];
@@ -109,7 +109,7 @@ function variables(role: Role): Yaml {
     grpc: `0.0.0.0:${PORTS.grpc}`,
     inference: { grpc: `0.0.0.0:${PORTS.inferenceGrpc}`, http: `0.0.0.0:${PORTS.inferenceHttp}` },
   });
-  return Object.entries(environment).map(([name, value]) => (name === 'ASSAY_RPC_URL' ? { name, valueFrom: { configMapKeyRef: { name: 'assay', key: 'rpc-url' } } } : { name, value }));
+  return Object.entries(environment).map(([name, value]) => (name === 'ASSAY_RPC_URL' ? { name, valueFrom: { secretKeyRef: { name: 'assay-rpc', key: 'rpc-url' } } } : { name, value }));
 }
 
 function brokers(): Resource[] {

@@ -35,7 +35,8 @@ export const privateKeyVariable = z.custom<Hex>((v) => typeof v === 'string' && 
 
 /** What every process of the network reads; spread into the app's own schema. */
 export const commonVariables = {
-  ASSAY_RPC_URL: variable(rpcUrls, 'http://127.0.0.1:8545'),
+  /** A secret, since a provider's URL holds the key it is paid by. */
+  ASSAY_RPC_URL: secret(rpcUrls, 'http://127.0.0.1:8545'),
   /** Highest maxFeePerGas offered for a transaction; while the base fee is above it, nothing is sent. */
   ASSAY_FEE_CAP_GWEI: variable(wholeNumber(1, 1_000_000).default(500), '500'),
   /** Blocks below the head that a reorganisation may still take back; a deeper one is survived too, by reading everything again. */

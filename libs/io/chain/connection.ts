@@ -5,6 +5,7 @@ import { AssayError, type NetworkId } from '#core/protocol';
 import { batchesCalls, beaconsCalls, canariesCalls, chargesCalls, checksCalls, contractAt, disputesCalls, requestsCalls, tokenCalls, vaultCalls } from './calls.js';
 import { LOCAL_CHAIN_ID } from './deploy.js';
 import type { Deployment } from './deployment.js';
+import { placeOf } from './asking.js';
 import { distrustEndpoint, endpoints, endpointUrls, switchesOf } from './endpoints.js';
 import { eventPages, FINALITY_DEPTH, type EventPage } from './events.js';
 import { batchesAbi, beaconsAbi, canariesAbi, chargesAbi, checksAbi, disputesAbi, requestsAbi, vaultAbi } from './generated/abis.js';
@@ -138,11 +139,12 @@ async function contractSigned(client: PublicClient, address: Address, args: [Hex
 }
 
 async function requireChain(client: PublicClient, { rpcUrl, deployment }: ChainOptions): Promise<void> {
+  const shown = endpointUrls(rpcUrl).map((url) => placeOf(url).shown).join(', ');
   // The endpoints prove their chain id before they are asked this.
   const code = await client.getCode({ address: deployment.disputes }).catch((error: unknown) => {
-    throw chainError(error, `Connecting to ${rpcUrl}`);
+    throw chainError(error, `Connecting to ${shown}`);
   });
-  if (!code) throw new AssayError({ code: 'CHAIN_MISMATCH', message: `There is no contract at ${deployment.disputes} on ${rpcUrl}.`, facts: { rpcUrl, expected: deployment.chainId, disputes: deployment.disputes } });
+  if (!code) throw new AssayError({ code: 'CHAIN_MISMATCH', message: `There is no contract at ${deployment.disputes} on ${shown}.`, facts: { rpcUrl: shown, expected: deployment.chainId, disputes: deployment.disputes } });
 }
 
 async function chainTime(client: PublicClient): Promise<bigint> {

@@ -1,9 +1,11 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createTestClient, http, publicActions, type Hex } from 'viem';
+import { inspect } from 'node:util';
+import { createTestClient, http, publicActions, RpcRequestError, type Hex } from 'viem';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startAnvil, startRpcProxy, type RpcProxy, type RunningAnvil } from '#testing';
+import { startAnvil, startRpcProxy, type Complaint, type RpcProxy, type RunningAnvil } from '#testing';
+import { isAboutTheRequest, isTooLargeQuery } from './endpoints.js';
 import { connectChain, deployContracts, disputeTransactions, endpointUrls, LOCAL_PARAMETERS, type Chain, type ChainOptions, type Deployment } from './index.js';
 
 const KEY: Hex = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80';
@@ -53,6 +55,9 @@ describe('several endpoints', () => {
   it.each([
     ['429', { status: 429 }],
     ['503', { status: 503 }],
+    ['429 with an answer for all', { status: 429, complaint: { code: 429, message: 'Your app has exceeded its compute units per second capacity.' } }],
+    ['a limit that looks like an answer', { complaint: { code: -32005, message: 'project ID request rate exceeded' } }],
+    ['too many requests under 200', { complaint: { code: -32029, message: 'Too many requests, reason: call rate limit exhausted, retry in 10s' } }],
     ['a cut connection', { cut: true }],
     ['silence', { delayMs: 3_000 }],
     ['another chain', { chainId: 1 }],
@@ -67,6 +72,34 @@ describe('several endpoints', () => {
 
     for (const name of Object.keys(fault)) delete proxies[0].behaviour[name as keyof typeof fault];
     await expect.poll(async () => (await chain.vault.balanceOf(chain.account!), asked(proxies[0])), { timeout: 20_000 }).toBeGreaterThan(before + 1);
+  }, 60_000);
+
+  it('leaves one alone for as long as it asks for', async () => {
+    Object.assign(proxies[0].behaviour, { status: 429, retryAfter: 30, complaint: { code: 429, message: 'slow down' } });
+    const chain = await connect();
+    await chain.blockNumber();
+    for (const name of ['status', 'retryAfter', 'complaint'] as const) delete proxies[0].behaviour[name];
+    const before = asked(proxies[0]);
+    // WHY: without a word it would rest for one second, and for two after the next fault.
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    for (let i = 0; i < 3; i++) await chain.vault.balanceOf(chain.account!);
+    expect(asked(proxies[0])).toBe(before);
+  }, 30_000);
+
+  it('never says of an address more than where it is: it holds the key that a provider is paid by', async () => {
+    const keys = ['v3/0123456789abcdef', 'rpc?apikey=0123456789abcdef'];
+    const hidden = (status: number) => {
+      for (const { behaviour } of proxies) behaviour.status = status;
+      return connect({ rpcUrl: [...proxies.map(({ rpcUrl }, i) => `${rpcUrl}/${keys[i]}`), proxies[0].rpcUrl.replace('//', '//user:0123456789abcdef@')].join(',') });
+    };
+    const failed: unknown = await hidden(503).catch((error: unknown) => error);
+    expect(failed).toMatchObject({ code: 'CHAIN_UNREACHABLE', message: expect.stringContaining(new URL(proxies[0].rpcUrl).origin) });
+    for (const { behaviour } of proxies) [delete behaviour.status, (behaviour.chainId = 5)];
+    const mismatched: unknown = await hidden(0).catch((error: unknown) => error);
+    expect(mismatched).toMatchObject({ code: 'CHAIN_MISMATCH' });
+    for (const error of [failed, mismatched]) expect(inspect(error, { depth: 20, showHidden: true })).not.toContain('0123456789abcdef');
+    for (const { behaviour } of proxies) delete behaviour.chainId;
+    expect(await (await hidden(0)).blockNumber()).toBeGreaterThan(0n);
   }, 60_000);
 
   it('refuses when every endpoint is another chain, and says which', async () => {
@@ -123,12 +156,50 @@ describe('several endpoints', () => {
   }, 30_000);
 });
 
+/** As providers' documentation and programs have it: geth and its kin, and who rents nodes out. */
+const RANGES: readonly Complaint[] = [
+  { code: -32005, message: 'query returned more than 10000 results. Try with this block range [0x10, 0x20].' },
+  { code: -32602, message: 'Log response size exceeded. You can make eth_getLogs requests with up to a 2K block range and no limit on the response size' },
+  { code: -32614, message: 'eth_getLogs is limited to a 10,000 range' },
+  { code: -32000, message: 'block range is too wide' },
+  { code: -32000, message: 'exceed maximum block range: 5000' },
+  { code: -32000, message: 'Requested range exceeds maximum RPC range limit' },
+  { code: -32000, message: 'requested too many blocks from 0 to 4096, maximum is set to 2048' },
+  { code: 35, message: 'ranges over 10000 blocks are not supported on freetier' },
+  { code: -32002, message: 'query timeout exceeded' },
+];
+const LIMITS: readonly Complaint[] = [
+  { code: -32005, message: 'daily request count exceeded, request rate limited' },
+  { code: 429, message: 'Your app has exceeded its compute units per second capacity.' },
+  { code: -32007, message: '50/second request limit reached - reduce calls per second or upgrade your account' },
+  { code: -32005, message: 'You\'ve exceeded the RPS limit available on the current plan.' },
+  { code: -32029, message: 'Too many requests, reason: call rate limit exhausted, retry in 10s' },
+  { code: -32097, message: 'Rate limit exceeded' },
+];
+const REFUSALS: readonly Complaint[] = [
+  { code: 3, message: 'execution reverted' },
+  { code: -32000, message: 'nonce too low' },
+  { code: -32000, message: 'replacement transaction underpriced' },
+  { code: -32000, message: 'insufficient funds for gas * price + value' },
+];
+
+describe('what endpoints say', () => {
+  const said = (error: Complaint) => new RpcRequestError({ body: {}, url: 'http://a', error });
+  it.each(RANGES)('is a question for too much: $message', (complaint) => expect([isTooLargeQuery(said(complaint)), isAboutTheRequest(said(complaint))]).toEqual([true, true]));
+  it.each(LIMITS)('is a limit of calls: $message', (complaint) => expect([isTooLargeQuery(said(complaint)), isAboutTheRequest(said(complaint))]).toEqual([false, false]));
+  it.each(REFUSALS)('is what any node would say: $message', (complaint) => expect([isTooLargeQuery(said(complaint)), isAboutTheRequest(said(complaint))]).toEqual([false, true]));
+});
+
 describe('the event stream behind bad endpoints', () => {
-  it('asks for smaller ranges where large ones are refused', async () => {
+  it.each<[string, { rangeComplaint?: Complaint; rangeStatus?: number }]>([
+    ['in an answer', {}],
+    ['under a status of HTTP, once for a batch', { rangeComplaint: RANGES[2]!, rangeStatus: 413 }],
+    ['in words of a provider’s own', { rangeComplaint: RANGES[7]! }],
+  ])('asks for smaller ranges where large ones are refused %s', async (_, words) => {
     const chain = await connect();
     await node().mine({ blocks: 300 });
     const { block } = await chain.token.mint(chain.account!, 1n);
-    for (const { behaviour } of proxies) behaviour.maxRange = 40n;
+    for (const { behaviour } of proxies) Object.assign(behaviour, { maxRange: 40n, ...words });
     const stop = new AbortController();
     const errors: unknown[] = [];
     let next = 0n;

@@ -1,5 +1,6 @@
-import { BaseError, createTransport, http, HttpRequestError, hexToBigInt, hexToNumber, RpcRequestError, type Chain, type EIP1193RequestFn, type Hex, type Transport } from 'viem';
+import { BaseError, createTransport, hexToBigInt, http, HttpRequestError, hexToNumber, RpcRequestError, UnknownRpcError, type Chain, type EIP1193RequestFn, type Hex, type Transport } from 'viem';
 import { AssayError } from '#core/protocol';
+import { askedOf, placeOf, type Place } from './asking.js';
 
 /** Endpoints one connection uses at most. */
 export const MAX_ENDPOINTS = 8;
@@ -67,7 +68,7 @@ class EndpointPool {
     private readonly options: EndpointsOptions,
     chain: Chain | undefined,
   ) {
-    this.all = options.urls.map((url) => new Endpoint(url, options, chain));
+    this.all = options.urls.map((url) => new Endpoint(placeOf(url), options, chain));
   }
 
   async request(args: Request): Promise<unknown> {
@@ -164,15 +165,19 @@ class Endpoint {
   restUntil = 0;
   private faults = 0;
   private verified: Promise<void> | undefined;
+  /** As it may be told. */
+  readonly url: string;
   private readonly send: (args: Request) => Promise<unknown>;
 
   constructor(
-    readonly url: string,
+    place: Place,
     private readonly options: EndpointsOptions,
     chain: Chain | undefined,
   ) {
-    const transport = http(url, { batch: true, retryCount: 0, timeout: options.timeoutMs ?? 10_000 })({ chain, retryCount: 0 });
-    this.send = (args) => transport.request(args as never);
+    this.url = place.shown;
+    const transport = http(place.shown, { batch: true, retryCount: 0, timeout: options.timeoutMs ?? 10_000, fetchFn: askedOf(place) })({ chain, retryCount: 0 });
+    // WHY another: what viem cannot read it throws as an error of the program; it is the endpoint that does not answer.
+    this.send = (args) => transport.request(args as never).catch((error: unknown) => Promise.reject(error instanceof UnknownRpcError ? new HttpRequestError({ url: place.shown, details: 'the answer is not one to what was asked', cause: error }) : error));
   }
 
   async ask(args: Request): Promise<unknown> {
@@ -223,17 +228,19 @@ function retryAfterMs(error: unknown): number {
 
 /** What any honest node would say to the same request: asking another one is useless. */
 const REQUEST_FAULTS = /revert|nonce|already known|already imported|underpriced|insufficient funds|intrinsic gas|gas required|out of gas|max fee|max priority fee|fee cap|gas limit|execution/i;
+/** How providers say, in an answer that looks like any other, that somebody asks too often: another one may be asked. */
+const RATE_LIMIT = /too many requests|rate.?limit|request (rate|limit|count)|requests? (per|limit)|per second|\brps\b|compute units|throttl|quota/i;
 /** How nodes say that a log query asks for too much; it is to be split, not to be asked elsewhere. */
-const TOO_MUCH = /block range|range (is )?too|too (large|wide|many)|more than \d+|response size|query (timeout|exceed)|exceeds? .*(range|limit|max)|limited to|up to a [\d,]+ block/i;
+const TOO_MUCH = /block range|ranges? over|range (is )?too|too (large|wide|many)|more than \d+|response size|query (timeout|exceed)|exceeds? .*(range|limit|max)|limited to|up to a [\d,]+ block/i;
 
 export function isTooLargeQuery(error: unknown): boolean {
   const said = answerOf(error);
-  return said !== undefined && TOO_MUCH.test(said.details);
+  return said !== undefined && !RATE_LIMIT.test(said.details) && TOO_MUCH.test(said.details);
 }
 
 export function isAboutTheRequest(error: unknown): boolean {
   const said = answerOf(error);
-  if (said === undefined) return false;
+  if (said === undefined || RATE_LIMIT.test(said.details)) return false;
   return said.code === 3 || REQUEST_FAULTS.test(said.details) || TOO_MUCH.test(said.details);
 }
 

@@ -6,6 +6,7 @@ import { connectBroker, type ConnectionOptions } from './connection.js';
 import { failureOf, failureReplySchema, type Exchange } from './exchanges.js';
 import { ObjectStore } from './objects.js';
 import { PayloadStore } from './payloads.js';
+import { INBOXES } from './permissions.js';
 
 /** The one method of a logger that this room needs. */
 export interface Log {
@@ -114,6 +115,8 @@ export class Messaging {
       ...(queue === undefined ? {} : { queue }),
       callback: (error, message) => {
         if (error) return this.log.warn({ event: 'subscription.failed', subject, reason: error.message }, 'a subscription failed');
+        // SAFETY: the broker lets us answer wherever whoever asked said, past our own permissions: into stored objects, to calls of JetStream.
+        if (message.reply && !message.reply.startsWith(INBOXES)) return this.log.warn({ event: 'message.refused', code: 'MESSAGE_MALFORMED', subject: message.subject, reply: message.reply }, 'the answer was to go to no inbox');
         if (inFlight.size >= maxInFlight) return does.overflow(message);
         const work = does
           .work(message)

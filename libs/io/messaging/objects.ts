@@ -1,5 +1,5 @@
 import type { NatsConnection } from '@nats-io/transport-node';
-import { jetstream, jetstreamManager, RetentionPolicy, StorageType, DiscardPolicy, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import { DiscardPolicy, JetStreamApiError, jetstream, jetstreamManager, RetentionPolicy, StorageType, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import type { Address } from 'viem';
 import { AssayError, MODEL_BUCKET, TENSOR_BUCKET } from '#core/protocol';
 
@@ -24,12 +24,20 @@ const CHUNKS_IN_FLIGHT = 8;
 const DAY_NS = 24 * 3600 * 1e9;
 /** JetStream's code for a stream that is there with another configuration. */
 const NAME_IN_USE = 10_058;
+/** JetStream's code for a message on a subject that has one already. */
+const SUBJECT_TAKEN = 10_077;
+
+/**
+ * SAFETY: who asks names the subject that the answer goes to, and no permission is asked about it; with one message a subject, an answer to
+ * an object's chunk would put itself in its place. So what is there stays (docs/adr/0144).
+ */
+const KEPT = { discard: DiscardPolicy.New, discard_new_per_subject: true };
 
 /** WHY inputs and models have no byte limit of their own: a full disk must refuse new jobs, not forget old ones. */
-const LIMITS: Record<Bucket, { max_bytes: number; max_age: number }> = {
-  [TENSOR_BUCKET]: { max_bytes: -1, max_age: 30 * DAY_NS },
-  [MODEL_BUCKET]: { max_bytes: -1, max_age: 0 },
-  [OUTPUT_BUCKET]: { max_bytes: 512 * 2 ** 20, max_age: DAY_NS / 24 },
+const LIMITS: Record<Bucket, { max_bytes: number; max_age: number; discard: DiscardPolicy; discard_new_per_subject?: boolean }> = {
+  [TENSOR_BUCKET]: { max_bytes: -1, max_age: 30 * DAY_NS, ...KEPT },
+  [MODEL_BUCKET]: { max_bytes: -1, max_age: 0, ...KEPT },
+  [OUTPUT_BUCKET]: { max_bytes: 512 * 2 ** 20, max_age: DAY_NS / 24, discard: DiscardPolicy.Old },
 };
 
 /**
@@ -56,9 +64,7 @@ export class ObjectStore {
   /** Writes an object; the same bytes under the same name again change nothing. */
   async put(name: ObjectName, bytes: Uint8Array): Promise<void> {
     if (bytes.length > MAX_OBJECT_BYTES) throw new AssayError({ code: 'TENSOR_TOO_LARGE', facts: { bytes: bytes.length, limit: MAX_OBJECT_BYTES } });
-    await eachChunk(bytes.length, async (index, from, to) => {
-      await this.stream.publish(chunkSubject(name, index), bytes.subarray(from, to));
-    }).catch((cause: unknown) => Promise.reject(new AssayError({ code: 'BROKER_UNREACHABLE', message: 'an object could not be stored', facts: { ...name }, cause })));
+    await eachChunk(bytes.length, (index, from, to) => this.putChunk(name, index, bytes.subarray(from, to))).catch((cause: unknown) => Promise.reject(new AssayError({ code: 'BROKER_UNREACHABLE', message: 'an object could not be stored', facts: { ...name }, cause })));
   }
 
   /**
@@ -82,6 +88,16 @@ export class ObjectStore {
     await streams.purge(bucket, { filter: `${objectSubject({ bucket, writer, name })}.>` }).catch((cause: unknown) => Promise.reject(new AssayError({ code: 'BROKER_UNREACHABLE', message: 'an object could not be removed', facts: { bucket, name }, cause })));
   }
 
+  /** What is there already and is something else was put there by somebody else: the name says what belongs there. */
+  private async putChunk(name: ObjectName, index: number, bytes: Uint8Array): Promise<void> {
+    const subject = chunkSubject(name, index);
+    const taken = await this.stream.publish(subject, bytes).then(() => false, (error: unknown) => isTaken(error) || Promise.reject(error));
+    if (!taken || Buffer.compare(await this.chunk(name, index), bytes) === 0) return;
+    const { streams } = await jetstreamManager(this.connection, { checkAPI: false });
+    await streams.purge(name.bucket, { filter: subject });
+    await this.stream.publish(subject, bytes);
+  }
+
   private async chunk(name: ObjectName, index: number): Promise<Uint8Array> {
     try {
       const reply = await this.connection.request(`$JS.API.STREAM.MSG.GET.${name.bucket}`, JSON.stringify({ last_by_subj: chunkSubject(name, index) }), { timeout: 10_000 });
@@ -92,6 +108,10 @@ export class ObjectStore {
       throw missing(name, index, cause);
     }
   }
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === SUBJECT_TAKEN;
 }
 
 function missing(name: ObjectName, chunk: number, cause: unknown): AssayError {
@@ -110,7 +130,6 @@ async function createBucket({ streams }: JetStreamManager, bucket: Bucket, repli
   const config = {
     subjects: [`assay.object.${bucket}.>`],
     retention: RetentionPolicy.Limits,
-    discard: DiscardPolicy.Old,
     storage: StorageType.File,
     max_msgs_per_subject: 1,
     num_replicas: replicas,

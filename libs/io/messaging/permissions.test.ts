@@ -2,7 +2,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { subjects } from '#core/protocol';
 import { party, startBroker, type Broker, type Party } from './broker.fixture.js';
-import { inboxPrefix, natsPermissions, type Messaging } from './index.js';
+import { inboxPrefix, MODEL, natsPermissions, type Messaging, type ObjectName } from './index.js';
 
 const coordinator = party('coordinator', 1);
 const victim = party('executor', 2);
@@ -64,6 +64,10 @@ describe.each([
     ['raw reads, which would send stored bytes to any subject', '$JS.API.DIRECT.GET.tensors'],
     ['deleting a stream', '$JS.API.STREAM.DELETE.tensors'],
     ['purging a stream', '$JS.API.STREAM.PURGE.tensors'],
+    ['changing a stream', '$JS.API.STREAM.UPDATE.tensors'],
+    ['deleting a message', '$JS.API.STREAM.MSG.DELETE.models'],
+    ['unseating a stream’s leader', '$JS.API.STREAM.LEADER.STEPDOWN.models'],
+    ['reading what others answered', '$JS.API.STREAM.MSG.GET.outputs'],
   ])('cannot publish to %s', async (_what, subject) => {
     expect(await verdict(await rawOf(who), publishing(subject))).toBe('refused');
   });
@@ -103,8 +107,60 @@ describe('what each role needs', () => {
     expect(await verdict(await rawOf(coordinator), subscribing(inboxOf(victim)))).toBe('refused');
   });
 
+  it('the coordinator may not speak for executors, nor write what they answered', async () => {
+    expect(await verdict(await rawOf(coordinator), publishing(subjects.presence('executor', victim.address)))).toBe('refused');
+    expect(await verdict(await rawOf(coordinator), publishing(`assay.object.outputs.${victim.address}.0x00.0`))).toBe('refused');
+  });
+
   it("another's inbox prefix is of no use even with a valid seed", async () => {
     const thief = await broker.raw(attacker, inboxPrefix('executor', victim.address));
     await expect(thief.request(subjects.inputs, 'x', { timeout: 500 })).rejects.toThrow();
   });
+});
+
+describe.each([
+  ['executor', attacker],
+  ['challenger', challenger],
+] as const)('an %s that has its answers sent to subjects it may not publish to', (role, who) => {
+  const bytes = new Uint8Array(300_000).fill(7);
+  const objectOf = (digit: string): ObjectName => ({ bucket: 'models', writer: 'coordinator', name: `0x${digit.repeat(64)}` });
+  const subjectOf = ({ bucket, writer, name }: ObjectName) => `assay.object.${bucket}.${writer}.${name}.0`;
+  const reader = () => broker.messaging(who).then(({ objects }) => objects);
+  /** The one call of JetStream that it may make, with the answer to go elsewhere. */
+  async function readTo(reply: string): Promise<void> {
+    const raw = await rawOf(who);
+    raw.publish('$JS.API.STREAM.MSG.GET.models', JSON.stringify({ last_by_subj: subjectOf(objectOf(role === 'executor' ? 'a' : 'b')) }), { reply });
+    await raw.flush();
+  }
+  /** What the server does on its own comes a while after. */
+  const messagesIn = async () => Number((await rawOf(coordinator).then((raw) => raw.request('$JS.API.STREAM.INFO.models', ''))).json<{ state: { messages: number } }>().state.messages);
+
+  it('changes no stored object, and purges nothing', async () => {
+    const stored = objectOf(role === 'executor' ? 'a' : 'b');
+    await asCoordinator.objects.put(stored, bytes);
+    const before = await messagesIn();
+    const planted = objectOf(role === 'executor' ? 'c' : 'd');
+    for (const reply of [subjectOf(stored), '$JS.API.STREAM.PURGE.models', '$JS.API.STREAM.DELETE.models']) await readTo(reply);
+    // What comes before the coordinator has written shows that these answers do arrive, and is put right by it.
+    await readTo(subjectOf(planted));
+    await expect.poll(messagesIn, { timeout: 20_000 }).toBe(before + 1);
+    expect(Buffer.compare(await (await reader()).get(stored, bytes.length), bytes)).toBe(0);
+    await asCoordinator.objects.put(planted, bytes);
+    expect(Buffer.compare(await (await reader()).get(planted, bytes.length), bytes)).toBe(0);
+  }, 60_000);
+
+  it('is not answered by the coordinator', async () => {
+    const heard: string[] = [];
+    const tap = (await rawOf(coordinator)).subscribe('assay.cancel.*', { callback: (_, { subject }) => void heard.push(subject) });
+    const serving = asCoordinator.serve(subjects.model, MODEL, async () => ({ name: 'x', bytes: 1 }), { maxInFlight: 4 });
+    await Promise.all([asCoordinator.flush(), (await rawOf(coordinator)).flush()]);
+    const raw = await rawOf(who);
+    raw.publish(subjects.model, new Uint8Array(3), { reply: subjects.cancel(victim.address) });
+    await raw.request(subjects.model, new Uint8Array(3), { timeout: 20_000 });
+    expect(broker.logged.filter(({ reply }) => reply === subjects.cancel(victim.address)).length).toBeGreaterThan(0);
+    await (await rawOf(coordinator)).flush();
+    expect(heard).toEqual([]);
+    tap.unsubscribe();
+    await serving.stop();
+  }, 60_000);
 });

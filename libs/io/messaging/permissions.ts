@@ -1,7 +1,7 @@
 import type { Address } from 'viem';
 import { MODEL_BUCKET, subjects, TENSOR_BUCKET } from '#core/protocol';
 import { MAX_MESSAGE_BYTES } from './codec.js';
-import { OUTPUT_BUCKET } from './objects.js';
+import { OUTPUT_BUCKET, type Writer } from './objects.js';
 
 export type BrokerRole = 'coordinator' | 'executor' | 'challenger';
 
@@ -15,8 +15,11 @@ export interface BrokerPermissions {
 /** Longest time between a request and its answer; a job's lease is never longer. */
 const REPLY_EXPIRES = '10m';
 
+/** How every process's inbox begins. */
+export const INBOXES = '_INBOX_';
+
 export function inboxPrefix(role: BrokerRole, address: Address): string {
-  return `_INBOX_${role}_${address.toLowerCase()}`;
+  return `${INBOXES}${role}_${address.toLowerCase()}`;
 }
 
 /**
@@ -28,9 +31,9 @@ export function natsPermissions(role: BrokerRole, address: Address): BrokerPermi
   const inbox = `${inboxPrefix(role, address)}.>`;
   switch (role) {
     case 'coordinator':
-      return { publish: ['assay.>', ...[TENSOR_BUCKET, MODEL_BUCKET, OUTPUT_BUCKET].flatMap(streamAdministration)], subscribe: ['assay.>', inbox], replies: true };
+      return { publish: ['assay.job.*', 'assay.cancel.*', ...[TENSOR_BUCKET, MODEL_BUCKET].map((bucket) => objectsOf(bucket, 'coordinator')), ...[TENSOR_BUCKET, MODEL_BUCKET, OUTPUT_BUCKET].flatMap(streamAdministration)], subscribe: ['assay.>', inbox], replies: true };
     case 'executor':
-      return { publish: [subjects.presence(role, address), ...questions(), objectsOf(address)], subscribe: [subjects.job(address), subjects.cancel(address), inbox], replies: true };
+      return { publish: [subjects.presence(role, address), ...questions(), objectsOf(OUTPUT_BUCKET, address)], subscribe: [subjects.job(address), subjects.cancel(address), inbox], replies: true };
     case 'challenger':
       return { publish: [subjects.presence(role, address), ...questions()], subscribe: [inbox], replies: false };
   }
@@ -40,8 +43,8 @@ function questions(): string[] {
   return [subjects.hello, subjects.claims, subjects.inputs, subjects.model, readObjects(TENSOR_BUCKET), readObjects(MODEL_BUCKET)];
 }
 
-function objectsOf(executor: Address): string {
-  return `assay.object.${OUTPUT_BUCKET}.${executor.toLowerCase()}.>`;
+function objectsOf(bucket: string, writer: Writer): string {
+  return `assay.object.${bucket}.${writer.toLowerCase()}.>`;
 }
 
 function readObjects(bucket: string): string {

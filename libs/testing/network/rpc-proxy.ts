@@ -7,12 +7,21 @@ interface Call {
   readonly params?: readonly unknown[];
 }
 
+export interface Complaint {
+  readonly code: number;
+  readonly message: string;
+}
+
 /** How a proxy treats its callers; everything may be changed while it runs. */
 export interface Misbehaviour {
   /** Milliseconds before anything is answered. */
   delayMs?: number;
   /** Answers every request with this HTTP status. */
   status?: number;
+  /** What it says then, once for the whole batch; without a status, to every call of it. */
+  complaint?: Complaint;
+  /** Seconds that it asks to be left alone, with a status. */
+  retryAfter?: number;
   /** Closes the connection instead of answering. */
   cut?: boolean;
   /** Passes the request on, then closes the connection: the caller cannot know. */
@@ -23,8 +32,12 @@ export interface Misbehaviour {
   ahead?: bigint;
   /** Says it is this chain. */
   chainId?: number;
-  /** Refuses log queries over more blocks than this. */
+  /** Refuses log queries over more blocks than this … */
   maxRange?: bigint;
+  /** … in these words, … */
+  rangeComplaint?: Complaint;
+  /** … and under this HTTP status, once for the whole batch. */
+  rangeStatus?: number;
   /** Takes transactions and throws them away. */
   dropTransactions?: boolean;
   /** Leaves every log out. */
@@ -68,19 +81,28 @@ async function serve({ target, behaviour, calls }: Setting, request: IncomingMes
   for (const { method } of [asked].flat()) calls.set(method, (calls.get(method) ?? 0) + 1);
   if (behaviour.delayMs) await new Promise((resolve) => setTimeout(resolve, behaviour.delayMs));
   if (behaviour.cut) return void response.destroy();
-  if (behaviour.status) return void response.writeHead(behaviour.status, { 'content-type': 'text/plain' }).end('no');
+  if (behaviour.status) return refuse(response, behaviour.status, behaviour);
   const answer = async (call: Call) => ({ jsonrpc: '2.0', id: call.id, ...(await answerTo(call, behaviour, target)) });
   const answers = Array.isArray(asked) ? await Promise.all(asked.map(answer)) : await answer(asked);
   if (behaviour.swallowAnswers) return void response.destroy();
+  const refused = [answers].flat().find((one): one is typeof one & { error: Complaint } => 'error' in one && one.error === behaviour.rangeComplaint);
+  if (refused && behaviour.rangeStatus) return refuse(response, behaviour.rangeStatus, { complaint: refused.error });
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answers));
+}
+
+function refuse(response: ServerResponse, status: number, { complaint, retryAfter }: Misbehaviour): void {
+  const waiting = retryAfter ? { 'retry-after': String(retryAfter) } : {};
+  if (complaint) response.writeHead(status, { 'content-type': 'application/json', ...waiting }).end(JSON.stringify({ jsonrpc: '2.0', id: null, error: complaint }));
+  else response.writeHead(status, { 'content-type': 'text/plain', ...waiting }).end('no');
 }
 
 async function answerTo(call: Call, behaviour: Misbehaviour, target: string): Promise<object> {
   const { method, params = [] } = call;
+  if (behaviour.complaint) return { error: behaviour.complaint };
   if (method === 'eth_chainId' && behaviour.chainId !== undefined) return { result: hex(BigInt(behaviour.chainId)) };
   if (method === 'eth_sendRawTransaction' && behaviour.dropTransactions) return { result: `0x${'00'.repeat(32)}` };
   if (method === 'eth_getLogs' && behaviour.maxRange !== undefined && rangeOf(params) > behaviour.maxRange) {
-    return { error: { code: -32005, message: `query exceeds max block range ${behaviour.maxRange}` } };
+    return { error: behaviour.rangeComplaint ?? { code: -32005, message: `query exceeds max block range ${behaviour.maxRange}` } };
   }
   if (method === 'eth_getLogs' && behaviour.hideLogs) return { result: [] };
   if (method === 'eth_getTransactionReceipt' && behaviour.forgeReceipts) return { result: await forgedReceipt(String(params[0]), target) };
