@@ -53,6 +53,11 @@ export class FakeChain {
     return BigInt(Math.floor((this.links.time.now - this.start) / BLOCK_MS));
   }
 
+  /** Stake that the account always had, on every branch. */
+  endow(account: Address, amount: bigint): void {
+    for (const contracts of [this.now, ...this.before.values()]) contracts.stakes.set(account.toLowerCase(), amount);
+  }
+
   timeOf(block: bigint): bigint {
     return BigInt(this.start / 1000) + block;
   }

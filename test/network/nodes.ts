@@ -121,6 +121,10 @@ export class Disk {
   readonly cases = new Map<Root, Case>();
   nextBlock: bigint | undefined;
 
+  claimFor(jobId: Root): LedgerEntry['claim'] | undefined {
+    return this.entries.get(jobId)?.entry.claim;
+  }
+
   /** As claiming/ledger.ts: at most one claim for a job. */
   readonly ledger = {
     find: async (jobId: Root) => this.entries.get(jobId)?.entry,

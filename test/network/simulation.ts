@@ -49,6 +49,7 @@ const STAKE = 1_000n * 10n ** 18n;
 const REST_MS = 400_000;
 const STORM_MS = 45_000;
 const MAX_REORGANISED = 12;
+const JOIN_EVERY_MS = 10_000;
 /** WHY only these: a coordinator takes its one endpoint at its word (`ledger.view`). */
 const WAVERS = /challenger/;
 const key = (number: number) => privateKeyToAccount(numberToHex(BigInt(number + 1), { size: 32 }));
@@ -73,6 +74,7 @@ class Simulation {
   private readonly setting: Setting;
   private readonly nodes: Node[] = [];
   private readonly people: { readonly executors: Person[]; readonly challengers: Person[] };
+  private executors = 0;
   private readonly submitted = new Map<Root, readonly Tensor[]>();
   private readonly strikes: Strikes = { kills: 0, stops: 0, outages: 0, partitions: 0, reorganisations: 0, lags: 0 };
 
@@ -93,9 +95,9 @@ class Simulation {
   }
 
   async run(): Promise<SimulationResult> {
-    for (const { account } of this.people.executors) this.chain.contracts.stakes.set(account.address.toLowerCase(), STAKE);
     for (let i = this.random.between(0, 3); i >= 0; i--) this.add(`coordinator-${i}`, (life) => startCoordinator(this.setting, life));
-    this.people.executors.forEach((person, i) => this.add(`executor-${i}`, (life) => startExecutor(this.setting, life, person)));
+    for (const person of [...this.people.executors]) this.enter(person);
+    setInterval(() => this.join(), JOIN_EVERY_MS);
     this.people.challengers.forEach((person, i) => this.add(`challenger-${i}`, (life) => startChallenger(this.setting, life, person)));
     const jobs = this.random.between(4, 12);
     for (let i = 0; i < jobs; i++) this.submitLater(i);
@@ -103,6 +105,23 @@ class Simulation {
     const rested = await this.time.until(() => this.submitted.size === jobs && this.time.now > 0 && this.isAtRest(jobs), STORM_MS + REST_MS);
     for (const { life } of this.nodes) life.alive = false;
     return this.result(jobs, rested);
+  }
+
+  /** An executor, with the stake that it always had. */
+  private enter(person: Person): void {
+    this.chain.endow(person.account.address, STAKE);
+    const number = this.executors++;
+    this.add(`executor-${number}`, (life) => startExecutor(this.setting, life, person));
+  }
+
+  /** WHY somebody new: an owed job for which all the honest ones signed a claim with a fee, that nobody heard of, is none for any of them. */
+  private join(): void {
+    const honest = this.people.executors.filter(({ fault }) => fault === 'none');
+    const isNobodys = (job: { jobId: Root; state: string; fee: bigint }) => job.fee === 0n && ['accepted', 'overturned'].includes(job.state) && honest.every(({ disk }) => (disk.claimFor(job.jobId)?.fee ?? 0n) > 0n);
+    if (![...this.database.rows.jobs.values()].some(isNobodys)) return;
+    const [person] = this.cast(30 + honest.length, 1, 'none');
+    this.people.executors.push(person!);
+    this.enter(person!);
   }
 
   private add(name: string, begin: (life: Life) => void): void {

@@ -29,8 +29,10 @@ export interface AssignerParts {
 
 /** Jobs out at executors at once. */
 export const MAX_OUT = 64;
-/** Failures of executors before a job is given up. One that stays silent again is not counted again: that may be our own link, and the deadline bounds it. */
-export const MAX_EXECUTORS_PER_JOB = 5;
+/** Failures that executors answered before a job is given up. Silence is none: it may be our own link, and the deadline bounds it. */
+const MAX_FAILURES = 5;
+/** From so many executors on that failed a job or were silent about it, it pauses before the next one, whoever that is. */
+const MAX_AT_ONCE = 5;
 /** Looks at waiting jobs and leases at least this often, whatever else happens. */
 const LOOK_EVERY_MS = 250;
 /** An executor that did not answer, or had no room, is left alone for so long. */
@@ -44,22 +46,26 @@ const STOP_WAIT_MS = 3_000;
 /** Leases that ran out, and deadlines that passed while nobody had room, are found this often. */
 const SWEEP_EVERY_MS = 500;
 
-/** WHY no pause: a model made to crash would otherwise keep every executor from the jobs of others. */
-const NOT_ITS_FAULT = new Set(['JOB_CANCELLED', 'MODEL_QUARANTINED', 'MODEL_TOO_LARGE']);
+/** WHY no pause: a model made to crash would otherwise keep every executor from the jobs of others, as would a job for which all have signed. */
+const NOT_ITS_FAULT = new Set(['JOB_CANCELLED', 'MODEL_QUARANTINED', 'MODEL_TOO_LARGE', 'STATE_CONFLICT']);
 /** Failures that say nothing about this executor and this job together: the same one may be asked again. */
 const MAY_ASK_AGAIN = new Set(['CAPACITY_EXHAUSTED', 'SHUTTING_DOWN', 'JOB_CANCELLED', 'DATABASE_UNREACHABLE', 'BROKER_UNREACHABLE', 'CHAIN_UNREACHABLE']);
 /** Until it says again that it is there, nothing is given to it. */
 const GONE = new Set(['PEER_SILENT', 'SHUTTING_DOWN']);
-/** Where everybody failed a job once, whoever can take it may try again, so long after the last one for each failure. */
+/** Where everybody failed a job once, whoever can take it may try again, so long after the last one for each that failed, or a share of the job's age. */
 const SECOND_CHANCE_MS = 1_000;
+const SHARE_OF_AGE = 0.1;
+const MAX_JOB_PAUSE_MS = 30_000;
 
 /**
- * Gives waiting jobs to executors: one lease at a time per job, a bounded number of jobs out, a bounded number of executors per job.
- * Everything it knows it can read again from the store; leases that an earlier assigner left are taken back at the start.
+ * Gives waiting jobs to executors: one lease at a time per job, a bounded number of jobs out, a bounded number of failures per job.
+ * Everything but that number can be read again from the store; leases that an earlier assigner left are taken back at the start.
  */
 export class Assigner {
   private readonly out = new Map<Root, { executor: string; cost: bigint; done: Promise<void> }>();
   private readonly paused = new Map<string, number>();
+  /** Of jobs that have no answer: how often executors said they could not do them, and who was asked in vain in this round. */
+  private readonly troubles = new Map<Root, { failures: number; readonly round: Set<string> }>();
   private looking: Promise<void> | undefined;
   private lookAgain = false;
   private timer: NodeJS.Timeout | undefined;
@@ -79,6 +85,7 @@ export class Assigner {
   note({ jobIds, state }: JobChange): void {
     if (state === 'accepted' || state === 'overturned') this.wake();
     if (state === 'cancelled') for (const jobId of jobIds) this.callOff(jobId);
+    if (state !== 'accepted' && state !== 'assigned') for (const jobId of jobIds) this.troubles.delete(jobId);
   }
 
   private callOff(jobId: Root): void {
@@ -153,7 +160,7 @@ export class Assigner {
     const now = new Date(this.parts.now());
     for (const job of await this.parts.jobs.overdue(now, 4 * MAX_OUT)) await this.isOver(job, now.getTime());
     for (const job of await this.parts.jobs.leasesExpired(now, 4 * MAX_OUT)) {
-      if (!this.out.has(job.jobId) && job.executor) await this.parts.jobs.release(job.jobId, { executor: job.executor, askAgain: false, now, fence: this.parts.fence });
+      if (!this.out.has(job.jobId) && job.executor) await this.parts.jobs.release(job.jobId, { executor: job.executor, askAgain: wasTried(job, job.executor), now, fence: this.parts.fence });
     }
   }
 
@@ -174,6 +181,7 @@ export class Assigner {
   private async give(job: JobRecord, candidates: (Candidate & { busy: number; cover: bigint })[]): Promise<void> {
     const now = this.parts.now();
     if (await this.isOver(job, now)) return;
+    if (job.tried.length >= MAX_AT_ONCE && !this.hasPaused(job)) return;
     const model = await this.parts.modelById(job.request.modelId);
     if (!model) return void (await this.fail(job, new AssayError({ code: 'MODEL_UNKNOWN', facts: { modelId: job.request.modelId } })));
     const cost = await this.costOf(job);
@@ -196,21 +204,33 @@ export class Assigner {
     return this.parts.stakes.costOf({ insuredValue, fee });
   }
 
-  /** One that failed the job before, if nobody else could take it, busy or not; never one that answered it and was found wrong. */
+  /** One that failed the job before, each in its turn, if nobody else could take it, busy or not; never one that answered it and was found wrong. */
   private async secondChance<C extends Candidate>(job: JobRecord, candidates: readonly C[], wanted: Wanted): Promise<C | undefined> {
     const others = candidates.map((candidate) => ({ ...candidate, busy: 0 }));
     if (job.tried.length === 0 || chooseExecutor(others, wanted)) return undefined;
-    if (this.parts.now() - job.updatedAt.getTime() < job.tried.length * SECOND_CHANCE_MS) return undefined;
-    return chooseExecutor(candidates, { ...wanted, excluded: await this.parts.jobs.claimants(job.jobId) });
+    if (!this.hasPaused(job)) return undefined;
+    const wrong = await this.parts.jobs.claimants(job.jobId);
+    const round = this.troubles.get(job.jobId)?.round;
+    if (!chooseExecutor(others, { ...wanted, excluded: [...wrong, ...(round ?? [])] })) round?.clear();
+    return chooseExecutor(candidates, { ...wanted, excluded: [...wrong, ...(round ?? [])] });
   }
 
-  /** Too late, or too many executors failed: the job ends here. */
+  /** WHY longer the older it is: a job that nobody can do is not to keep everybody busy until its deadline. */
+  private hasPaused({ jobId, tried, acceptedAt, updatedAt }: JobRecord): boolean {
+    const times = Math.max(tried.length, this.troubles.get(jobId)?.failures ?? 0);
+    const pause = Math.max(times * SECOND_CHANCE_MS, SHARE_OF_AGE * (updatedAt.getTime() - acceptedAt.getTime()));
+    return this.parts.now() - updatedAt.getTime() >= Math.min(pause, MAX_JOB_PAUSE_MS);
+  }
+
+  /** Too late, or executors failed it too often: the job ends here, unless it is owed. */
   private async isOver(job: JobRecord, now: number): Promise<boolean> {
-    if (job.tried.length >= MAX_EXECUTORS_PER_JOB) {
-      await this.fail(job, new AssayError({ code: 'JOB_FAILED', message: `executors failed it ${job.tried.length} times` }));
+    if (isOwed(job)) return false;
+    const failures = this.troubles.get(job.jobId)?.failures ?? 0;
+    if (failures >= MAX_FAILURES) {
+      await this.fail(job, new AssayError({ code: 'JOB_FAILED', message: `executors failed it ${failures} times` }));
       return true;
     }
-    if (isOwed(job) || job.request.deadline * 1000n > BigInt(now)) return false;
+    if (job.request.deadline * 1000n > BigInt(now)) return false;
     await this.parts.jobs.expire(job.jobId, new Date(now));
     return true;
   }
@@ -245,14 +265,22 @@ export class Assigner {
   }
 
   private async takeFrom({ job, executor }: { job: JobRecord; executor: Address }, error: AssayError): Promise<void> {
-    // WHY the second: while a broker's server is gone, the job comes to none of those that were connected to it, and none would be left.
-    const silentAgain = error.code === 'PEER_SILENT' && job.tried.includes(executor.toLowerCase() as Address);
-    const askAgain = MAY_ASK_AGAIN.has(error.code) || error.facts['received'] === false || silentAgain;
+    const mayAskAgain = MAY_ASK_AGAIN.has(error.code) || error.facts['received'] === false;
     this.parts.log.warn({ event: 'job.moved-on', jobId: job.jobId, executor, code: error.code, facts: error.facts }, `the executor did not answer: ${error.message}`);
     if (GONE.has(error.code)) this.parts.board.drop('executor', executor);
-    if (!NOT_ITS_FAULT.has(error.code)) this.paused.set(executor, this.parts.now() + (askAgain ? NO_ROOM_PAUSE_MS : PAUSE_MS));
-    await this.parts.jobs.release(job.jobId, { executor, askAgain, now: new Date(this.parts.now()), fence: this.parts.fence });
+    if (!NOT_ITS_FAULT.has(error.code)) this.paused.set(executor, this.parts.now() + (mayAskAgain ? NO_ROOM_PAUSE_MS : PAUSE_MS));
+    if (!mayAskAgain) this.noteTrouble(job.jobId, { executor, isFailure: error.code !== 'PEER_SILENT' });
+    await this.parts.jobs.release(job.jobId, { executor, askAgain: mayAskAgain || wasTried(job, executor), now: new Date(this.parts.now()), fence: this.parts.fence });
   }
+
+  private noteTrouble(jobId: Root, { executor, isFailure }: { executor: Address; isFailure: boolean }): void {
+    const { failures, round } = this.troubles.get(jobId) ?? { failures: 0, round: new Set<string>() };
+    this.troubles.set(jobId, { failures: failures + Number(isFailure), round: round.add(executor) });
+  }
+}
+
+function wasTried(job: JobRecord, executor: Address): boolean {
+  return job.tried.includes(executor.toLowerCase() as Address);
 }
 
 /** An overturned job is run again for nothing, however long the dispute took. INVARIANT: every other job has a fee. */
