@@ -25,6 +25,7 @@ import { compileModel, openDimensions, type CanonicalModel } from '#core/onnx';
 import type { Job } from '#core/protocol';
 import { openOriginal, sampleInputs, type OriginalSession } from '#io/inference';
 import { connect, type Assay, type SignedRequest } from '#sdk';
+import { digestSigner } from '#platform';
 import { startNetwork, startPostgres, type Network } from '#testing';
 import { ClaimSigner } from '../apps/executor/claiming/claim-signer.js';
 import { ClaimLedger } from '../apps/executor/claiming/ledger.js';
@@ -120,7 +121,7 @@ async function answering({ network, assay, idle }: Bench, { modelId, inputs, tim
 /** The executor's own functions on jobs that are signed already, alone in this process. */
 async function verification({ assay, dir, network }: Bench, { model, inputs, outputs }: { model: CanonicalModel; inputs: readonly Tensor[]; outputs: readonly Tensor[] }): Promise<(times: number) => Promise<number>> {
   const ledger = await ClaimLedger.open(mkdtempSync(join(dir, 'ledger-')));
-  const account = privateKeyToAccount(generatePrivateKey());
+  const account = digestSigner(generatePrivateKey());
   const signer = new ClaimSigner(account, assay.network, ledger);
   const coordinator = network.keys.account('coordinator').address;
   const jobOf = ({ message, signature, jobId }: SignedRequest): Job => ({ jobId, request: message, requestSignature: signature, coordinator, fee: 1n, leaseUntil: Date.now() + 3_600_000, inputs: [] });

@@ -5,7 +5,7 @@ import type { Chain } from '#io/chain';
 import type { TestedModel } from '#io/inference';
 import { fetchInputs, Messaging } from '#io/messaging';
 import { CONNECTING, openChain, openMessaging, openModels, openPlayer } from '#participant';
-import { connectWithRetry, systemClock, type Logger, type Monitoring } from '#platform';
+import { connectWithRetry, digestSigner, systemClock, type Logger, type Monitoring } from '#platform';
 import type { Player } from '#player';
 import { connect } from '#sdk';
 import { CanaryRecords } from './canaries/records.js';
@@ -40,7 +40,7 @@ export class ExecutorModule {
 }
 
 function inventory({ config, log, monitoring }: ExecutorSetting): Provider[] {
-  const account = privateKeyToAccount(config.ASSAY_PRIVATE_KEY);
+  const account = digestSigner(config.ASSAY_PRIVATE_KEY);
   return [
     { provide: CHAIN, useFactory: () => openChain(config, log) },
     { provide: Messaging, useFactory: () => openMessaging('executor', config, log) },

@@ -11,6 +11,7 @@ export * from './process.js';
 export * from './retry.js';
 export * from './rounds.js';
 export * from './shutdown.js';
+export * from './signatures.js';
 export * from './variables.js';
 export * from './version.js';
 export { decryptKey, encryptKey, unlocked, type KeystoreOptions } from './keystore.js';

@@ -2,7 +2,6 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { playMutants } from './mutants.js';
-import { rememberSigners } from './signatures.js';
 import { simulate, type SimulationResult } from './simulation.js';
 
 /**
@@ -22,7 +21,6 @@ const threads = number('--workers', Math.min(availableParallelism(), 8));
 
 if (isMainThread) await (has('--mutants') ? mutants() : main());
 else {
-  await rememberSigners();
   parentPort!.on('message', (seed: number) => void simulate(seed).then((result) => parentPort!.postMessage(result)));
   parentPort!.postMessage(undefined);
 }

@@ -1,9 +1,9 @@
-import { verifyTypedData } from 'viem';
 import { listRoot, tensorRoot, type Root, type Tensor } from '#core/hashing';
-import { AssayError, claimTypedData, jobIdOf, type NetworkId } from '#core/protocol';
+import { AssayError, claimDigest, jobIdOf, type NetworkId } from '#core/protocol';
 import type { InferenceSession, TestedModel } from '#io/inference';
 import type { ModelShelf } from '#io/artifacts';
 import { failureOf, type BatchedClaim } from '#io/messaging';
+import { hasSigned } from '#platform';
 import { tracedRun, type TracedRun } from './traced-run.js';
 import type { Verdict } from './verdict.js';
 
@@ -42,8 +42,7 @@ async function checkPapers({ request, claim, signature }: BatchedClaim, network:
   const facts = { jobId: claim.jobId, executor: claim.executor };
   if (jobIdOf(network, request) !== claim.jobId.toLowerCase()) throw new AssayError({ code: 'CLAIM_INVALID', message: 'the claim is not for the request it came with', facts });
   if (claim.modelId !== request.modelId || claim.inputRoot !== request.inputRoot) throw new AssayError({ code: 'CLAIM_INVALID', message: 'the claim is about another model or other inputs than its request', facts });
-  const signed = await verifyTypedData({ ...claimTypedData(network, claim), address: claim.executor, signature }).catch(() => false);
-  if (!signed) throw new AssayError({ code: 'CLAIM_SIGNATURE_INVALID', facts });
+  if (!(await hasSigned(claim.executor, claimDigest(network, claim), signature))) throw new AssayError({ code: 'CLAIM_SIGNATURE_INVALID', facts });
 }
 
 async function claimedInputs({ claim }: BatchedClaim, { fetchInputs }: ClaimCheckParts): Promise<Tensor[]> {

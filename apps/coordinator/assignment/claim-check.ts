@@ -1,5 +1,6 @@
 import { byteLength, listRoot, tensorRoot, type Root, type Tensor, type TensorHeader } from '#core/hashing';
-import { AssayError, claimDigest, claimFault, isSignedBy, type Claim, type NetworkId, type Request } from '#core/protocol';
+import { AssayError, claimDigest, claimFault, type Claim, type NetworkId, type Request } from '#core/protocol';
+import { hasSigned } from '#platform';
 import type { Address, Hex } from 'viem';
 
 export interface AskedFor {
@@ -28,7 +29,7 @@ export async function checkClaim(asked: AskedFor, { claim, signature, outputs }:
   const fault = claimFault(asked.request, claim) ?? fieldFault(asked, claim) ?? outputFault(asked.outputs, claim, outputs);
   if (fault !== undefined) throw new AssayError({ code: 'CLAIM_INVALID', message: fault, facts: { jobId: asked.jobId, executor: asked.executor } });
   const digest = claimDigest(asked.network, claim);
-  if (!(await isSignedBy(asked.executor, digest, signature))) throw new AssayError({ code: 'CLAIM_SIGNATURE_INVALID', facts: { jobId: asked.jobId, executor: asked.executor, digest } });
+  if (!(await hasSigned(asked.executor, digest, signature))) throw new AssayError({ code: 'CLAIM_SIGNATURE_INVALID', facts: { jobId: asked.jobId, executor: asked.executor, digest } });
   return digest;
 }
 

@@ -1,7 +1,8 @@
 import type { Address, Hex } from 'viem';
 import type { Root } from '#core/hashing';
-import { AssayError, isSignedBy, jobIdOf, VERIFICATION, type NetworkId, type Request } from '#core/protocol';
+import { AssayError, jobIdOf, VERIFICATION, type NetworkId, type Request } from '#core/protocol';
 import type { JobRecord, JobStore, ModelRecord } from '#io/storage';
+import { hasSigned } from '#platform';
 import { checkedInputs, requireInputRoot, type GivenTensor } from './tensor-checks.js';
 
 export interface Submission {
@@ -76,7 +77,7 @@ async function acceptNew(parts: AcceptanceParts, { request, signature, inputs: g
 }
 
 async function requireSignature(parts: AcceptanceParts, { request, signature, jobId }: { request: Request; signature: Hex; jobId: Root }): Promise<void> {
-  if (await isSignedBy(request.submitter, jobId, signature)) return;
+  if (await hasSigned(request.submitter, jobId, signature)) return;
   if (await parts.contractSigned(request.submitter, jobId, signature)) return;
   throw new AssayError({ code: 'REQUEST_SIGNATURE_INVALID', facts: { submitter: request.submitter, digest: jobId, chainId: parts.network.chainId, disputes: parts.network.disputes } });
 }

@@ -1,8 +1,9 @@
 import type { Address, Hex } from 'viem';
 import type { Root } from '#core/hashing';
-import { AssayError, accessDigest, isSignedBy, MAX_ACCESS_SECONDS, NO_JOB, type Access, type NetworkId } from '#core/protocol';
+import { AssayError, accessDigest, MAX_ACCESS_SECONDS, NO_JOB, type Access, type NetworkId } from '#core/protocol';
 import type { AccessMessage } from '#io/rpc';
 import type { JobRecord } from '#io/storage';
+import { hasSigned } from '#platform';
 
 export interface AccessParts {
   readonly network: NetworkId;
@@ -21,6 +22,6 @@ export function accessCheck(parts: AccessParts) {
     if (job && job.request.submitter.toLowerCase() !== submitter) throw denied('the job is another submitter’s');
     if (until <= now || until > now + MAX_ACCESS_SECONDS) throw denied(`the access is valid until ${until}, now it is ${now}, and it may be valid for ${MAX_ACCESS_SECONDS} seconds`);
     const digest = accessDigest(parts.network, { submitter, action, jobId, until });
-    if (!(await isSignedBy(submitter, digest, signature)) && !(await parts.contractSigned(submitter, digest, signature))) throw denied(`the submitter did not sign access to ${action} here`);
+    if (!(await hasSigned(submitter, digest, signature)) && !(await parts.contractSigned(submitter, digest, signature))) throw denied(`the submitter did not sign access to ${action} here`);
   };
 }

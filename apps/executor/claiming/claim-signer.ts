@@ -1,7 +1,6 @@
-import type { Hex } from 'viem';
-import type { PrivateKeyAccount } from 'viem/accounts';
 import type { Root, Tensor } from '#core/hashing';
-import { claimTypedData, type Claim, type Job, type NetworkId } from '#core/protocol';
+import { claimDigest, type Claim, type Job, type NetworkId } from '#core/protocol';
+import type { DigestSigner } from '#platform';
 import type { RunKind } from '../config.js';
 import type { ClaimLedger, LedgerEntry } from './ledger.js';
 
@@ -16,7 +15,7 @@ export interface Executed {
 /** Signs claims and writes each down before it leaves. */
 export class ClaimSigner {
   constructor(
-    private readonly account: PrivateKeyAccount,
+    private readonly account: DigestSigner,
     private readonly network: NetworkId,
     private readonly ledger: Pick<ClaimLedger, 'record'>,
   ) {}
@@ -33,7 +32,7 @@ export class ClaimSigner {
       fee: job.fee,
       insuredValue: job.request.insuredValue,
     };
-    const signature: Hex = await this.account.signTypedData(claimTypedData(this.network, claim));
+    const signature = await this.account.sign({ hash: claimDigest(this.network, claim) });
     return this.ledger.record({ claim, signature, request: job.request, fault }, inputs);
   }
 }

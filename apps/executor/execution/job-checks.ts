@@ -1,6 +1,7 @@
 import type { Address, Hex } from 'viem';
 import { canonicalizeNaNs, listRoot, tensorRoot, type Root, type Tensor } from '#core/hashing';
-import { AssayError, isSignedBy, jobIdOf, type Job, type NetworkId } from '#core/protocol';
+import { AssayError, jobIdOf, type Job, type NetworkId } from '#core/protocol';
+import { hasSigned } from '#platform';
 
 export interface JobCheckParts {
   readonly network: NetworkId;
@@ -24,7 +25,7 @@ export async function checkJob(job: Job, { network, now, contractSigned }: JobCh
   const digest = jobIdOf(network, request);
   if (digest !== job.jobId.toLowerCase()) throw new AssayError({ code: 'REQUEST_SIGNATURE_INVALID', message: 'the job id is not the digest of the request on this network', facts: { ...facts, digest } });
   if (job.fee > request.maxFee) throw new AssayError({ code: 'FEE_TOO_LOW', message: 'the fee is above what the submitter signed', facts: { ...facts, fee: job.fee, maxFee: request.maxFee } });
-  if (!(await isSignedBy(request.submitter, digest, job.requestSignature)) && !(await contractSigned(job.request.submitter, digest, job.requestSignature))) throw new AssayError({ code: 'REQUEST_SIGNATURE_INVALID', facts: { ...facts, submitter: request.submitter } });
+  if (!(await hasSigned(request.submitter, digest, job.requestSignature)) && !(await contractSigned(job.request.submitter, digest, job.requestSignature))) throw new AssayError({ code: 'REQUEST_SIGNATURE_INVALID', facts: { ...facts, submitter: request.submitter } });
 }
 
 /** @throws AssayError INPUT_ROOT_MISMATCH unless these are the inputs that the submitter signed for */

@@ -6,4 +6,5 @@ export * from './economics.js';
 export * from './sampling.js';
 export * from './checks.js';
 export * from './receipt.js';
+export * from './signatures.js';
 export * from './wire.js';

@@ -1,8 +1,9 @@
-import { concatHex, isAddressEqual, isHex, keccak256, recoverAddress, type Address, type Hex } from 'viem';
+import { concatHex, isAddressEqual, isHex, keccak256, type Address, type Hex } from 'viem';
 import { z } from 'zod';
 import type { Root } from '#core/hashing';
 import { AssayError } from './errors.js';
 import { claimDigest, jobIdOf, type Claim, type NetworkId, type Request } from './messages.js';
+import { isSignedBy } from './signatures.js';
 import { claimSchema, requestSchema } from './wire.js';
 
 /**
@@ -170,13 +171,4 @@ export function claimFault(request: Request, claim: Claim): string | undefined {
   if (claim.insuredValue !== request.insuredValue) return `the claim insures ${claim.insuredValue}, the request asks for ${request.insuredValue}`;
   if (claim.fee > request.maxFee) return `the claim's fee ${claim.fee} is above the request's ${request.maxFee}`;
   return undefined;
-}
-
-/** True if an ordinary account signed the digest. Never throws: a malformed signature is nobody's. */
-export async function isSignedBy(signer: Address, digest: Root, signature: Hex): Promise<boolean> {
-  try {
-    return isAddressEqual(await recoverAddress({ hash: digest, signature }), signer);
-  } catch {
-    return false;
-  }
 }
