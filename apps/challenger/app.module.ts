@@ -43,6 +43,8 @@ export interface ChallengerSetting {
   readonly monitoring: Monitoring;
 }
 
+/** Batches whose claims are fetched at once. */
+const MAX_FETCHES = 8;
 /** Looks at the chain between looks for lost bonds: they take days. */
 const PAYOUT_POLLS = 10;
 
@@ -115,6 +117,7 @@ function watchOf({ chain, messaging, models, cases, cursor, player }: Rooms & { 
       maxChainLagS: config.ASSAY_MAX_CHAIN_LAG_S,
       gate,
       purse: new Gate(1),
+      fetches: new Gate(MAX_FETCHES),
       onFinding: async (finding) => {
         if (finding.verdict.kind !== (config.ASSAY_LIE ? 'valid' : 'invalid')) return;
         if (config.ASSAY_WATCH_ONLY) return withholdDispute(finding, opening);

@@ -165,7 +165,7 @@ export function startChallenger(setting: Setting, life: Life, { account, disk, f
   const opening: OpeningParts = { address, chain: chain as never, cases, models: SHELF, clock, signal, log };
   const accusations = new Accusations({ isKnown: (gameId) => player.game(gameId) !== undefined, clock, log });
   const parts = {
-    ...{ address, network, chain: chain as never, models: SHELF, fetchInputs, fetchClaims: claimsFrom(setting), sampleAll: false, demands: false, maxChainLagS: 120, gate: new Gate(1), purse: new Gate(1) },
+    ...{ address, network, chain: chain as never, models: SHELF, fetchInputs, fetchClaims: claimsFrom(setting), sampleAll: false, demands: false, maxChainLagS: 120, gate: new Gate(1), purse: new Gate(1), fetches: new Gate(8) },
     ...{ misconduct: new Misconduct(network), onEvidence: async () => undefined, onClaims: async () => undefined, metrics: challengerMetrics(new Registry()), clock, signal, log },
     onFinding: async (finding: Parameters<typeof openDispute>[0]) => {
       if (finding.verdict.kind !== (lie ? 'valid' : 'invalid') || (lie && disk.cases.size >= 2)) return;

@@ -32,6 +32,8 @@ export interface BatchCheckParts extends ClaimCheckParts {
   readonly maxChainLagS: number;
   readonly gate: Gate;
   readonly purse: Gate;
+  /** Batches whose claims are fetched at once: whoever starts has those of a whole window to ask for. */
+  readonly fetches: Gate;
   /** What follows from a finding. */
   readonly onFinding: (finding: Finding & { inputs: readonly Tensor[] }) => Promise<void>;
   /** Takes part in paid checks; left out by who does not. */
@@ -107,8 +109,8 @@ async function claimsOf(batch: SeenBatch, until: bigint, parts: BatchCheckParts)
   return published ? claimsOfBatch(batch, published, parts.network) : served(until);
 }
 
-async function servedClaims(batch: SeenBatch, { fetchClaims, network }: BatchCheckParts): Promise<PlacedClaim[]> {
-  return claimsOfBatch(batch, await fetchClaims(batch.batchId, batch.count), network);
+async function servedClaims(batch: SeenBatch, { fetchClaims, fetches, network }: BatchCheckParts): Promise<PlacedClaim[]> {
+  return claimsOfBatch(batch, await fetches.run(() => fetchClaims(batch.batchId, batch.count)), network);
 }
 
 /** What falls to this challenger. */

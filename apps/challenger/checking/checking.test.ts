@@ -122,6 +122,7 @@ describe('a batch', () => {
       maxChainLagS: 30,
       gate: new Gate(2),
       purse: new Gate(1),
+      fetches: new Gate(8),
       onFinding: async (finding) => void findings.push(finding),
       misconduct: new Misconduct(network),
       onEvidence: async () => undefined,
@@ -153,6 +154,20 @@ describe('a batch', () => {
     await checkBatch(batchOf(claims), batchParts(claims, findings, { fetchClaims: () => Promise.reject(new AssayError({ code: 'PEER_SILENT' })) }));
     await checkBatch(batchOf(claims), batchParts(claims, findings, { fetchInputs: () => Promise.reject(new AssayError({ code: 'PEER_SILENT' })) }));
     expect(findings).toHaveLength(3);
+  });
+
+  it('is asked for together with as many others as may be fetched at once', async () => {
+    const claims = await three();
+    let [now, most] = [0, 0];
+    const fetchClaims = async () => {
+      most = Math.max(most, ++now);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      now--;
+      return claims;
+    };
+    const shared = batchParts(claims, [], { fetchClaims, fetches: new Gate(2), onFinding: async () => undefined });
+    await Promise.all(Array.from({ length: 6 }, (_, i) => checkBatch({ ...batchOf(claims), batchId: BigInt(i + 1) }, shared)));
+    expect(most).toBe(2);
   });
 
   describe('whose claims are not served', () => {
