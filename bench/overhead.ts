@@ -131,8 +131,8 @@ async function verification({ assay, dir, network }: Bench, { model, inputs, out
       const job = jobs[i]!;
       await checkJob(job, { network: assay.network, now: Date.now(), contractSigned: async () => false });
       checkCanonical(inputs);
-      checkInputRoot(job, inputs);
-      await signer.sign({ job, inputs, outputRoot: listRoot(outputs.map(tensorRoot)), fault: 'none' });
+      const inputRoots = checkInputRoot(job, inputs);
+      await signer.sign({ job, inputs, inputRoots, outputRoot: listRoot(outputs.map(tensorRoot)), fault: 'none' });
     }, times);
   };
 }

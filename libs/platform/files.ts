@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, open, readFile, rename, rm } from 'node:fs/promises';
+import { link, open, readFile, rename, rm, unlink } from 'node:fs/promises';
 import { AssayError } from '#core/protocol';
 
 /** The file's bytes, or undefined if there is no such file. */
@@ -35,7 +35,7 @@ export async function createFile(path: string, bytes: Uint8Array): Promise<boole
     if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw unwritable(path, cause);
   } finally {
-    await rm(temporary, { force: true });
+    await unlink(temporary);
   }
 }
 

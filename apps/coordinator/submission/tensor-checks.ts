@@ -1,4 +1,4 @@
-import { byteLength, canonicalizeNaNs, DTYPES, listRoot, tensorRoot, type Dtype, type Root, type Tensor, type TensorHeader } from '#core/hashing';
+import { byteLength, DTYPES, firstNonCanonicalByte, listRoot, tensorRoot, type Dtype, type Root, type Tensor, type TensorHeader } from '#core/hashing';
 import { AssayError } from '#core/protocol';
 
 /** A tensor as somebody sent it. */
@@ -38,14 +38,13 @@ function checkedTensor(given: GivenTensor, spec: NamedSpec, index: number): Tens
   // WHY a copy: decoded bytes are a view into the whole message, which must not live as long as the tensor, at any alignment.
   // Not slice(): a Buffer's is a view again.
   const tensor: Tensor = { dtype: spec.dtype as Dtype, dims: spec.dims, data: new Uint8Array(given.data) };
-  requireCanonical(tensor, given.data, facts);
+  requireCanonical(tensor, facts);
   return tensor;
 }
 
-/** WHY refused and not repaired: the submitter signed the root of what it sent. Canonicalises `tensor`, its own copy. */
-function requireCanonical(tensor: Tensor, sent: Uint8Array, facts: Record<string, unknown>): void {
-  const canonical = canonicalizeNaNs(tensor).data;
-  const at = sent.findIndex((byte, i) => byte !== canonical[i] || (tensor.dtype === 'bool' && byte > 1));
+/** WHY refused and not repaired: the submitter signed the root of what it sent. */
+function requireCanonical(tensor: Tensor, facts: Record<string, unknown>): void {
+  const at = firstNonCanonicalByte(tensor);
   if (at < 0) return;
   throw new AssayError({ code: 'TENSOR_DATA_MISMATCH', message: `input ${String(facts['name'])} is not canonical: every NaN must be 0x7fc00000, every bool 0 or 1`, facts: { ...facts, byte: at } });
 }

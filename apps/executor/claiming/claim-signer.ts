@@ -8,6 +8,8 @@ import type { ClaimLedger, LedgerEntry } from './ledger.js';
 export interface Executed {
   readonly job: Job;
   readonly inputs: readonly Tensor[];
+  /** Of each input, as computed from its bytes. */
+  readonly inputRoots: readonly Root[];
   readonly outputRoot: Root;
   readonly fault: RunKind;
 }
@@ -21,7 +23,7 @@ export class ClaimSigner {
   ) {}
 
   /** @throws AssayError STATE_CONFLICT if another claim for the job was signed before */
-  async sign({ job, inputs, outputRoot, fault }: Executed): Promise<LedgerEntry> {
+  async sign({ job, inputs, inputRoots, outputRoot, fault }: Executed): Promise<LedgerEntry> {
     const claim: Claim = {
       jobId: job.jobId,
       modelId: job.request.modelId,
@@ -33,6 +35,6 @@ export class ClaimSigner {
       insuredValue: job.request.insuredValue,
     };
     const signature = await this.account.sign({ hash: claimDigest(this.network, claim) });
-    return this.ledger.record({ claim, signature, request: job.request, fault }, inputs);
+    return this.ledger.record({ claim, signature, request: job.request, fault }, inputs, inputRoots);
   }
 }

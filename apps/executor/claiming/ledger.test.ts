@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { privateKeyToAccount } from 'viem/accounts';
@@ -28,7 +28,7 @@ const request: Request = {
 };
 const job: Job = { jobId: jobIdOf(network, request), request, requestSignature: '0x00', coordinator: account.address, fee: 7n, inputs: [], leaseUntil: 1 };
 const signer = async () => new ClaimSigner(account, network, await ClaimLedger.open(dir));
-const executed = (n: number) => ({ job, inputs, outputRoot: outputRoot(n), fault: 'none' as const });
+const executed = (n: number) => ({ job, inputs, inputRoots: inputs.map(tensorRoot), outputRoot: outputRoot(n), fault: 'none' as const });
 
 beforeEach(() => void (dir = mkdtempSync(join(tmpdir(), 'assay-ledger-'))));
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
@@ -56,10 +56,28 @@ describe('signing claims', () => {
     expect(readdirSync(join(dir, 'claims'))).toHaveLength(1);
   });
 
-  it('says so when a stored input was damaged, instead of defending another one', async () => {
-    await (await signer()).sign(executed(1));
-    writeFileSync(join(dir, 'tensors', tensorRoot(inputs[0]!)), Uint8Array.of(1, 2, 4));
-    const ledger = await ClaimLedger.open(dir);
-    await expect(ledger.inputsOf((await ledger.find(job.jobId))!)).rejects.toMatchObject({ code: 'FILE_UNREADABLE' });
+  it('keeps small inputs in the entry and large ones beside it, and says so when one was damaged, instead of defending another one', async () => {
+    const large: Tensor = { dtype: 'uint8', dims: [100_000], data: new Uint8Array(100_000).fill(7) };
+    const [small] = inputs as [Tensor];
+    const both = [small, large];
+    await (await signer()).sign({ ...executed(1), inputs: both, inputRoots: both.map(tensorRoot) });
+    expect(readdirSync(join(dir, 'tensors'))).toEqual([tensorRoot(large)]);
+    const reading = async () => {
+      const ledger = await ClaimLedger.open(dir);
+      return ledger.inputsOf((await ledger.find(job.jobId))!);
+    };
+    expect(await reading()).toEqual(both);
+
+    const entry = join(dir, 'claims', `${job.jobId}.cbor`);
+    const bytes = readFileSync(entry);
+    const changed = Buffer.from(bytes);
+    changed[bytes.indexOf(small.data) + 2] = 4;
+    writeFileSync(entry, changed);
+    await expect(reading()).rejects.toMatchObject({ code: 'FILE_UNREADABLE' });
+
+    writeFileSync(entry, bytes);
+    expect(await reading()).toEqual(both);
+    writeFileSync(join(dir, 'tensors', tensorRoot(large)), new Uint8Array(100_000).fill(8));
+    await expect(reading()).rejects.toMatchObject({ code: 'FILE_UNREADABLE' });
   });
 });

@@ -108,13 +108,13 @@ export class JobAnswering {
     await checkJob(job, { network, now: clock.now(), contractSigned: this.parts.contractSigned });
     const inputs = await payloads.unpack(job.inputs);
     checkCanonical(inputs);
-    checkInputRoot(job, inputs);
+    const inputRoots = checkInputRoot(job, inputs);
     return models.with(job.request.modelId, async ({ session }) => {
       this.requireWanted(job);
       const fault = await this.faultFor(job);
       const run = await runWithFault(fault, { jobId: job.jobId, session, inputs });
       this.requireWanted(job);
-      const entry = await this.parts.signer.sign({ job, inputs, outputRoot: run.outputRoot, fault });
+      const entry = await this.parts.signer.sign({ job, inputs, inputRoots, outputRoot: run.outputRoot, fault });
       this.parts.planter?.note(entry);
       const { claim, signature } = entry;
       this.parts.log.info({ event: 'claim.signed', jobId: job.jobId, outputRoot: claim.outputRoot, fee: claim.fee, insuredValue: claim.insuredValue }, 'claim signed');

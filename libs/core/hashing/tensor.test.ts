@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  canonicalizeNaNs, chunkCount, decodeHeader, DTYPES, elementCount, elementWord, encodeHeader, tensorRoot, tensorTree,
+  canonicalizeNaNs, chunkCount, decodeHeader, DTYPES, elementCount, elementWord, encodeHeader, firstNonCanonicalByte, tensorRoot, tensorTree,
   type Dtype, type Root, type Tensor, type TensorHeader,
 } from './index.js';
 
@@ -68,6 +68,21 @@ test('NaNs of every payload and sign become 0x7fc00000, other values keep their 
   canonicalizeNaNs({ dtype: 'float32', dims: [5], data: new Uint8Array(words.buffer) });
 
   expect([...words]).toEqual([0x7fc00000, 0x7fc00000, 0x7f800000, 0x80000000, 0x3f800000]);
+});
+
+const anyBits = fc.oneof(fc.integer({ min: 0, max: 2 ** 32 - 1 }), fc.constantFrom(0x7fc00000, 0xffc00000, 0x7f800000, 0xff800000, 0x7f800001, 0x7fc00001, 0x7fffffff, 0x80000000, 0));
+
+test('the first byte that is not canonical is where canonical bytes differ, wherever the tensor lies in its buffer', () => {
+  fc.assert(
+    fc.property(fc.array(fc.oneof({ weight: 9, arbitrary: fc.constant(0x7fc00000) }, anyBits), { maxLength: 12 }), fc.integer({ min: 0, max: 3 }), (words, offset) => {
+      const data = new Uint8Array(new ArrayBuffer(offset + 4 * words.length), offset);
+      data.set(new Uint8Array(Uint32Array.from(words).buffer));
+      const canonical = canonicalizeNaNs({ dtype: 'float32', dims: [words.length], data: new Uint8Array(data) }).data;
+      expect(firstNonCanonicalByte({ dtype: 'float32', dims: [words.length], data })).toBe(data.findIndex((byte, i) => byte !== canonical[i]));
+      expect(firstNonCanonicalByte({ dtype: 'bool', dims: [data.length], data })).toBe(data.findIndex((byte) => byte > 1));
+      expect(firstNonCanonicalByte({ dtype: 'int32', dims: [words.length], data })).toBe(-1);
+    }),
+  );
 });
 
 test('element words are zero-extended little-endian', () => {

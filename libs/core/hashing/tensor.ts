@@ -98,6 +98,18 @@ export function canonicalizeNaNs(tensor: Tensor): Tensor {
   return tensor;
 }
 
+/** Place of the first byte that is not as canonical bytes have it: in a NaN other than 0x7fc00000, or a bool other than 0 and 1. −1 if there is none. */
+export function firstNonCanonicalByte({ dtype, data }: Tensor): number {
+  if (dtype === 'bool') return data.findIndex((byte) => byte > 1);
+  if (dtype !== 'float32') return -1;
+  const view = new DataView(data.buffer, data.byteOffset, data.length);
+  for (let at = 0; at < data.length; at += 4) {
+    const bits = view.getUint32(at, true);
+    if ((bits & 0x7fffffff) > 0x7f800000 && bits !== CANONICAL_NAN) return data.findIndex((byte, i) => i >= at && byte !== ((CANONICAL_NAN >>> (8 * (i - at))) & 0xff));
+  }
+  return -1;
+}
+
 /**
  * One element as an unsigned 64-bit word, zero-extended: float32 as its bits, integers in two's complement
  * of their own width. This is the form in which steps, traces and the contract handle every value.

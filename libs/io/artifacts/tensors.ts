@@ -18,17 +18,21 @@ export class TensorFiles {
     return new TensorFiles(dir);
   }
 
-  async put(tensor: Tensor): Promise<TensorRef> {
-    const root = tensorRoot(tensor);
+  /** @param root the tensor’s, from whoever computed it before */
+  async put(tensor: Tensor, root = tensorRoot(tensor)): Promise<TensorRef> {
     await replaceFile(join(this.dir, root), tensor.data);
     return { dtype: tensor.dtype, dims: [...tensor.dims], root };
   }
 
   /** @throws AssayError FILE_UNREADABLE if the tensor is not there or not what it was */
-  async get({ dtype, dims, root }: TensorRef): Promise<Tensor> {
-    const data = await readIfThere(join(this.dir, root));
-    const tensor = data && data.length === byteLength({ dtype, dims }) ? { dtype, dims, data } : undefined;
-    if (!tensor || tensorRoot(tensor) !== root) throw new AssayError({ code: 'FILE_UNREADABLE', message: 'a stored tensor is missing or damaged', facts: { root, dir: this.dir } });
-    return tensor;
+  async get(ref: TensorRef): Promise<Tensor> {
+    return wholeTensor(ref, await readIfThere(join(this.dir, ref.root)));
   }
+}
+
+/** The tensor that was stored. @throws AssayError FILE_UNREADABLE if the data is not there or not what it was */
+export function wholeTensor({ dtype, dims, root }: TensorRef, data: Uint8Array | undefined): Tensor {
+  const tensor = data && data.length === byteLength({ dtype, dims }) ? { dtype, dims, data } : undefined;
+  if (!tensor || tensorRoot(tensor) !== root) throw new AssayError({ code: 'FILE_UNREADABLE', message: 'a stored tensor is missing or damaged', facts: { root } });
+  return tensor;
 }
