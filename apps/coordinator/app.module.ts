@@ -33,6 +33,7 @@ import { Cleaner } from './retention/cleaner.js';
 import { ChainFollower, readUpTo } from './settlement/chain-follower.js';
 import { RoleKeeper, type Duty } from './roles/role-keeper.js';
 import { accessCheck } from './submission/access.js';
+import { CALLERS } from './submission/caller-limit.js';
 import { JobFeed } from './submission/job-feed.js';
 import { RateLimit } from './submission/rates.js';
 import { JobsController } from './submission/jobs.controller.js';
@@ -53,6 +54,7 @@ export class CoordinatorModule {
     const modelById = modelCache(world.storage.models);
     const compiler = compilerOf(world);
     const fileOf = fileOfIn(world, compiler);
+    const callers = new RateLimit({ perSecond: world.config.ASSAY_CALLER_RATE, millis: () => performance.now() });
     const publisher = new ModelPublisher(world.messaging.payloads, fileOf);
     return {
       module: CoordinatorModule,
@@ -60,8 +62,9 @@ export class CoordinatorModule {
       providers: [
         { provide: APP_FILTER, useValue: new ErrorFilter(world.log) },
         { provide: PresenceBoard, useValue: board },
+        { provide: CALLERS, useValue: callers },
         provide(JobFeed, [], () => new JobFeed()),
-        provide(JobsService, [JobFeed], (feed: JobFeed) => makeJobsService(world, { feed, proofs, modelById, board })),
+        provide(JobsService, [JobFeed], (feed: JobFeed) => makeJobsService(world, { feed, proofs, modelById, board, callers })),
         { provide: AdminService, inject: [ROLES], useFactory: (roles: RoleKeeper[]) => makeAdmin(world, { roles, board }) },
         provide(ModelsService, [], () => makeModelsService(world, { publish: publisher.publish, compiler, fileOf })),
         provide(NetworkStatusService, [], () => makeNetworkStatus(world, board)),
@@ -78,9 +81,10 @@ interface JobRooms {
   readonly proofs: BatchProofs;
   readonly modelById: ModelById;
   readonly board: PresenceBoard;
+  readonly callers: RateLimit;
 }
 
-function makeJobsService(world: World, { feed, proofs, modelById, board }: JobRooms): JobsService {
+function makeJobsService(world: World, { feed, proofs, modelById, board, callers }: JobRooms): JobsService {
   const { chain, storage, config, clock, gate, stopping, registry } = world;
   const { network } = chain;
   const stakes = makeStakes(world);
@@ -101,7 +105,7 @@ function makeJobsService(world: World, { feed, proofs, modelById, board }: JobRo
       gate,
       now: clock.now,
     },
-    callers: new RateLimit({ perSecond: config.ASSAY_CALLER_RATE, millis }),
+    callers,
     report: { network, storage, proofIn: proofs.proofIn },
     jobs: storage.jobs,
     requireAccess: accessCheck({ network, contractSigned: (address, hash, signature) => chain.contractSigned(address, hash, signature), now: clock.now }),
@@ -140,8 +144,8 @@ function makeModelsService({ storage, config, clock }: World, rooms: Pick<Models
   return new ModelsService({ ...rooms, models: storage.models, artifacts: storage.artifacts, uploads: new PartialUploads(join(config.ASSAY_DATA_DIR, 'uploads'), clock.now), maxBytes: config.ASSAY_MODEL_MAX_BYTES, now: clock.now });
 }
 
-function makeNetworkStatus({ chain, config, storage, stopping }: World, board: PresenceBoard): NetworkStatusService {
-  return new NetworkStatusService({ deployment: chain.deployment, coordinator: chain.account!, price: config.ASSAY_JOB_PRICE, storage, board, stopping });
+function makeNetworkStatus({ chain, config, storage, stopping, clock }: World, board: PresenceBoard): NetworkStatusService {
+  return new NetworkStatusService({ deployment: chain.deployment, coordinator: chain.account!, price: config.ASSAY_JOB_PRICE, storage, board, stopping, now: clock.now });
 }
 
 /** Tests only. */

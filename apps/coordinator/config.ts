@@ -31,7 +31,7 @@ export const coordinatorSchema = z.object({
   ASSAY_ADMIN_TOKEN_SHA256: variable(z.string().regex(/^[0-9a-f]{64}$/, 'is not 64 hex digits in lower case').optional(), '(printf %s "$TOKEN" | sha256sum)'),
   /** Servers of the broker's cluster that keep each object: one, or three or five so that one or two may fail. */
   ASSAY_NATS_REPLICAS: variable(wholeNumber(1, 5).default(1), '3'),
-  DATABASE_URL: secret(z.string().regex(/^postgres(ql)?:\/\//, 'is not a postgresql:// URL').optional(), 'postgresql://user:password@127.0.0.1:5432/assay'),
+  DATABASE_URL: secret(z.string().regex(/^postgres(ql)?:\/\//, 'is not a postgresql:// URL').refine((text) => URL.canParse(text), 'is not a URL: what is special in the password goes as %XX').optional(), 'postgresql://user:password@127.0.0.1:5432/assay'),
   ASSAY_PGLITE_DIR: variable(z.string().min(1).optional(), './data/coordinator/database'),
   /** How long an answered job waits for its batch. */
   ASSAY_BATCH_INTERVAL_MS: variable(wholeNumber(50, 3_600_000).default(2_000), '2000'),

@@ -117,6 +117,25 @@ describe('a crowded coordinator', () => {
   }, 60_000);
 });
 
+it('whatever somebody asks counts, and too much of it is refused with a hint', async () => {
+  const { client, stop } = await world.coordinator('asked', { ASSAY_CALLER_RATE: '2' });
+  const asks: Record<string, () => Promise<unknown>> = {
+    status: () => client.status(),
+    job: () => client.job(`0x${'00'.repeat(32)}`),
+    watch: () => client.watchJob(`0x${'00'.repeat(32)}`).next(),
+    models: () => client.models(),
+    register: () => client.registerModel({ name: 'mnist', file: world.model.onnx }),
+    submit: async () => client.submit(await world.signed()),
+  };
+  for (const [name, ask] of Object.entries(asks)) {
+    const refused = async () => ask().then(() => 'answered', (error: unknown) => error);
+    const seen: unknown[] = [];
+    for (let i = 0; i < 30 && (seen.at(-1) as { code?: string } | undefined)?.code !== 'RATE_LIMITED'; i++) seen.push(...(await Promise.all(Array.from({ length: 8 }, refused))));
+    expect(seen.at(-1), name).toMatchObject({ code: 'RATE_LIMITED', cause: { code: 8 }, facts: { retryAfterMs: expect.any(Number) } });
+  }
+  await stop();
+}, 120_000);
+
 describe('a model that its reader cannot stand', () => {
   it('takes its reader’s process with it and nothing else: the coordinator says so by code and goes on', async () => {
     const coordinator = await world.coordinator('hostile', { ASSAY_MODEL_TIME_LIMIT_MS: '100' });

@@ -46,6 +46,25 @@ it('a process that is killed takes only its call with it and is started again; a
   await session.close();
 }, 120_000);
 
+it('a run that nobody wants any more is ended in the middle, which is not the model’s fault', async () => {
+  const quarantine = new Quarantine(1);
+  const session = await openSession(model, { apart: bounds({ quarantine, callMs: 3_600_000 }) });
+  const expected = await session.run([input]);
+  for (let times = 0; times < 3; times++) {
+    const [pid] = modelProcesses();
+    process.kill(pid!, 'SIGSTOP');
+    const stop = new AbortController();
+    const [running, behind] = [session.run([input], stop.signal), session.run([input], stop.signal)].map((run) => run.catch((error: unknown) => error));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    stop.abort();
+    expect(await running).toMatchObject({ code: 'EXECUTION_FAILED', facts: { ended: 'SIGKILL' } });
+    expect(await behind).toMatchObject({ code: 'EXECUTION_FAILED' });
+    expect(modelProcesses()).not.toContain(pid);
+    expect(await session.run([input])).toEqual(expected);
+  }
+  await session.close();
+}, 120_000);
+
 it('a model that takes too long is ended', async () => {
   await expect(openSession(model, { apart: bounds({ callMs: 1 }) })).rejects.toMatchObject({ code: 'EXECUTION_FAILED', message: expect.stringContaining('longer than 1 ms') });
 }, 60_000);

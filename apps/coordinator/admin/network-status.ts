@@ -4,6 +4,7 @@ import type { NetworkStatus } from '#io/rpc';
 import type { Storage } from '#io/storage';
 import type { Address } from 'viem';
 import type { PresenceBoard } from '../assignment/presence-board.js';
+import { momentary } from '../caches.js';
 
 export interface NetworkStatusParts {
   readonly deployment: Deployment;
@@ -12,6 +13,8 @@ export interface NetworkStatusParts {
   readonly storage: Pick<Storage, 'jobs' | 'batches' | 'disputes'>;
   readonly board: PresenceBoard;
   readonly stopping: AbortSignal;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
 }
 
 const RECENT_BATCHES = 20;
@@ -19,9 +22,14 @@ const LOOK_EVERY_MS = 1_000;
 
 /** What this coordinator knows of the network. */
 export class NetworkStatusService {
-  constructor(private readonly parts: NetworkStatusParts) {}
+  /** WHY once a moment for all who ask: it counts every job there is. */
+  readonly status: () => Promise<NetworkStatus>;
 
-  async status(): Promise<NetworkStatus> {
+  constructor(private readonly parts: NetworkStatusParts) {
+    this.status = momentary(() => this.found(), parts.now);
+  }
+
+  private async found(): Promise<NetworkStatus> {
     const { deployment, coordinator, price, storage, board } = this.parts;
     const [jobs, batches, openDisputes] = await Promise.all([storage.jobs.countByState(), storage.batches.recent(RECENT_BATCHES), storage.disputes.open()]);
     const { chainId, disputes, batches: batchesAddress, vault, token } = deployment;

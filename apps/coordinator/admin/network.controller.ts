@@ -1,13 +1,15 @@
 import type { Metadata, ServerWritableStream } from '@grpc/grpc-js';
-import { Controller, Inject } from '@nestjs/common';
+import { Controller, Inject, UseInterceptors } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
 import { map, type Observable } from 'rxjs';
 import { encodeBatch, encodeDispute, encodeParameters, encodePeer, encodeStatus, listDisputesMessage, listPageMessage, parseMessage, readAtLeast, type StakedPeer } from '#io/rpc';
+import { CallerLimit } from '../submission/caller-limit.js';
 import { NetworkLists } from './network-lists.js';
 import { NetworkStatusService } from './network-status.js';
 
 /** assay.v1.Network */
 @Controller()
+@UseInterceptors(CallerLimit)
 export class NetworkController {
   constructor(
     @Inject(NetworkStatusService) private readonly network: NetworkStatusService,

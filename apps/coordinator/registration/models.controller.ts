@@ -1,15 +1,21 @@
-import type { sendUnaryData, ServerReadableStream } from '@grpc/grpc-js';
-import { Controller, Inject } from '@nestjs/common';
+import type { Metadata, sendUnaryData, ServerReadableStream, ServerWritableStream } from '@grpc/grpc-js';
+import { Controller, Inject, UseInterceptors } from '@nestjs/common';
 import { GrpcMethod, GrpcStreamCall } from '@nestjs/microservices';
 import { from, map, type Observable } from 'rxjs';
-import { encodeModel, getModelMessage, listModelsMessage, modelVersionsMessage, parseMessage, searchModelsMessage, tagModelMessage, toStatus, uploadStatusMessage } from '#io/rpc';
+import { encodeModel, getModelMessage, listModelsMessage, modelVersionsMessage, pacedBy, parseMessage, peerOf, searchModelsMessage, tagModelMessage, toStatus, uploadStatusMessage } from '#io/rpc';
+import { CallerLimit, CALLERS } from '../submission/caller-limit.js';
+import type { RateLimit } from '../submission/rates.js';
 import { ModelsService } from './models.service.js';
 import { collectUpload } from './upload.js';
 
 /** assay.v1.Models: parses at the edge, calls the use case, encodes. */
 @Controller()
+@UseInterceptors(CallerLimit)
 export class ModelsController {
-  constructor(@Inject(ModelsService) private readonly models: ModelsService) {}
+  constructor(
+    @Inject(ModelsService) private readonly models: ModelsService,
+    @Inject(CALLERS) private readonly callers: Pick<RateLimit, 'take'>,
+  ) {}
 
   /**
    * SAFETY: a client-streaming method answers through the callback and never throws: what Nest's filters and guards throw
@@ -19,6 +25,7 @@ export class ModelsController {
   async register(call: ServerReadableStream<unknown, unknown>, done: sendUnaryData<unknown>): Promise<void> {
     const { maxBytes, uploads } = this.models.parts;
     try {
+      this.callers.take(peerOf(call));
       const upload = await collectUpload(call, maxBytes, (chunks, file) => uploads.take(chunks, file));
       done(null, encodeModel(await this.models.register(upload)));
     } catch (error) {
@@ -63,8 +70,8 @@ export class ModelsController {
   }
 
   @GrpcMethod('Models', 'Download')
-  download(message: unknown): Observable<{ chunk: Uint8Array }> {
-    return from(this.models.download(parseMessage(getModelMessage, message, 'GetModelRequest'))).pipe(map((chunk) => ({ chunk })));
+  download(message: unknown, _metadata: Metadata, call: ServerWritableStream<unknown, unknown>): Observable<{ chunk: Uint8Array }> {
+    return from(pacedBy(call, this.models.download(parseMessage(getModelMessage, message, 'GetModelRequest')))).pipe(map((chunk) => ({ chunk })));
   }
 
   private async page(limit: number, pageToken: string, text?: string) {

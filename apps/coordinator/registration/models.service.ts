@@ -22,8 +22,14 @@ export interface ModelsServiceParts {
   readonly now: () => number;
 }
 
+/** Each holds a whole file in memory. */
+const MAX_DOWNLOADS = 32;
+const RETRY_AFTER_MS = 1_000;
+
 /** Register, find, hand out: the use cases behind the gRPC methods. */
 export class ModelsService {
+  private downloads = 0;
+
   constructor(readonly parts: ModelsServiceParts) {}
 
   /** Compiles the file (a canonical one comes out as it went in), stores it under its id, labels it. */
@@ -61,10 +67,16 @@ export class ModelsService {
     return found.map((model, i) => ({ index: i + 1, tags: model.names.flatMap((label) => tagOf(label, name)), model: modelView(model) }));
   }
 
-  /** The canonical file in chunks. */
+  /** The canonical file in chunks. @throws AssayError MODEL_UNKNOWN, QUEUE_FULL */
   async *download(reference: { modelId: Root | undefined; name: string }): AsyncGenerator<Uint8Array, void, void> {
-    const bytes = await this.parts.fileOf(await this.known(reference));
-    for (let from = 0; from < bytes.length; from += MODEL_CHUNK_BYTES) yield bytes.subarray(from, from + MODEL_CHUNK_BYTES);
+    if (this.downloads >= MAX_DOWNLOADS) throw new AssayError({ code: 'QUEUE_FULL', message: 'too many models are being downloaded', facts: { downloads: this.downloads, retryAfterMs: RETRY_AFTER_MS } });
+    this.downloads++;
+    try {
+      const bytes = await this.parts.fileOf(await this.known(reference));
+      for (let from = 0; from < bytes.length; from += MODEL_CHUNK_BYTES) yield bytes.subarray(from, from + MODEL_CHUNK_BYTES);
+    } finally {
+      this.downloads--;
+    }
   }
 
   private async known({ modelId, name }: { modelId: Root | undefined; name: string }): Promise<ModelRecord> {

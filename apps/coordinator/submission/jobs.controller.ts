@@ -1,9 +1,10 @@
 import type { Metadata, ServerDuplexStream, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
-import { Controller, Inject } from '@nestjs/common';
+import { Controller, Inject, UseInterceptors } from '@nestjs/common';
 import { GrpcMethod, GrpcStreamCall } from '@nestjs/microservices';
 import { map, type Observable } from 'rxjs';
 import { AssayError } from '#core/protocol';
 import { callerOf, cancelJobMessage, encodeFault, encodeJob, getJobMessage, listJobsMessage, parseMessage, readAtLeast, submitMessage, submitStreamMessage, toFault, watchJobMessage } from '#io/rpc';
+import { CallerLimit } from './caller-limit.js';
 import { JobsService, type Caller } from './jobs.service.js';
 import { answerStream } from './submit-stream.js';
 
@@ -32,6 +33,7 @@ export class JobsController {
   }
 
   @GrpcMethod('Jobs', 'Get')
+  @UseInterceptors(CallerLimit)
   async get(message: unknown) {
     const { jobId, withOutputs, withInputs, access } = parseMessage(getJobMessage, message, 'GetJobRequest');
     if (withInputs && !access) throw new AssayError({ code: 'ACCESS_DENIED', message: 'with_inputs needs access', facts: { jobId } });
@@ -39,17 +41,20 @@ export class JobsController {
   }
 
   @GrpcMethod('Jobs', 'Watch')
+  @UseInterceptors(CallerLimit)
   watch(message: unknown, _metadata: Metadata, call: ServerWritableStream<unknown, unknown>): Observable<ReturnType<typeof encodeJob>> {
     return this.jobs.watch(parseMessage(watchJobMessage, message, 'WatchJobRequest').jobId).pipe(map(encodeJob), readAtLeast(call));
   }
 
   @GrpcMethod('Jobs', 'Cancel')
+  @UseInterceptors(CallerLimit)
   async cancel(message: unknown) {
     const { jobId, access } = parseMessage(cancelJobMessage, message, 'CancelJobRequest');
     return encodeJob(await this.jobs.giveUp(jobId, access));
   }
 
   @GrpcMethod('Jobs', 'List')
+  @UseInterceptors(CallerLimit)
   async list(message: unknown) {
     const { access, pageSize: limit, pageToken, states, modelId } = parseMessage(listJobsMessage, message, 'ListJobsRequest');
     const { jobs, nextPageToken } = await this.jobs.list(access, { states, modelId, limit }, pageToken);

@@ -41,6 +41,8 @@ const pageKey = z.tuple([z.number().int(), z.string().length(66)]);
 
 /** Callers that wait for an answer at once. */
 const MAX_WAITING = 20_000;
+/** Callers that watch a job at once. */
+const MAX_WATCHING = 4_096;
 /** Requests accepted here that are remembered. */
 const MAX_REMEMBERED = 20_000;
 /** So often whoever waits looks for itself, should it have been told nothing. */
@@ -51,6 +53,7 @@ export class JobsService {
   /** How many wait for a job's answer here. */
   private readonly waiting = new Map<Root, number>();
   private waitingInAll = 0;
+  private watching = 0;
   /** Signatures of requests accepted here lately. */
   private readonly accepted = new Map<Root, Hex>();
 
@@ -110,9 +113,11 @@ export class JobsService {
     return { jobs: await Promise.all(items.map((job) => reportJob(this.parts.report, job, {}))), nextPageToken };
   }
 
-  /** The job now and after every change; completes in a state that nothing follows. */
+  /** The job now and after every change; completes in a state that nothing follows. @throws AssayError JOB_UNKNOWN, QUEUE_FULL */
   watch(jobId: Root): Observable<JobParts> {
     return new Observable((subscriber) => {
+      if (this.watching >= MAX_WATCHING) return subscriber.error(new AssayError({ code: 'QUEUE_FULL', message: 'too many callers watch jobs', facts: { watching: this.watching, retryAfterMs: LOOK_EVERY_MS } }));
+      this.watching++;
       let backlog: Promise<void> = Promise.resolve();
       let waiting = 0;
       let last: JobState | undefined;
@@ -133,6 +138,7 @@ export class JobsService {
       this.parts.stopping.addEventListener('abort', stop, { once: true });
       enqueue();
       return () => {
+        this.watching--;
         clearInterval(timer);
         unsubscribe();
         this.parts.stopping.removeEventListener('abort', stop);

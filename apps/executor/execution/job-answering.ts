@@ -32,13 +32,19 @@ export interface JobAnsweringParts {
   readonly log: Logger;
 }
 
+/** WHY a while: most runs take less, and a model's process that is ended has to load the model again. */
+const ENDED_AFTER_MS = 1_000;
+/** One for longer goes off at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** The executor's use case: a job in, a signed claim with its outputs out. */
 export class JobAnswering {
   private running = 0;
   private counted = 0;
   /** Jobs in work whose answer nobody wants any more. */
   private readonly calledOff = new Set<Root>();
-  private readonly inWork = new Set<Root>();
+  /** Ends the run of each job in work. */
+  private readonly inWork = new Map<Root, AbortController>();
   private readonly drain = new Drain();
 
   constructor(private readonly parts: JobAnsweringParts) {}
@@ -61,15 +67,18 @@ export class JobAnswering {
     }
   }
 
-  /** Nobody waits for the answer: what has not run yet does not run, what has is not signed. */
+  /** Nobody waits for the answer: what has not run yet does not run, what runs on is ended soon, what has run is not signed. */
   callOff(jobId: Root): void {
-    if (this.inWork.has(jobId)) this.calledOff.add(jobId);
+    const run = this.inWork.get(jobId);
+    if (!run) return;
+    this.calledOff.add(jobId);
+    setTimeout(() => run.abort(), ENDED_AFTER_MS).unref?.();
   }
 
   /** Takes no more jobs. What is not done after `graceMs` is given back with SHUTTING_DOWN, and not signed. */
   async close(graceMs: number): Promise<void> {
     await this.drain.close(graceMs);
-    for (const jobId of this.inWork) this.calledOff.add(jobId);
+    for (const jobId of this.inWork.keys()) this.calledOff.add(jobId);
   }
 
   presence(): Presence {
@@ -88,10 +97,16 @@ export class JobAnswering {
   }
 
   private async tracked(job: Job): Promise<Answer> {
-    this.inWork.add(job.jobId);
+    const stop = new AbortController();
+    const lease = setTimeout(() => stop.abort(), Math.min(job.leaseUntil - this.parts.clock.now() + ENDED_AFTER_MS, LONGEST_TIMER_MS));
+    this.inWork.set(job.jobId, stop);
     try {
-      return await this.execute(job);
+      return await this.execute(job, stop.signal);
+    } catch (error) {
+      if (stop.signal.aborted) this.requireWanted(job);
+      throw error;
     } finally {
+      clearTimeout(lease);
       this.inWork.delete(job.jobId);
       this.calledOff.delete(job.jobId);
     }
@@ -103,7 +118,7 @@ export class JobAnswering {
     if (leaseUntil <= this.parts.clock.now()) throw new AssayError({ code: 'LEASE_LOST', facts: { jobId, leaseUntil } });
   }
 
-  private async execute(job: Job): Promise<Answer> {
+  private async execute(job: Job, stop: AbortSignal): Promise<Answer> {
     const { network, clock, models, payloads } = this.parts;
     await checkJob(job, { network, now: clock.now(), contractSigned: this.parts.contractSigned });
     const inputs = await payloads.unpack(job.inputs);
@@ -112,7 +127,7 @@ export class JobAnswering {
     return models.with(job.request.modelId, async ({ session }) => {
       this.requireWanted(job);
       const fault = await this.faultFor(job);
-      const run = await runWithFault(fault, { jobId: job.jobId, session, inputs });
+      const run = await runWithFault(fault, { jobId: job.jobId, session: { ...session, run: (given) => session.run(given, stop) }, inputs });
       this.requireWanted(job);
       const entry = await this.parts.signer.sign({ job, inputs, inputRoots, outputRoot: run.outputRoot, fault });
       this.parts.planter?.note(entry);

@@ -55,8 +55,18 @@ class ApartRunner implements Runner {
     return this.inTurn(() => this.process());
   }
 
-  run(feeds: Feeds, names: readonly string[]): Promise<Fetched> {
-    return this.inTurn(async () => (await this.process()).call({ kind: 'run', feeds, names }));
+  run(feeds: Feeds, names: readonly string[], stop?: AbortSignal): Promise<Fetched> {
+    return this.inTurn(async () => {
+      stop?.throwIfAborted();
+      const process = await this.process();
+      const end = () => void process.end();
+      stop?.addEventListener('abort', end, { once: true });
+      try {
+        return await process.call({ kind: 'run', feeds, names });
+      } finally {
+        stop?.removeEventListener('abort', end);
+      }
+    });
   }
 
   /** A run under way ends with EXECUTION_FAILED. */

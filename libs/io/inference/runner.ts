@@ -7,8 +7,11 @@ export type Fetched = Readonly<Record<string, ArrayBufferView>>;
 
 /** One loaded ONNX file. */
 export interface Runner {
-  /** Gives the tensors named, raw. One call at a time per runner is run, others wait. */
-  run(feeds: Feeds, names: readonly string[]): Promise<Fetched>;
+  /**
+   * Gives the tensors named, raw. One call at a time per runner is run, others wait. Where a model has a process of its own, `stop` ends it in
+   * the middle of the run; elsewhere nothing can.
+   */
+  run(feeds: Feeds, names: readonly string[], stop?: AbortSignal): Promise<Fetched>;
   close(): Promise<void>;
 }
 

@@ -21,8 +21,8 @@ export interface SessionOptions {
 /** A model ready to run under its profile. */
 export interface InferenceSession {
   readonly model: CanonicalModel;
-  /** The outputs in signature order, NaNs canonical. @throws AssayError TENSOR_*, EXECUTION_FAILED. */
-  run(inputs: readonly Tensor[]): Promise<Tensor[]>;
+  /** The outputs in signature order, NaNs canonical; `stop` ends the run of a model apart. @throws AssayError TENSOR_*, EXECUTION_FAILED. */
+  run(inputs: readonly Tensor[], stop?: AbortSignal): Promise<Tensor[]>;
   /** Every value in trace order, the outputs entry not included, NaNs canonical. Loads a second session when first asked. */
   trace(inputs: readonly Tensor[]): Promise<Tensor[]>;
   close(): Promise<void>;
@@ -36,7 +36,7 @@ export async function openSession(model: CanonicalModel, options: SessionOptions
   const { inputs: signature, outputs } = model.manifest.signature;
   return {
     model,
-    run: (inputs) => execute(runner, { inputs, signature, outputs }),
+    run: (inputs, stop) => execute(runner, { inputs, signature, outputs, stop }),
     async trace(inputs) {
       tracing ??= openTracing(model, { width, open });
       const { runner: traced, outputs: values } = await tracing;
@@ -106,14 +106,15 @@ interface Execution {
   readonly inputs: readonly Tensor[];
   readonly signature: readonly NamedHeader[];
   readonly outputs: readonly NamedHeader[];
+  readonly stop?: AbortSignal | undefined;
 }
 
-async function execute(runner: Runner, { inputs, signature, outputs }: Execution): Promise<Tensor[]> {
+async function execute(runner: Runner, { inputs, signature, outputs, stop }: Execution): Promise<Tensor[]> {
   checkTensors(inputs, signature);
   const feeds: Record<string, RuntimeTensor> = {};
   inputs.forEach((tensor, i) => (feeds[signature[i]!.name] = toRuntime(tensor)));
   try {
-    const results = await runner.run(feeds, outputs.map(({ name }) => name));
+    const results = await runner.run(feeds, outputs.map(({ name }) => name), stop);
     return outputs.map((header) => fromRuntime(header, results[header.name]!));
   } catch (cause) {
     throw asAssayError(cause, 'EXECUTION_FAILED');

@@ -1,5 +1,5 @@
 export { AdminClient, drainMessage, quarantineMessage, type AdminStatus } from './admin.js';
-export { callerOf, readAtLeast } from './callers.js';
+export { callerOf, pacedBy, peerOf, readAtLeast } from './callers.js';
 export { Coordinator, SUBMIT_WAIT_MS, type CallOptions, type SignedAccess, type StreamAnswer, type StreamSubmission, type Registration, type RemoteJob, type Submission } from './client.js';
 export { CoordinatorClient, type ClientTls } from './grpc-calls.js';
 export { WebCoordinator } from './web-calls.js';
