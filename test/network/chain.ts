@@ -1,7 +1,7 @@
 import { keccak256, numberToHex, type Address, type Hex } from 'viem';
 import { ZERO_ROOT, type Root } from '#core/hashing';
 import type { Game, Move } from '#core/dispute';
-import { claimDigest, isSignedBy, type Claim } from '#core/protocol';
+import { AssayError, claimDigest, isSignedBy, type Claim } from '#core/protocol';
 import type { Landing } from '#io/storage';
 import type { GamePage } from '#player';
 import type { Random } from '#testing';
@@ -34,7 +34,7 @@ export class FakeChain {
   private transactions: Transaction[] = [];
   /** First blocks of the branches taken, the first of which is the chain's beginning. */
   private readonly branches: bigint[] = [0n];
-  private readonly behind = new Map<Life, { blocks: number; until: number; view: number; wavers: boolean }>();
+  private readonly behind = new Map<Life, { blocks: number; until: number; wavers: boolean }>();
   private readonly start: number;
 
   constructor(
@@ -68,8 +68,7 @@ export class FakeChain {
 
   /** The life's endpoint is so many blocks behind for a while, or from call to call anything up to that; then another one takes over again. */
   lag(life: Life, { blocks, ms, wavers }: { blocks: number; ms: number; wavers: boolean }): void {
-    const view = (this.behind.get(life)?.view ?? 0) + 1;
-    this.behind.set(life, { blocks, until: this.links.time.now + ms, view, wavers });
+    this.behind.set(life, { blocks, until: this.links.time.now + ms, wavers });
   }
 
   /** Other blocks take the place of the newest ones: of their transactions some come in another order, some later, some never. */
@@ -107,6 +106,7 @@ export class FakeChain {
       beacon: (batchId: bigint) => read((contracts, head) => this.beacon(contracts.batches[Number(batchId) - 1], head)),
       events: (feed: Feed) => this.pages(feed, ({ event }) => event, 'events'),
       batches: { batch: (id: bigint) => read(({ batches }) => batches[Number(id) - 1] ?? { root: ZERO_ROOT, committedAt: 0n, committedBlock: 0n }), challengeWindow: () => read(() => TERMS.window), sampleRate: () => read(() => TERMS.rate) },
+      requests: { unanswered: () => read(() => 0n) },
       disputes: {
         stateOf: (gameId: Root) => read((contracts) => contracts.stateOf(gameId)),
         overturned: (digest: Root) => read(({ overturned }) => overturned.has(digest)),
@@ -130,9 +130,16 @@ export class FakeChain {
     const landing = (batch: Batch): Landing => ({ batchId: batch.batchId, transaction: this.hashOf(batch.committedBlock, batch.batchId), block: batch.committedBlock, committedAt: batch.committedAt });
     return {
       commit: async (plan: Plan, nonce: number): Promise<Landing> => landing((await this.send((contracts, at) => contracts.commit(at, account, { plan, nonce }))).value),
-      find: (root: Root) => this.links.call('chain', () => this.seen.batches.filter((batch) => batch.root === root).map(landing)[0]),
-      numbers: () => this.links.call('chain', () => ({ mined: this.seen.nonceOf(account), pending: (this.isBehind ? this.seen : this.now).nonceOf(account), view: this.view })),
-      view: () => this.view,
+      /** As batching/batch-ledger.ts: who is behind the block says so. */
+      find: (root: Root, upTo = 0n) => this.links.call('chain', () => {
+        const head = this.seenHead;
+        if (head < upTo) throw new AssayError({ code: 'CHAIN_UNREACHABLE', facts: { head, upTo } });
+        return this.stateAt(head).batches.filter((batch) => batch.root === root).map(landing)[0];
+      }),
+      numbers: () => this.links.call('chain', () => {
+        const block = this.seenHead;
+        return { mined: this.stateAt(block).nonceOf(account), pending: (this.isBehind ? this.seen : this.now).nonceOf(account), block };
+      }),
       hasNoStake: (executor: Address) => this.links.call('chain', () => this.seen.stakeOf(executor) === 0n),
       room: async () => 2n ** 128n,
       burn: async (nonce: number) => void (await this.send((contracts) => contracts.burn(account, nonce))),
@@ -208,12 +215,6 @@ export class FakeChain {
   private get isBehind(): boolean {
     const { life } = this.links.time;
     return life !== undefined && (this.behind.get(life)?.until ?? 0) > this.links.time.now;
-  }
-
-  /** Which endpoint answers, as a count of changes. */
-  private get view(): number {
-    const { life } = this.links.time;
-    return 2 * ((life && this.behind.get(life)?.view) ?? 0) - (this.isBehind ? 1 : 0);
   }
 
   private get seenHead(): bigint {

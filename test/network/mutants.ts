@@ -15,7 +15,7 @@ interface Mutant {
 /** Faults that simulated networks must find; those that were real ones once say so. */
 const MUTANTS: readonly Mutant[] = [
   { fault: 'a batch whose beacon was due while the chain was silent is never looked at again (a real one)', file: 'apps/challenger/checking/batch-check.js', right: 'await persistently(() => drawOf(batch, until, parts), until, parts)', wrong: 'await drawOf(batch, until, parts)' },
-  { fault: 'a batch of unknown fate is sent again without a look whether it landed', file: 'apps/coordinator/batching/batcher.js', right: 'ledger.find(batch.root)', wrong: "ledger.find('')" },
+  { fault: 'a batch of unknown fate is sent again without a look whether it landed', file: 'apps/coordinator/batching/batcher.js', right: 'ledger.find(batch.root', wrong: "ledger.find(''" },
   { fault: 'a lease that an executor or assigner took along when it died is not taken back', file: 'apps/coordinator/assignment/assigner.js', right: 'await this.sweep()', wrong: 'await this.reclaim()' },
   { fault: 'a new beacon draws nothing', file: 'apps/challenger/watching/batch-watch.js', right: 'if (page.rewound)', wrong: 'if (false)' },
   { fault: 'a restarted challenger goes on behind the batches it was at', file: 'apps/challenger/watching/batch-watch.js', right: 'running || acted)', wrong: 'false)' },

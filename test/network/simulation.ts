@@ -51,7 +51,6 @@ const STORM_MS = 45_000;
 const MAX_REORGANISED = 12;
 const JOIN_EVERY_MS = 10_000;
 /** WHY only these: a coordinator takes its one endpoint at its word (`ledger.view`). */
-const WAVERS = /challenger/;
 const key = (number: number) => privateKeyToAccount(numberToHex(BigInt(number + 1), { size: 32 }));
 const [COORDINATOR, SUBMITTER] = [key(1), key(2)];
 
@@ -175,7 +174,7 @@ class Simulation {
       case 6:
         return this.note('reorganisations', () => this.chain.reorganise(this.random.between(1, MAX_REORGANISED)));
       case 7:
-        return this.note('lags', () => this.chain.lag(node.life, { blocks: this.random.between(1, 6), ms, wavers: WAVERS.test(node.name) && this.random.next() < 0.5 }));
+        return this.note('lags', () => this.chain.lag(node.life, { blocks: this.random.between(1, 6), ms, wavers: this.random.next() < 0.5 }));
       default:
         return this.note('kills', () => this.kill(node, ms));
     }

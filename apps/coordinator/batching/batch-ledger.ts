@@ -17,20 +17,20 @@ export function batchLedger(chain: Chain, readUpTo: () => Promise<bigint>): Batc
       if (!event) throw new AssayError({ code: 'INVARIANT_BROKEN', message: 'a commit transaction without its event', facts: { transaction: receipt.transactionHash } });
       return landingOf(chain, event);
     },
-    find: async (root) => {
-      const read = ({ from, to }: BlockRange) => chain.client.getLogs({ address: chain.batches.address, fromBlock: from, toBlock: to });
-      for await (const logs of chain.logs.pieces(read, { from: await readUpTo(), to: await chain.blockNumber() })) {
-        const event = parseEvents(logs).filter(isCommitted).find((e) => e.args.batch.root === root && e.args.coordinator.toLowerCase() === account.toLowerCase());
-        if (event) return landingOf(chain, event);
-      }
+    find: async (root, upTo) => {
+      const [from, to] = [await readUpTo(), await chain.blockNumber()];
+      if (upTo !== undefined && to < upTo) throw behind({ block: upTo, head: to });
+      const isOurs = ({ args }: Committed) => args.batch.root === root && args.coordinator.toLowerCase() === account.toLowerCase();
+      const events = upTo === undefined ? newestFirst(chain, { from, to }) : allNewestFirst(chain, { from, to });
+      for await (const event of events) if (isOurs(event)) return landingOf(chain, event);
       return undefined;
     },
     numbers: async () => {
-      const count = (blockTag: 'latest' | 'pending') => chain.client.getTransactionCount({ address: account, blockTag });
-      const [mined, pending] = await Promise.all([count('latest'), count('pending')]);
-      return { mined, pending, view: chain.view() };
+      const block = await chain.blockNumber();
+      const count = (at: { blockNumber: bigint } | { blockTag: 'pending' }) => chain.client.getTransactionCount({ address: account, ...at });
+      const [mined, pending] = await Promise.all([count({ blockNumber: block }), count({ blockTag: 'pending' })]);
+      return { mined, pending, block };
     },
-    view: () => chain.view(),
     room: async () => {
       const { exposure, limit } = await chain.batches.answeredFor(account);
       return limit - exposure;
@@ -38,6 +38,35 @@ export function batchLedger(chain: Chain, readUpTo: () => Promise<bigint>): Batc
     hasNoStake: async (executor) => (await chain.vault.stakeOf(executor)).amount === 0n,
     burn: async (nonce) => void (await chain.send({ to: account, data: '0x', call: 'a transaction without effect', nonce })),
   };
+}
+
+async function* newestFirst(chain: Chain, range: BlockRange): AsyncGenerator<Committed, void, void> {
+  const read = ({ from, to }: BlockRange) => chain.client.getLogs({ address: chain.batches.address, fromBlock: from, toBlock: to });
+  for await (const logs of chain.logs.pieces(read, range)) yield* parseEvents(logs).filter(isCommitted).reverse();
+}
+
+/**
+ * Every batch of a range, or an error.
+ * SAFETY: behind one address there may be several nodes, and one that does not have a block gives no logs of it instead of an error. State at a
+ * block only a node tells that has it; so the batches in the logs are held against their number there, down to the first one or below the range.
+ */
+async function* allNewestFirst(chain: Chain, { from, to }: BlockRange): AsyncGenerator<Committed, void, void> {
+  const count = await chain.batches.batchCount(to);
+  let next = count;
+  for await (const event of newestFirst(chain, { from, to })) {
+    if (event.args.batchId !== next--) throw behind({ block: to, batches: count });
+    yield event;
+  }
+  if (next < count || count === 0n) return;
+  for await (const { args } of newestFirst(chain, { from: BigInt(chain.deployment.deployedBlock), to: from - 1n })) {
+    if (args.batchId === count) return;
+    break;
+  }
+  throw behind({ block: to, batches: count });
+}
+
+function behind(facts: Record<string, unknown>): AssayError {
+  return new AssayError({ code: 'CHAIN_UNREACHABLE', message: 'What answers for the chain is behind what it said before; looking again later.', facts });
 }
 
 export async function landingOf(chain: Pick<Chain, 'client'>, event: Committed): Promise<Landing> {

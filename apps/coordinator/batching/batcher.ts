@@ -19,10 +19,12 @@ export interface BatcherParts {
 /** What batching needs from the chain. */
 export interface BatchLedger {
   commit(plan: Omit<BatchPlan, 'leaves'> & { count: number }, nonce: number): Promise<Landing>;
-  /** Where the root landed, if it did, looking at everything the chain has now. */
-  find(root: Root): Promise<Landing | undefined>;
+  /**
+   * Where the root landed, if it did, as far as whoever answers knows. With `upTo` it is certain for the blocks up to that one.
+   * @throws AssayError CHAIN_UNREACHABLE where that is not certain
+   */
+  find(root: Root, upTo?: bigint): Promise<Landing | undefined>;
   numbers(): Promise<AccountNumbers>;
-  view(): number;
   /** What this coordinator's bond can still answer for, in the token's smallest unit. */
   room(): Promise<bigint>;
   /** True if the executor answers for nothing any more: it has no stake. */
@@ -35,8 +37,8 @@ export interface BatchLedger {
 export interface AccountNumbers {
   readonly mined: number;
   readonly pending: number;
-  /** Of the chain: what is read under another view may be older than this. */
-  readonly view: number;
+  /** Where that was so. SAFETY: the next question may be answered by a node that does not have it. */
+  readonly block: bigint;
 }
 
 /** An account for whose sake the contract refused a batch is left out for so long. */
@@ -119,18 +121,16 @@ export class Batcher {
   /** The number for the batch's transaction, written down; undefined if it landed meanwhile, or must wait for another transaction. */
   private async intended(batch: BatchRecord): Promise<number | undefined> {
     const { batches, ledger, log, fence } = this.parts;
-    const { mined, pending, view } = await ledger.numbers();
+    const { mined, pending, block } = await ledger.numbers();
     if (batch.nonce !== undefined && batch.nonce >= mined) {
       await batches.intend(batch.seq, batch.nonce, fence);
       // WHY: a reorganisation took what was below it, and nobody sends that again.
       for (let free = mined; free < batch.nonce; free++) await ledger.burn(free);
       return batch.nonce;
     }
-    // WHY again: it may have been mined after we looked for it.
-    const landing = await ledger.find(batch.root);
+    // WHY again: it may have been mined after we looked for it. SAFETY: whoever is behind that block does not show what used the number up.
+    const landing = await ledger.find(batch.root, batch.nonce === undefined ? undefined : block);
     if (landing) return void (await this.landed(batch, landing));
-    // SAFETY: an endpoint that is behind the one that counted does not show what used the number up.
-    if (ledger.view() !== view) return undefined;
     if (pending > mined) return void log.warn({ event: 'batch.waiting', seq: batch.seq }, 'a transaction of this account is under way; looking again later');
     await batches.intend(batch.seq, mined, fence);
     return mined;
@@ -147,11 +147,10 @@ export class Batcher {
     if (!culprit) throw error;
     if (sentBefore) {
       const { ledger } = this.parts;
-      const { mined, view } = await ledger.numbers();
+      const { mined, block } = await ledger.numbers();
       if (mined <= batch.nonce) await ledger.burn(batch.nonce);
-      const landing = await ledger.find(batch.root);
+      const landing = await ledger.find(batch.root, block);
       if (landing) return this.landed(batch, landing);
-      if (ledger.view() !== view) return;
     }
     const { batches, fence, log } = this.parts;
     this.heldBack.set(culprit, this.parts.now() + HOLD_BACK_MS);

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { encodeFunctionData, type Address } from 'viem';
 import { listRoot, tensorRoot, type Root } from '#core/hashing';
 import { claimDigest, jobIdOf, type Claim } from '#core/protocol';
-import { batchesAbi, packCharge, packTotal, type Chain } from '#io/chain';
+import { batchesAbi, connectChain, packCharge, packTotal, type Chain } from '#io/chain';
 import { openStorage, type BatchRecord, type Storage } from '#io/storage';
 import { createLogger } from '#platform';
-import { PROJECT_ROOT } from '#testing';
+import { PROJECT_ROOT, startRpcProxy } from '#testing';
 import { Surroundings } from '../coordinator.fixture.js';
 import { ChainFollower } from '../settlement/chain-follower.js';
 import { batchLedger } from './batch-ledger.js';
@@ -174,6 +174,27 @@ describe('a batch whose process died', () => {
     expect((await ledger.numbers()).mined).toBe(mined + 1);
   }, 120_000);
 
+  it('that is mined is not sent again because a node behind the same address does not have its block', async () => {
+    const { jobIds, batch } = await fixed();
+    const { mined } = await ledger.numbers();
+    await storage.batches.intend(batch.seq, mined);
+    await commit(batch, mined);
+    const proxy = await startRpcProxy(world.anvil.rpcUrl, { hideLogs: true });
+    const seen = await connectChain({ rpcUrl: proxy.rpcUrl, deployment: world.deployment, privateKey: world.coordinatorParty.privateKey, pollMs: 25 });
+    // Blocks of before in which there are none of our batches, and all.
+    const running = [async () => seen.blockNumber(), async () => BigInt(world.deployment.deployedBlock)].map((readUpTo) => new Batcher({ batches: storage.batches, ledger: batchLedger(seen, readUpTo), intervalMs: 50, maxClaims: 100, now, log }));
+    for (const one of running) {
+      one.start();
+      const asked = proxy.calls.get('eth_getLogs') ?? 0;
+      await until(async () => (proxy.calls.get('eth_getLogs') ?? 0) > asked + 5);
+      await one.stop();
+      expect(await storage.batches.bySeq(batch.seq)).toMatchObject({ state: 'fixed', nonce: mined });
+    }
+    await proxy.stop();
+    await untilLanded(jobIds[0]!);
+    expect(await timesOnChain(batch)).toBe(1);
+  }, 120_000);
+
   it('and that the contract refuses is taken apart only after its number is used up', async () => {
     const { jobIds, batch } = await fixed();
     const { mined } = await ledger.numbers();
@@ -202,6 +223,23 @@ describe('a batch whose process died', () => {
     expect(await storage.jobs.byId(forsaken)).toMatchObject({ tried: [nobody], executor: undefined, claimDigest: undefined, fee: FEE });
     expect((await storage.jobs.waiting(10)).map(({ jobId }) => jobId)).toContain(forsaken);
     await storage.jobs.cancel(forsaken, new Date());
+  }, 120_000);
+
+  it('of which something is demanded and not shown is not final', async () => {
+    const jobId = await answered();
+    await untilLanded(jobId);
+    let unanswered = 1n;
+    const asked: bigint[] = [];
+    const requests = { ...chain.requests, unanswered: async (batchId: bigint) => (asked.push(batchId), unanswered) };
+    const follower = new ChainFollower({ chain: { ...chain, requests }, storage, now, log, onProblem: () => undefined });
+    follower.start();
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    await until(async () => (await request('anvil_mine'), asked.length > 1));
+    expect((await storage.jobs.byId(jobId))?.state).toBe('challengeable');
+    unanswered = 0n;
+    await request('anvil_mine');
+    await until(async () => (await storage.jobs.byId(jobId))?.state === 'final');
+    await follower.stop();
   }, 120_000);
 
   it('whose block a reorganisation took is undone, and lands again exactly once', async () => {

@@ -5,7 +5,7 @@ import type { Logger } from '#platform';
 import { isCommitted, landingOf } from '../batching/batch-ledger.js';
 
 export interface ChainFollowerParts {
-  readonly chain: Pick<Chain, 'events' | 'client' | 'deployment' | 'batches' | 'disputes'>;
+  readonly chain: Pick<Chain, 'events' | 'client' | 'deployment' | 'batches' | 'disputes' | 'requests'>;
   readonly storage: Pick<Storage, 'batches' | 'disputes' | 'cursors'>;
   readonly now: () => number;
   readonly log: Logger;
@@ -135,6 +135,7 @@ export class ChainFollower {
         await this.undo(batch.landing!.block);
         return;
       }
+      if (await this.isWithheld(batch, head)) continue;
       const jobIds = await storage.batches.finalize(batch.seq, new Date(this.parts.now()));
       if (jobIds.length > 0) log.info({ event: 'batch.final', batchId: batch.landing?.batchId, jobs: jobIds.length }, 'jobs are final');
     }
@@ -143,6 +144,11 @@ export class ChainFollower {
   /** WHY the last look: a reorganisation deeper than what is remembered of the chain must not make anything final. */
   private async isStillThere({ root, landing }: BatchRecord): Promise<boolean> {
     return landing !== undefined && (await this.parts.chain.batches.batch(landing.batchId)).root === root;
+  }
+
+  /** WHY: as for contracts and receipts, no job is final of whose batch something is demanded and not shown; if it never is, charges and insured values come back. */
+  private async isWithheld({ landing }: BatchRecord, head: bigint): Promise<boolean> {
+    return (await this.parts.chain.requests.unanswered(landing!.batchId, head)) > 0n;
   }
 
   private fault(err: unknown, text: string): void {

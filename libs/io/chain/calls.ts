@@ -14,7 +14,8 @@ type Name<A extends Abi, M extends AbiStateMutability> = ContractFunctionName<A,
 /** One deployed contract: reads, and writes through the sender if there is an account. */
 export interface Contract<A extends Abi> {
   readonly address: Address;
-  read<N extends Name<A, Reads>>(name: N, args: ContractFunctionArgs<A, Reads, N>): Promise<ContractFunctionReturnType<A, Reads, N>>;
+  /** @param at the head if left out */
+  read<N extends Name<A, Reads>>(name: N, args: ContractFunctionArgs<A, Reads, N>, at?: { readonly blockNumber?: bigint }): Promise<ContractFunctionReturnType<A, Reads, N>>;
   write<N extends Name<A, Writes>>(name: N, args: ContractFunctionArgs<A, Writes, N>, options?: { readonly nonce?: number | undefined }): Promise<Sent>;
 }
 
@@ -29,9 +30,9 @@ export interface ContractOptions<A extends Abi> {
 export function contractAt<const A extends Abi>({ name, abi, address, client, sender }: ContractOptions<A>): Contract<A> {
   return {
     address,
-    async read(functionName, args) {
+    async read(functionName, args, at) {
       try {
-        return (await client.readContract({ abi: abi as Abi, address, functionName, args: args as readonly unknown[] })) as never;
+        return (await client.readContract({ abi: abi as Abi, address, functionName, args: args as readonly unknown[], ...at })) as never;
       } catch (error) {
         throw chainError(error, `${name}.${functionName}`);
       }
@@ -146,7 +147,8 @@ export function batchesCalls(batches: Contract<typeof batchesAbi>, history: Hist
     amountsOf: async (batchId: bigint): Promise<Amounts> => pickAmounts(await committed(batchId)),
     /** The packed charges of a batch, as contests and refunds want them. */
     chargesOf: async (batchId: bigint): Promise<readonly bigint[]> => (await committed(batchId))?.charges ?? [],
-    batchCount: () => batches.read('batchCount', []),
+    /** @param blockNumber where, if not at the head; a node that does not have it gives an error */
+    batchCount: (blockNumber?: bigint) => batches.read('batchCount', [], blockNumber === undefined ? {} : { blockNumber }),
     includes: async (batchId: bigint, claim: Root, proof: readonly Root[]): Promise<boolean> => batches.read('includes', [batchId, await batch(batchId), claim, proof]),
     coordinatorOf: (account: Address) => batches.read('coordinatorOf', [account]),
     /** What its batches that are not final insure, with fees, and the most that may be. */
@@ -235,7 +237,8 @@ export function requestsCalls(requests: Contract<typeof requestsAbi>, { client, 
     compensate: (batchId: bigint, batch: BatchWord, paid: { readonly claim: Claim; readonly request: Request; readonly proof: readonly Root[] }) => requests.write('compensate', [batchId, batch, paid.claim, paid.request, paid.proof]),
     sweep: (coordinator: Address) => requests.write('sweep', [coordinator]),
     potOf: (coordinator: Address) => requests.read('potOf', [coordinator]),
-    unanswered: (batchId: bigint) => requests.read('unanswered', [batchId]),
+    /** @param blockNumber where, if not at the head; a node that does not have it gives an error */
+    unanswered: (batchId: bigint, blockNumber?: bigint) => requests.read('unanswered', [batchId], blockNumber === undefined ? {} : { blockNumber }),
     withheld: (batchId: bigint) => requests.read('withheld', [batchId]),
     refund: (batchId: bigint, batch: BatchWord, refunded: { charges: readonly bigint[]; index: number }) => requests.write('refund', [batchId, batch, refunded.charges, BigInt(refunded.index)]),
     demandOf: (batchId: bigint) => requests.read('demandOf', [batchId]),

@@ -6,7 +6,7 @@ import { batchesCalls, beaconsCalls, canariesCalls, chargesCalls, checksCalls, c
 import { LOCAL_CHAIN_ID } from './deploy.js';
 import type { Deployment } from './deployment.js';
 import { placeOf } from './asking.js';
-import { distrustEndpoint, endpoints, endpointUrls, switchesOf } from './endpoints.js';
+import { distrustEndpoint, endpoints, endpointUrls } from './endpoints.js';
 import { eventPages, FINALITY_DEPTH, type EventPage } from './events.js';
 import { batchesAbi, beaconsAbi, canariesAbi, chargesAbi, checksAbi, disputesAbi, requestsAbi, vaultAbi } from './generated/abis.js';
 import { headerOf } from './headers.js';
@@ -81,8 +81,6 @@ export async function connectChain(options: ChainOptions) {
       if (!sender) throw new AssayError({ code: 'INVARIANT_BROKEN', message: `${outgoing.call} needs an account to send from.` });
       return sender.send(outgoing);
     },
-    /** Changes when another endpoint has taken over: what was read before and after may be of two heads. */
-    view: () => switchesOf(client.transport),
     /** Leaves the endpoint in use alone for a while: its logs and the state it shows do not fit. */
     distrust: () => distrustEndpoint(client.transport),
     blockNumber: () => client.getBlockNumber({ cacheTime: 0 }),

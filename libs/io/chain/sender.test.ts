@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTestClient, http, parseGwei, publicActions, type Hex } from 'viem';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startAnvil, type RunningAnvil } from '#testing';
+import { startAnvil, startRpcProxy, type RunningAnvil } from '#testing';
 import { connectChain, deployContracts, LOCAL_PARAMETERS, type Chain, type ChainOptions, type Deployment } from './index.js';
 
 const KEY: Hex = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80';
@@ -107,6 +107,21 @@ it('a reorganisation that nobody heard of leaves a gap, which is filled: what co
   expect(block).toBeGreaterThanOrEqual(head);
   expect(await node().getTransactionCount({ address: chain.account! })).toBe(used + 1);
   expect((await minted(chain)) % 100n).toBe((before + 1n) % 100n);
+}, 60_000);
+
+it('is not sent again because a node behind the same address does not have its receipt when another one has counted it', async () => {
+  const proxy = await startRpcProxy(anvil.rpcUrl);
+  const chain = await connect({ rpcUrl: proxy.rpcUrl, bumpAfterMs: 6_000 });
+  const before = await minted(chain);
+  await chain.token.mint(TO, 1n);
+  proxy.behaviour.hideReceipts = true;
+  const counted = () => proxy.calls.get('eth_getTransactionCount') ?? 0;
+  const sending = chain.token.mint(TO, 1n);
+  for (const asked = counted(); counted() === asked; ) await new Promise((resolve) => setTimeout(resolve, 20));
+  proxy.behaviour.hideReceipts = false;
+  await sending;
+  expect(await minted(chain)).toBe(before + 2n);
+  await proxy.stop();
 }, 60_000);
 
 describe('the price', () => {

@@ -253,9 +253,12 @@ export class TransactionSender {
     }
   }
 
-  /** The nonce is used up: by this transaction, mined a moment ago, or by another one. */
+  /**
+   * The nonce is used up: by this transaction, mined a moment ago, or by another one.
+   * SAFETY: looked for once more for a while. Whoever is asked next may be a node behind the one that counted, and what is taken for displaced is done again.
+   */
   private async lateReceipt({ hashes }: Pending): Promise<TransactionReceipt> {
-    const receipt = await this.receiptNow(hashes);
+    const receipt = await this.receiptOfAny(hashes, this.bumpAfterMs / 3);
     if (receipt) return receipt;
     this.floor = undefined;
     throw new Displaced('another transaction of this account took the nonce');
@@ -279,8 +282,8 @@ export class TransactionSender {
   }
 
   /** Looks at growing intervals, so that a chain that mines at once is not waited for. */
-  private async receiptOfAny(hashes: readonly Hex[]): Promise<TransactionReceipt | undefined> {
-    const until = Date.now() + this.bumpAfterMs;
+  private async receiptOfAny(hashes: readonly Hex[], forMs = this.bumpAfterMs): Promise<TransactionReceipt | undefined> {
+    const until = Date.now() + forMs;
     for (let pause = 10; Date.now() < until; pause = Math.min(pause * 1.5, 500)) {
       const receipt = await this.receiptNow(hashes);
       if (receipt) return receipt;

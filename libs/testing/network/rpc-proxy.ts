@@ -42,6 +42,8 @@ export interface Misbehaviour {
   dropTransactions?: boolean;
   /** Leaves every log out. */
   hideLogs?: boolean;
+  /** Knows of no receipt. */
+  hideReceipts?: boolean;
   /** Says of every transaction that it was mined in the newest block. */
   forgeReceipts?: boolean;
 }
@@ -105,6 +107,7 @@ async function answerTo(call: Call, behaviour: Misbehaviour, target: string): Pr
     return { error: behaviour.rangeComplaint ?? { code: -32005, message: `query exceeds max block range ${behaviour.maxRange}` } };
   }
   if (method === 'eth_getLogs' && behaviour.hideLogs) return { result: [] };
+  if (method === 'eth_getTransactionReceipt' && behaviour.hideReceipts) return { result: null };
   if (method === 'eth_getTransactionReceipt' && behaviour.forgeReceipts) return { result: await forgedReceipt(String(params[0]), target) };
   const answer = await ask(target, call);
   if (method !== 'eth_blockNumber') return answer;
