@@ -57,6 +57,14 @@ const MAX_RETRY_MS = 30_000;
 const OWN_TRIES = 6;
 const NEVER = 2n ** 64n;
 
+/** Of a batch. */
+interface Times {
+  /** When it can no longer be challenged, in seconds of chain time. */
+  readonly until: bigint;
+  /** When what is not served is demanded. WHY known beforehand: asked for each claim, a window of batches takes tens of thousands of calls of the chain, and moves in disputes wait behind them. */
+  readonly patience: bigint | Patience;
+}
+
 /** Works one batch off: waits for its beacon, draws this challenger's share, checks it. Never throws. */
 export async function checkBatch(batch: SeenBatch, parts: BatchCheckParts): Promise<void> {
   const { log, signal } = parts;
@@ -65,13 +73,14 @@ export async function checkBatch(batch: SeenBatch, parts: BatchCheckParts): Prom
     const until = await persistently(() => windowEnd(batch, parts), latest, parts);
     const draw = await persistently(() => drawOf(batch, until, parts), until, parts);
     if (draw.isEmpty) return;
-    const claims = await claimsOf(batch, until, parts);
+    const patience = parts.demands ? await persistently(() => patienceFor(parts, batch), until, parts) : until;
+    const claims = await claimsOf(batch, { until, patience }, parts);
     await parts.onClaims(batch, claims);
     for (const evidence of parts.misconduct.evidenceIn(batch.batchId, claims)) await parts.onEvidence(evidence);
     const runs = parts.paid && (await persistently(() => parts.paid!.open(batch, draw.beacon), until, parts));
     const drawn = claims.map((batched, index) => ({ batch, index, batched })).filter(draw.falls);
     reportDraw(batch, draw, drawn.map(({ index }) => index), log);
-    await Promise.all(drawn.map((claimed) => checkOne(claimed, { until, runs }, parts)));
+    await Promise.all(drawn.map((claimed) => checkOne(claimed, { until, patience, runs }, parts)));
     await runs?.complete();
   } catch (err) {
     if (signal.aborted) return;
@@ -97,11 +106,11 @@ async function windowEnd({ batchId, root }: SeenBatch, { chain }: BatchCheckPart
 }
 
 /** As the coordinator serves them, or else as it must publish them. */
-async function claimsOf(batch: SeenBatch, until: bigint, parts: BatchCheckParts): Promise<PlacedClaim[]> {
-  const served = (patience: bigint | Patience) => persistently(() => servedClaims(batch, parts), patience, parts);
+async function claimsOf(batch: SeenBatch, { until, patience }: Times, parts: BatchCheckParts): Promise<PlacedClaim[]> {
+  const served = (before: bigint | Patience) => persistently(() => servedClaims(batch, parts), before, parts);
   if (!parts.demands) return served(until);
   try {
-    return await served(await persistently(() => patienceFor(parts, batch), until, parts));
+    return await served(patience);
   } catch (error) {
     if (parts.signal.aborted) throw error;
   }
@@ -151,10 +160,10 @@ async function beaconOf({ batchId }: SeenBatch, until: bigint, { chain, clock, s
   }
 }
 
-async function checkOne(claimed: Claimed, { until, runs }: { readonly until: bigint; readonly runs: BatchRuns | undefined }, parts: BatchCheckParts): Promise<void> {
+async function checkOne(claimed: Claimed, { runs, ...times }: Times & { readonly runs: BatchRuns | undefined }, parts: BatchCheckParts): Promise<void> {
   if (parts.signal.aborted) return;
   const started = parts.clock.now();
-  const checked = await verdictOn(claimed, until, parts);
+  const checked = await verdictOn(claimed, times, parts);
   const finding = { ...claimed, ...checked };
   parts.metrics.checked(checked.verdict.kind);
   report(finding, parts.clock.now() - started, parts.log);
@@ -163,9 +172,9 @@ async function checkOne(claimed: Claimed, { until, runs }: { readonly until: big
 }
 
 /** By inputs as the coordinator serves them, or else as it must publish them. */
-async function verdictOn({ batch, batched }: Pick<Finding, 'batch' | 'batched'>, until: bigint, parts: BatchCheckParts): Promise<Checked> {
+async function verdictOn({ batch, batched }: Pick<Finding, 'batch' | 'batched'>, { until, patience }: Times, parts: BatchCheckParts): Promise<Checked> {
   if (!parts.demands) return persistentVerdict(batched, until, parts);
-  const checked = await persistentVerdict(batched, await persistently(() => patienceFor(parts, batch), until, parts), parts);
+  const checked = await persistentVerdict(batched, patience, parts);
   if (!mayChange(checked)) return checked;
   // WHY not of a node that is behind: what it cannot have is not the coordinator's fault.
   const inputs = checked.inputs || (await nodeIsBehind(parts)) ? undefined : await demanded(() => demandInput(batch, batched, parts), { batchId: batch.batchId, jobId: batched.claim.jobId }, parts);
