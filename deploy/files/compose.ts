@@ -1,4 +1,4 @@
-import { BROKERS, environmentOf, mainOf, PORTS, SECRETS, type Role } from './processes.js';
+import { BROKERS, environmentOf, mainOf, MEMORY_GIB, PORTS, SECRETS, type Role } from './processes.js';
 import type { Yaml } from './yaml.js';
 
 type Service = { readonly [key: string]: Yaml };
@@ -57,6 +57,7 @@ function processOf(name: string, role: Role, keys: string): Service {
     read_only: true,
     cap_drop: ['ALL'],
     security_opt: ['no-new-privileges:true'],
+    mem_limit: `${MEMORY_GIB[role]}g`,
     healthcheck: { test: ['CMD', 'node', '-e', READY], interval: '10s', timeout: '5s', start_period: '60s' },
     restart: 'unless-stopped',
     stop_grace_period: '30s',
@@ -71,6 +72,8 @@ function broker(index: number): Service {
     command: ['-c', '/run/secrets/nats.conf'],
     secrets: [{ source: `nats-${index}.conf`, target: 'nats.conf' }],
     volumes: [`nats-${index}:/data`],
+    mem_limit: `${MEMORY_GIB.broker}g`,
+    healthcheck: { test: ['CMD', 'nc', '-z', '127.0.0.1', String(PORTS.nats)], interval: '10s', timeout: '5s' },
     restart: 'unless-stopped',
   };
 }

@@ -1,4 +1,4 @@
-import { BROKERS, environmentOf, mainOf, PORTS, SECRETS, type Role } from './processes.js';
+import { BROKERS, environmentOf, mainOf, MEMORY_GIB, PORTS, SECRETS, type Role } from './processes.js';
 import type { Yaml } from './yaml.js';
 
 type Resource = { readonly [key: string]: Yaml };
@@ -11,17 +11,16 @@ interface Workload {
   readonly name: string;
   readonly role: Role;
   readonly replicas: number;
-  readonly memory: string;
   readonly disk: string;
 }
 
 /** WHY one workload for each executor and challenger: each has an account of its own, and reads its own secret only. */
 const WORKLOADS: readonly Workload[] = [
-  { name: 'coordinator', role: 'coordinator', replicas: 2, memory: '2Gi', disk: '20Gi' },
-  { name: 'executor-1', role: 'executor', replicas: 1, memory: '8Gi', disk: '50Gi' },
-  { name: 'executor-2', role: 'executor', replicas: 1, memory: '8Gi', disk: '50Gi' },
-  { name: 'challenger-1', role: 'challenger', replicas: 1, memory: '8Gi', disk: '50Gi' },
-  { name: 'gateway', role: 'gateway', replicas: 1, memory: '1Gi', disk: '1Gi' },
+  { name: 'coordinator', role: 'coordinator', replicas: 2, disk: '20Gi' },
+  { name: 'executor-1', role: 'executor', replicas: 1, disk: '50Gi' },
+  { name: 'executor-2', role: 'executor', replicas: 1, disk: '50Gi' },
+  { name: 'challenger-1', role: 'challenger', replicas: 1, disk: '50Gi' },
+  { name: 'gateway', role: 'gateway', replicas: 1, disk: '1Gi' },
 ];
 
 /**
@@ -62,7 +61,7 @@ function statefulSet(workload: Workload): Resource {
   };
 }
 
-function podOf({ name, role, memory }: Workload): Yaml {
+function podOf({ name, role }: Workload): Yaml {
   const httpGet = (path: string) => ({ httpGet: { path, port: 'metrics' } });
   return {
     automountServiceAccountToken: false,
@@ -79,7 +78,7 @@ function podOf({ name, role, memory }: Workload): Yaml {
         readinessProbe: { ...httpGet('/ready'), periodSeconds: 5 },
         livenessProbe: { ...httpGet('/live'), periodSeconds: 10, timeoutSeconds: 10, failureThreshold: 6 },
         securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
-        resources: { requests: { cpu: '500m', memory: '512Mi' }, limits: { memory } },
+        resources: { requests: { cpu: '500m', memory: '512Mi' }, limits: { memory: `${MEMORY_GIB[role]}Gi` } },
         volumeMounts: [
           { name: 'data', mountPath: '/data' },
           { name: 'tmp', mountPath: '/tmp' },
@@ -122,6 +121,8 @@ function brokers(): Resource[] {
     env: [{ name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
     ports: Object.entries(ports).map(([port, number]) => ({ name: port, containerPort: number })),
     readinessProbe: { tcpSocket: { port: 'client' }, periodSeconds: 5 },
+    securityContext: { allowPrivilegeEscalation: false },
+    resources: { requests: { cpu: '200m', memory: '256Mi' }, limits: { memory: `${MEMORY_GIB.broker}Gi` } },
     volumeMounts: [{ name: 'data', mountPath: '/data' }, { name: 'config', mountPath: '/etc/nats', readOnly: true }],
   };
   const pod = {

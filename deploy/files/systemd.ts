@@ -1,4 +1,4 @@
-import { environmentOf, mainOf, PORTS, SECRETS, type Role } from './processes.js';
+import { environmentOf, mainOf, MEMORY_GIB, PORTS, SECRETS, type Role } from './processes.js';
 
 /** Last digit but one of the metrics port; the instance is the last one. */
 const METRICS: Readonly<Record<Role, number>> = { coordinator: 5, executor: 6, challenger: 7, gateway: 8 };
@@ -38,6 +38,7 @@ Restart=always
 RestartSec=1
 TimeoutStopSec=30
 LimitNOFILE=65536
+MemoryMax=${MEMORY_GIB[role]}G
 NoNewPrivileges=yes
 ProtectSystem=strict
 ProtectHome=yes

@@ -38,7 +38,7 @@ function expectReadable(role: Role, environment: Record<string, string>, secrets
 }
 
 interface ComposeFile {
-  readonly services: Record<string, { readonly command?: string[]; readonly environment?: Record<string, string>; readonly secrets?: ({ readonly source: string; readonly target: string } | string)[]; readonly volumes?: string[]; readonly configs?: { readonly source: string }[]; readonly depends_on?: string[] }>;
+  readonly services: Record<string, { readonly command?: string[]; readonly environment?: Record<string, string>; readonly secrets?: ({ readonly source: string; readonly target: string } | string)[]; readonly volumes?: string[]; readonly configs?: { readonly source: string }[]; readonly depends_on?: string[]; readonly healthcheck?: { readonly test: string[] }; readonly mem_limit?: string; readonly ports?: string[] }>;
   readonly secrets: Record<string, unknown>;
   readonly volumes: Record<string, unknown>;
   readonly configs: Record<string, unknown>;
@@ -48,7 +48,7 @@ interface Resource {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace?: string };
-  readonly spec?: { readonly template: { readonly metadata: { readonly labels: Record<string, string> }; readonly spec: { readonly containers: { readonly args: string[]; readonly env: { readonly name: string; readonly value?: string; readonly valueFrom?: object }[]; readonly ports: { readonly name: string }[] }[]; readonly volumes: { readonly secret?: { readonly secretName: string; readonly items: { readonly key: string }[] } }[] } } };
+  readonly spec?: { readonly template: { readonly metadata: { readonly labels: Record<string, string> }; readonly spec: { readonly containers: { readonly args: string[]; readonly env: { readonly name: string; readonly value?: string; readonly valueFrom?: object }[]; readonly ports: { readonly name: string }[]; readonly resources: { readonly limits: { readonly memory: string } }; readonly readinessProbe: object; readonly securityContext: { readonly allowPrivilegeEscalation: boolean } }[]; readonly volumes: { readonly secret?: { readonly secretName: string; readonly items: { readonly key: string }[] } }[] } } };
 }
 
 describe('the files of deploy/', () => {
@@ -62,6 +62,9 @@ describe('the files of deploy/', () => {
     for (const [name, service] of Object.entries(services)) {
       const role = ROLES.find((one) => service.command?.[0] === mainOf(one));
       if (role) expectReadable(role, service.environment!, '/run/secrets');
+      if (name !== 'prometheus') expect(service.healthcheck?.test, name).toContain('CMD');
+      if (role || name.startsWith('nats-')) expect(service.mem_limit, name).toMatch(/^\d+g$/);
+      for (const port of service.ports ?? []) expect(port, `${name}: from this machine only`).toMatch(/^127\.0\.0\.1:/);
       const sources = (service.secrets ?? []).map((secret) => (typeof secret === 'string' ? secret : secret.source));
       expect(Object.keys(secrets), name).toEqual(expect.arrayContaining(sources));
       expect(Object.keys(volumes), name).toEqual(expect.arrayContaining((service.volumes ?? []).map((volume) => volume.split(':')[0])));
@@ -75,6 +78,8 @@ describe('the files of deploy/', () => {
     const resources = kubernetes() as unknown as Resource[];
     const names = resources.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
     expect(new Set(names).size).toBe(names.length);
+    for (const { metadata, spec } of resources.filter(({ kind }) => kind === 'StatefulSet'))
+      expect(spec!.template.spec.containers, metadata.name).toEqual([expect.objectContaining({ resources: expect.objectContaining({ limits: { memory: expect.stringMatching(/^\d+Gi$/) } }), readinessProbe: expect.anything(), securityContext: expect.objectContaining({ allowPrivilegeEscalation: false }) })]);
     const workloads = resources.filter(({ kind, metadata }) => kind === 'StatefulSet' && metadata.name !== 'nats');
     expect(new Set(workloads.map(({ spec }) => spec!.template.metadata.labels['assay/role']))).toEqual(new Set(ROLES));
     for (const { metadata, spec } of workloads) {
@@ -94,6 +99,7 @@ describe('the files of deploy/', () => {
     expect(lines.filter((line) => line !== '' && !/^(#.*|\[(Unit|Service|Install)\]|[A-Z]\w+=.+)$/.test(line))).toEqual([]);
     expectReadable(role, Object.fromEntries(values('Environment').map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)])), '%d');
     expect(values('LoadCredential').map((credential) => credential.split(':')[0])).toEqual(SECRETS[role]);
+    expect(values('MemoryMax')).toHaveLength(1);
     expect(values('ExecStart')).toEqual([`/usr/bin/node --enable-source-maps ${mainOf(role)}`]);
   });
 

@@ -26,7 +26,8 @@ export async function settleLate(account: KeyAccount, { jobId, request }: Reserv
     if (error instanceof AssayError && error.code === 'JOB_UNKNOWN') return undefined;
     throw error;
   });
-  if (!job) {
+  // WHY not yet where it was called off: the same request may come again, and is answered then.
+  if (!job || job.state === 'cancelled') {
     if (BigInt(Math.floor(now / 1000)) > request.deadline) await account.settle(jobId, 0n);
   } else if (job.claim) await account.settle(jobId, job.claim.fee);
   else if (isTerminal(job.state) && !hasAnswer(job.state)) await account.settle(jobId, 0n);
