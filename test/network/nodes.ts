@@ -29,6 +29,7 @@ import { Accusations } from '../../apps/challenger/disputing/accusations.js';
 import { openDispute, type OpeningParts } from '../../apps/challenger/disputing/opening.js';
 import { OwnTraces } from '../../apps/challenger/disputing/own-traces.js';
 import { watchBatches } from '../../apps/challenger/watching/batch-watch.js';
+import type { Position } from '../../apps/challenger/watching/cursor.js';
 import type { FakeChain } from './chain.js';
 import { NETWORK, TERMS } from './contracts.js';
 import type { FakeDatabase } from './database.js';
@@ -119,7 +120,7 @@ function announce({ links, coordinators }: Setting, presence: () => Presence): v
 export class Disk {
   private readonly entries = new Map<Root, { readonly entry: LedgerEntry; readonly inputs: readonly Tensor[] }>();
   readonly cases = new Map<Root, Case>();
-  nextBlock: bigint | undefined;
+  position: Position | undefined;
 
   claimFor(jobId: Root): LedgerEntry['claim'] | undefined {
     return this.entries.get(jobId)?.entry.claim;
@@ -173,7 +174,7 @@ export function startChallenger(setting: Setting, life: Life, { account, disk, f
       accusations.note(finding.batch.batchId, gameIdOf(claimDigest(network, finding.batched.claim), address), () => openDispute(finding, opening));
     },
   };
-  const cursor = { read: async () => disk.nextBlock, write: async (block: bigint) => void (disk.nextBlock = block) };
+  const cursor = { read: async () => disk.position, write: async (position: Position) => void (disk.position = position) };
   const onBatch = async (batch: Parameters<typeof checkBatch>[0]) => (await checkBatch(batch, parts), accusations.hasAny(batch.batchId));
   void watchBatches({ chain: chain as never, cursor, onBatch, signal, log });
   void accusations.run(signal);

@@ -2,7 +2,7 @@ import type { Address } from 'viem';
 import type { Root } from '#core/hashing';
 import type { Chain, EventPage } from '#io/chain';
 import type { Logger } from '#platform';
-import type { BlockCursor } from './cursor.js';
+import { MAX_DONE, type BlockCursor, type DoneBatch, type Position } from './cursor.js';
 
 export interface SeenBatch {
   readonly batchId: bigint;
@@ -24,7 +24,7 @@ export interface BatchWatchParts {
 /** Batches in work at once; the stream waits for one to end before it takes another. */
 const MAX_OPEN_BATCHES = 64;
 /** Batches worked off that are remembered at most, for the reorganisation that voids their beacon or what was sent. */
-const MAX_REMEMBERED = 4_096;
+const MAX_REMEMBERED = MAX_DONE;
 
 interface Work {
   readonly batch: SeenBatch;
@@ -45,28 +45,33 @@ interface Work {
  */
 export async function watchBatches(parts: BatchWatchParts): Promise<void> {
   const { chain, cursor, signal, log } = parts;
-  const fromBlock = (await cursor.read()) ?? BigInt(chain.deployment.deployedBlock);
-  const watch = new BatchWatch(parts, fromBlock);
+  const position = (await cursor.read()) ?? { nextBlock: BigInt(chain.deployment.deployedBlock), done: [] };
+  const watch = new BatchWatch(parts, position);
   const onError = (err: unknown) => log.warn({ event: 'chain.silent', err }, 'the chain does not answer; trying again');
-  for await (const page of chain.events({ fromBlock, signal, onError })) await watch.read(page);
+  for await (const page of chain.events({ fromBlock: position.nextBlock, signal, onError })) await watch.read(page);
   await watch.idle();
 }
 
 class BatchWatch {
   private readonly works = new Map<bigint, Work>();
   private readonly running = new Set<Promise<void>>();
+  private readonly done: Map<bigint, DoneBatch>;
+  private nextBlock: bigint;
   private pages = 0;
 
   constructor(
     private readonly parts: BatchWatchParts,
-    private nextBlock: bigint,
-  ) {}
+    { nextBlock, done }: Position,
+  ) {
+    this.nextBlock = nextBlock;
+    this.done = new Map(done.map((one) => [one.batchId, one]));
+  }
 
   async read(page: EventPage): Promise<void> {
     this.pages++;
     if (page.rewound) await this.rewind(page.from);
     for (const event of page.events) {
-      if (event.eventName !== 'BatchCommitted' || this.works.has(event.args.batchId)) continue;
+      if (event.eventName !== 'BatchCommitted' || this.works.has(event.args.batchId) || this.done.has(event.args.batchId)) continue;
       const { batchId, coordinator, batch: { root, count } } = event.args;
       this.parts.log.info({ event: 'batch.seen', batchId, root, count, block: event.blockNumber, txHash: event.transactionHash }, 'batch seen');
       await this.take({ batchId, root, count, coordinator, block: event.blockNumber });
@@ -98,6 +103,7 @@ class BatchWatch {
 
   /** Blocks from `from` on are void: batches in them come again; those before them may have another beacon, and what was sent may be gone. */
   private async rewind(from: bigint): Promise<void> {
+    for (const { batchId, until } of [...this.done.values()]) if (until >= from) this.done.delete(batchId);
     for (const { batch, until } of [...this.works.values()]) {
       if (until !== undefined && until < from) continue;
       this.works.delete(batch.batchId);
@@ -112,12 +118,15 @@ class BatchWatch {
       // WHY two pages: the head of the next one may have been asked for before the work ended.
       if (this.pages >= work.endedAt + 2) work.until ??= head;
       const final = work.until !== undefined && to > work.until + this.parts.chain.finalityDepth;
+      if (final && this.done.size < MAX_DONE) this.done.set(batchId, { batchId, block: work.batch.block, until: work.until! });
       if (final || this.works.size > MAX_REMEMBERED) this.works.delete(batchId);
     }
   }
 
   private advance(): Promise<void> {
     const held = [...this.works.values()].filter(({ running, acted }) => running || acted);
-    return this.parts.cursor.write(held.reduce((low, { batch: { block } }) => (block < low ? block : low), this.nextBlock));
+    const nextBlock = held.reduce((low, { batch: { block } }) => (block < low ? block : low), this.nextBlock);
+    for (const { batchId, block } of [...this.done.values()]) if (block < nextBlock) this.done.delete(batchId);
+    return this.parts.cursor.write({ nextBlock, done: [...this.done.values()] });
   }
 }

@@ -12,6 +12,7 @@ let dir: string;
 beforeEach(() => void (dir = mkdtempSync(join(tmpdir(), 'assay-watch-'))));
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
+const doneBatches = () => (JSON.parse(readFileSync(join(dir, 'cursor.json'), 'utf8')) as { done: { batchId: string }[] }).done.map(({ batchId }) => batchId);
 const stored = () => (JSON.parse(readFileSync(join(dir, 'cursor.json'), 'utf8')) as { nextBlock: string }).nextBlock;
 
 /** A chain of batches by block, read from a block on in pages of one block; ends when all was read and the signal aborts. */
@@ -21,7 +22,7 @@ function chainOf(batches: Record<number, number[]>, asked: bigint[] = []): Pick<
     const last = Math.max(...Object.keys(batches).map(Number));
     for (let block = fromBlock; block <= BigInt(last); block++) {
       const ids = batches[Number(block)] ?? [];
-      yield { from: block, to: block, head: BigInt(last), rewound: false, events: ids.map((id) => committed(id, block)) };
+      yield { from: block, to: block, head: block, rewound: false, events: ids.map((id) => committed(id, block)) };
     }
     while (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, 5));
   }
@@ -60,6 +61,22 @@ describe('watchBatches', () => {
     expect(asked).toEqual([4n]);
     again.abort();
     await second;
+  });
+
+  it('after a restart leaves out what is worked off and final, however long another batch holds the cursor back', async () => {
+    const chain = (asked: bigint[] = []) => chainOf({ 3: [1], 4: [2], 90: [3], 95: [] }, asked);
+    const run = async (ends: (seen: bigint[]) => Promise<void>) => {
+      const stop = new AbortController();
+      const seen: bigint[] = [];
+      const onBatch = ({ batchId }: SeenBatch) => (seen.push(batchId), batchId === 1n ? new Promise<boolean>((resolve) => stop.signal.addEventListener('abort', () => resolve(false))) : Promise.resolve(false));
+      const watching = watchBatches({ chain: chain(), cursor: await BlockCursor.open(dir), onBatch, signal: stop.signal, log });
+      await ends(seen);
+      stop.abort();
+      await watching;
+    };
+    writeFileSync(join(dir, 'cursor.json'), '{"nextBlock":"3"}');
+    await run((seen) => expect.poll(() => [seen, stored(), doneBatches()], { timeout: 20_000 }).toEqual([[1n, 2n, 3n], '3', ['2']]));
+    await run((seen) => expect.poll(() => [seen, stored(), doneBatches()], { timeout: 20_000 }).toEqual([[1n, 3n], '3', ['2']]));
   });
 
   it('takes again what a reorganisation changed: the batch, its beacon, or what was sent for it', async () => {
