@@ -18,7 +18,8 @@ export function placeOf(given: string): Place {
   const isBare = username === '' && search === '' && pathname === '/';
   const shown = isBare ? given : `${url.origin}/#${keccak256(stringToBytes(given)).slice(2, 10)}`;
   [url.username, url.password] = ['', ''];
-  const word = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64');
+  // WHY not a Buffer: pages have none.
+  const word = btoa(String.fromCharCode(...stringToBytes(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`)));
   return { shown, url: url.href, headers: username === '' ? {} : { authorization: `Basic ${word}` } };
 }
 

@@ -79,7 +79,7 @@ describe('a transaction that is not mined', () => {
   }, 60_000);
 
   it('that the pool has lost is sent again, and those behind it follow', async () => {
-    const chain = await connect();
+    const chain = await connect({ bumpAfterMs: 3_000 });
     const before = await minted(chain);
     await holdMining();
     const sending = Promise.all([chain.token.mint(TO, 1n), chain.token.mint(TO, 1n), chain.token.mint(TO, 1n)]);
