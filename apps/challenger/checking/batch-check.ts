@@ -53,8 +53,6 @@ const BEACON_POLL_MS = 250;
 /** Pauses between tries of what the coordinator may have only later; tries end with the batch's window. */
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 30_000;
-/** Tries, over half a minute, before something is given up that could be had until later. */
-const OWN_TRIES = 6;
 const NEVER = 2n ** 64n;
 
 /** Of a batch. */
@@ -223,14 +221,16 @@ function mayChange({ verdict }: Checked): boolean {
 
 /** Tries until it works, with growing pauses, as long as the batch can be challenged. */
 async function persistently<T>(work: () => Promise<T>, until: bigint | Patience, { chain, clock, signal }: BatchCheckParts): Promise<T> {
-  const { from, to } = typeof until === 'bigint' ? { from: until, to: until } : until;
-  for (let pause = FIRST_RETRY_MS, tries = 1; ; pause = Math.min(2 * pause, MAX_RETRY_MS), tries++) {
+  const { from, own, to } = typeof until === 'bigint' ? { from: until, own: 0n, to: until } : until;
+  const began = clock.now();
+  for (let pause = FIRST_RETRY_MS; ; pause = Math.min(2 * pause, MAX_RETRY_MS)) {
     try {
       return await work();
     } catch (error) {
       await clock.sleep(pause, signal);
       // WHY a silent chain counts as time left: the batch stays in work, so a restart looks at it again.
-      if (signal.aborted || (await chain.now().catch(() => 0n)) > (tries < OWN_TRIES ? to : from)) throw error;
+      const hasAsked = clock.now() - began >= Number(own) * 1000;
+      if (signal.aborted || (await chain.now().catch(() => 0n)) > (hasAsked ? from : to)) throw error;
     }
   }
 }

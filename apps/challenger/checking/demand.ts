@@ -26,6 +26,8 @@ export interface InputDemandParts extends DemandParts {
 const POLL_MS = 500;
 /** A coordinator has one part in so many, of the time in which data can be demanded, to serve it unasked. */
 const PATIENCE = 4n;
+/** Six tries with the pauses between them. */
+const OWN_SECONDS = 30n;
 /** Disputes that must stay affordable: a lie that is found already is worth more than a look at another claim. */
 const DISPUTES_KEPT = 4n;
 /** Leaves in one part of a batch at most; Requests.PART_LEVELS. */
@@ -33,8 +35,10 @@ const PART_LEVELS = 7;
 
 /** When what is not served is demanded on chain, in seconds of chain time. */
 export interface Patience {
-  /** Not before, and not before a process has asked several times itself: it may be the one that comes late. */
+  /** Not before. */
   readonly from: bigint;
+  /** And not before a process has asked for so many seconds itself: it may be the one that comes late. */
+  readonly own: bigint;
   /** Then in any case. */
   readonly to: bigint;
 }
@@ -43,7 +47,7 @@ export interface Patience {
 export async function patienceFor({ chain }: Pick<DemandParts, 'chain'>, { batchId }: SeenBatch): Promise<Patience> {
   const [{ committedAt }, epoch, window] = await Promise.all([chain.batches.batch(batchId), chain.batches.epoch(), chain.requests.publishWindow()]);
   const part = (epoch - window) / PATIENCE;
-  return { from: committedAt + part, to: committedAt + (PATIENCE - 1n) * part };
+  return { from: committedAt + part, own: part < OWN_SECONDS ? part : OWN_SECONDS, to: committedAt + (PATIENCE - 1n) * part };
 }
 
 /**
