@@ -26,7 +26,7 @@ export interface InputDemandParts extends DemandParts {
 const POLL_MS = 500;
 /** A coordinator has one part in so many, of the time in which data can be demanded, to serve it unasked. */
 const PATIENCE = 4n;
-/** Six tries with the pauses between them. */
+/** Room for six tries with the pauses between them. */
 const OWN_SECONDS = 30n;
 /** Disputes that must stay affordable: a lie that is found already is worth more than a look at another claim. */
 const DISPUTES_KEPT = 4n;
