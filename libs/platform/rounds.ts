@@ -1,8 +1,10 @@
+import { systemClock } from './clock.js';
+
 /** Rounds of work, one after the other with pauses between them, from start to stop. */
 export class Rounds {
   private running: Promise<void> | undefined;
   private stopping = false;
-  private wakeUp: () => void = () => {};
+  private pause = new AbortController();
 
   /** @param round does not throw. @returns milliseconds until the next */
   constructor(private readonly round: () => Promise<number>) {}
@@ -18,7 +20,7 @@ export class Rounds {
 
   /** Ends the pause, if there is one now. */
   wake(): void {
-    this.wakeUp();
+    this.pause.abort();
   }
 
   /** Resolves when the round under way is over. */
@@ -31,17 +33,9 @@ export class Rounds {
   private async run(): Promise<void> {
     while (!this.stopping) {
       const ms = await this.round();
-      if (ms > 0 && !this.stopping) await this.pause(ms);
+      if (ms <= 0 || this.stopping) continue;
+      this.pause = new AbortController();
+      await systemClock.sleep(ms, this.pause.signal);
     }
-  }
-
-  private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.wakeUp = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 }
