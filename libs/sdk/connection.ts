@@ -112,10 +112,10 @@ export class Connection {
     return this.send(await this.sign(options), options);
   }
 
-  /** Submits a request that is signed already. The same request again is the same job. */
-  async send(request: SignedRequest, { inputs, waitMs }: { inputs: readonly Tensor[]; waitMs?: number }): Promise<Answered> {
+  /** Submits a request that is signed already. The same request again is the same job; when `gone` aborts, it is called off unless it has an answer. */
+  async send(request: SignedRequest, { inputs, waitMs, gone }: { inputs: readonly Tensor[]; waitMs?: number; gone?: AbortSignal }): Promise<Answered> {
     const submission = { request: request.message, signature: request.signature, inputs };
-    const job = await repeated((msLeft) => this.client.submit(submission, msLeft), waitMs ?? SUBMIT_WAIT_MS);
+    const job = await repeated((msLeft) => this.client.submit(submission, msLeft, gone), waitMs ?? SUBMIT_WAIT_MS, gone);
     return this.answered(job, { request, inputs, network: this.network });
   }
 

@@ -5,15 +5,15 @@ const AGAIN: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['COORDINATOR_UNREACHAB
 const ATTEMPTS = 5;
 const FIRST_PAUSE_MS = 250;
 
-/** Repeats an idempotent call while the coordinator cannot take it, up to `ms` in all, as slowly as it asks. */
-export async function repeated<T>(call: (msLeft: number) => Promise<T>, ms: number): Promise<T> {
+/** Repeats an idempotent call while the coordinator cannot take it, up to `ms` in all, as slowly as it asks; not once `stop` has aborted. */
+export async function repeated<T>(call: (msLeft: number) => Promise<T>, ms: number, stop?: AbortSignal): Promise<T> {
   const end = performance.now() + ms;
   for (let attempt = 1; ; attempt++) {
     try {
       return await call(Math.max(1, Math.floor(end - performance.now())));
     } catch (error) {
       const pause = pauseAfter(error, attempt);
-      if (pause === undefined || performance.now() + pause >= end) throw error;
+      if (pause === undefined || stop?.aborted || performance.now() + pause >= end) throw error;
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }

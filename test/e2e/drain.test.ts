@@ -144,6 +144,30 @@ it('an executor finishes a job that takes no longer than its last while', async 
   await backAgain('executor-2', before);
 }, TEST_MS);
 
+it('work ends in the executor when the caller has gone: its run, and nothing else', async () => {
+  await onlyJobsFor('executor-1');
+  await nothingInWork('executor-1');
+  const before = part('executor-1').current;
+  await eventually('executor-1 has loaded the model', async () => (await ask(), modelProcesses('executor-1').length > 0), LONG);
+  const running = modelProcesses('executor-1');
+  stillModels('executor-1');
+  const tensors = [digit()];
+  const { message, signature } = await world.assay.sign({ model: modelId, inputs: tensors });
+  const hangUp = new AbortController();
+  const asked = world.assay.client.submit({ request: message, signature, inputs: tensors }, LONG, hangUp.signal).catch((error: unknown) => error);
+  await eventually('executor-1 has the job', () => busy('executor-1'), LONG);
+  hangUp.abort();
+  await asked;
+  // WHY it shows: the lease, and what a run may take, are longer than the test waits.
+  const left = () => modelProcesses('executor-1').filter((pid) => running.includes(pid));
+  await eventually('the run is ended', () => left().length < running.length, 60_000);
+  for (const pid of left()) process.kill(pid, 'SIGCONT');
+  expect(log('executor-1')).toContain('"code":"JOB_CANCELLED"');
+  expect((await ask()).executor.toLowerCase()).toBe(address('executor-1').toLowerCase());
+  expect(part('executor-1').current).toBe(before);
+  await onlyJobsFor('executor-1', 'executor-2');
+}, TEST_MS);
+
 it('a challenger in the middle of a check, and both players in the middle of a dispute, stop and go on; the lie is overturned', async () => {
   await eventually('the challenger has loaded the model', () => modelProcesses('challenger-1').length > 0, LONG);
   const first = part('challenger-1').current;

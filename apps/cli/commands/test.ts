@@ -17,6 +17,8 @@ async function testAll(terminal: Terminal): Promise<number> {
   for (const stage of STAGES) tallies.push(...(await Promise.all(stage.map((row) => testRow(row, terminal)))).flat());
   const sum = (key: 'passed' | 'failed' | 'skipped') => tallies.reduce((total, tally) => total + tally[key], 0);
   const total = { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') };
+  // WHY again: between a failure and the end there may be half an hour of others' output.
+  for (const { runner, failures } of tallies) for (const failure of failures) terminal.progress(`✗ ${runner}: ${failure}`);
   terminal.result({ ...total, runners: tallies }, countsText(total));
   return total.failed === 0 && total.passed > 0 ? EXIT.ok : EXIT.refused;
 }
@@ -28,7 +30,6 @@ async function testRow(row: readonly Runner[], terminal: Terminal): Promise<Tall
     const tally = await runner.run();
     tallies.push(tally);
     terminal.progress(`${runner.name}: ${countsText(tally)} in ${tally.seconds.toFixed(1)} s`);
-    for (const failure of tally.failures) terminal.progress(`  ✗ ${failure}`);
   }
   return tallies;
 }

@@ -2,7 +2,7 @@ import type { Metadata, ServerDuplexStream, ServerUnaryCall } from '@grpc/grpc-j
 import { Controller, Inject } from '@nestjs/common';
 import { GrpcMethod, GrpcStreamCall } from '@nestjs/microservices';
 import { AssayError, asAssayError } from '#core/protocol';
-import { parseMessage } from '#io/rpc';
+import { callerOf, parseMessage } from '#io/rpc';
 import { InferenceService, type Caller } from '../inference/inference.service.js';
 import { SERVER } from '../inference/server-info.js';
 import { Statistics } from '../inference/statistics.js';
@@ -52,13 +52,13 @@ export class InferenceController {
   @GrpcMethod(SERVICE, 'ModelInfer')
   async modelInfer(message: unknown, metadata: Metadata, call: ServerUnaryCall<unknown, unknown>) {
     const { request, raw } = parseInfer(message);
-    return encodeInfer(await this.inference.infer(request, callerOf(metadata, call.getDeadline())), raw);
+    return encodeInfer(await this.inference.infer(request, { ...asking(metadata, call.getDeadline()), gone: callerOf(call).gone }), raw);
   }
 
   /** SAFETY: what Nest's filters throw on a streamed request nobody handles; every failure goes into the stream here. */
   @GrpcStreamCall(SERVICE, 'ModelStreamInfer')
   modelStreamInfer(call: ServerDuplexStream<unknown, unknown>): Promise<void> {
-    const caller = callerOf(call.metadata);
+    const caller = { ...asking(call.metadata), gone: callerOf(call).gone };
     return streamInOrder(call, async (message) => {
       let id = '';
       try {
@@ -96,7 +96,7 @@ export class InferenceController {
 }
 
 /** The call's own deadline bounds the wait, less what the way back takes. */
-function callerOf(metadata: Metadata, deadline?: Date | number): Caller {
+function asking(metadata: Metadata, deadline?: Date | number): Omit<Caller, 'gone'> {
   const [authorization] = metadata.get('authorization');
   const left = deadline === undefined ? Infinity : Number(deadline) - Date.now();
   return { authorization: authorization?.toString(), ...(Number.isFinite(left) ? { waitMs: Math.max(1, left - WAY_BACK_MS) } : {}) };

@@ -34,6 +34,8 @@ export interface Caller {
   readonly authorization: string | undefined;
   /** Milliseconds the caller will wait; the usual if left out. */
   readonly waitMs?: number;
+  /** Aborts when the caller hangs up. */
+  readonly gone: AbortSignal;
 }
 
 export interface InferenceParts {
@@ -73,7 +75,7 @@ export class InferenceService {
     const started = process.hrtime.bigint();
     const note = (ok: boolean) => this.parts.statistics.note(model.model.modelId, { ok, ns: process.hrtime.bigint() - started, at: this.parts.now() });
     try {
-      const response = await this.answer(request, { key, model, ...(caller.waitMs === undefined ? {} : { waitMs: caller.waitMs }) });
+      const response = await this.answer(request, { ...caller, key, model });
       note(true);
       return response;
     } catch (error) {
@@ -88,14 +90,14 @@ export class InferenceService {
     return this.parts.keys.authenticate(text, this.parts.now());
   }
 
-  private async answer(request: InferRequest, { key, model, waitMs }: { key: ApiKey; model: NamedModel; waitMs?: number }): Promise<InferResponse> {
+  private async answer(request: InferRequest, { key, model, waitMs, gone }: Caller & { readonly key: ApiKey; readonly model: NamedModel }): Promise<InferResponse> {
     const options = inferOptions(request.parameters);
     const wanted = wantedOutputs(request.outputs, model.model.outputs as readonly NamedHeader[]);
     for (const { parameters } of request.inputs) requirePlainTensor(parameters);
     const inputs = inputTensors(request.inputs, model.model.inputs as readonly NamedHeader[]);
     const account = await this.parts.spending.of(key.id);
     const signed = await this.setAside(account, { key, options, model, inputs });
-    const answered = await this.submit(account, { signed, inputs, waitMs: Math.min(...[this.parts.waitMs, waitMs, options.waitMs].filter((ms) => ms !== undefined)) });
+    const answered = await this.submit(account, { signed, inputs, gone, waitMs: Math.min(...[this.parts.waitMs, waitMs, options.waitMs].filter((ms) => ms !== undefined)) });
     const outputs = wanted.map(({ name, index, datatype }) => outputOf(name, answered.outputs[index]!, datatype));
     return { model: request.model, version: model.version, id: request.id, parameters: provenance(answered), outputs };
   }
@@ -120,13 +122,14 @@ export class InferenceService {
     return { request: message, signature, jobId };
   }
 
-  private async submit(account: KeyAccount, { signed, inputs, waitMs }: { signed: SignedRequest; inputs: readonly Tensor[]; waitMs: number }): Promise<Answered> {
+  private async submit(account: KeyAccount, { signed, ...how }: { readonly signed: SignedRequest; readonly inputs: readonly Tensor[]; readonly waitMs: number; readonly gone: AbortSignal }): Promise<Answered> {
     try {
-      const answered = await this.parts.assay.send(signed, { inputs, waitMs });
+      const answered = await this.parts.assay.send(signed, how);
       await account.settle(signed.jobId, answered.claim.fee);
       return answered;
     } catch (error) {
-      if (isUncharged(error)) await account.settle(signed.jobId, 0n);
+      // WHY not where the caller has gone: what becomes of the job is not known here; later it is asked for.
+      if (isUncharged(error) && !how.gone.aborted) await account.settle(signed.jobId, 0n);
       throw error instanceof AssayError && error.code === 'DEPOSIT_TOO_LOW' ? poorGateway(error) : error;
     }
   }

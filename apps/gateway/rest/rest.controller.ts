@@ -32,7 +32,9 @@ export class RestController {
 
   @All('*path')
   async handle(@Req() request: IncomingMessage, @Res() response: ServerResponse): Promise<void> {
-    const reply = await this.reply(request).catch((error: unknown) => this.failure(error));
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const reply = await this.reply(request, gone.signal).catch((error: unknown) => this.failure(error));
     const { body, encoding } = await compressed(reply.body, reply.status === 200 ? request.headers['accept-encoding'] : undefined);
     response.writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers, ...(encoding ? { 'content-encoding': encoding } : {}), 'content-length': String(body.length) });
     response.end(body);
@@ -40,15 +42,15 @@ export class RestController {
     if (!request.complete) request.destroy();
   }
 
-  private async reply(request: IncomingMessage): Promise<Reply> {
+  private async reply(request: IncomingMessage, gone: AbortSignal): Promise<Reply> {
     const path = new URL(request.url ?? '/', 'http://gateway').pathname;
     const { route, otherMethod } = findRoute(request.method ?? 'GET', path);
-    if (route) return this.perform(route, request);
+    if (route) return this.perform(route, request, gone);
     const message = otherMethod ? `${path} is not called by ${request.method}` : `there is no ${path} here`;
     return jsonReply({ error: message }, otherMethod ? 405 : 404);
   }
 
-  private async perform(route: Route, request: IncomingMessage): Promise<Reply> {
+  private async perform(route: Route, request: IncomingMessage, gone: AbortSignal): Promise<Reply> {
     switch (route.kind) {
       case 'live':
         return jsonReply({ live: true });
@@ -69,14 +71,14 @@ export class RestController {
       case 'statistics':
         return jsonReply({ model_stats: [this.statisticsOf(await this.directory.find(route.model, route.version))] });
       case 'infer':
-        return this.infer(route, request);
+        return this.infer(route, request, gone);
     }
   }
 
-  private async infer({ model, version }: { model: string; version: string }, request: IncomingMessage): Promise<Reply> {
+  private async infer({ model, version }: { model: string; version: string }, request: IncomingMessage, gone: AbortSignal): Promise<Reply> {
     const headerLength = lengthHeader(request.headers['inference-header-content-length']);
     const parsed = parseInfer(await readBody(request), { headerLength, model, version });
-    const response = await this.inference.infer(parsed.request, { authorization: request.headers.authorization });
+    const response = await this.inference.infer(parsed.request, { authorization: request.headers.authorization, gone });
     const encoded = encodeInfer(response, parsed.binary);
     if (encoded.headerLength === undefined) return { status: 200, body: encoded.body };
     return { status: 200, body: encoded.body, headers: { 'content-type': 'application/octet-stream', 'inference-header-content-length': String(encoded.headerLength) } };

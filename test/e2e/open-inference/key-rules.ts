@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseReceipt } from '#core/protocol';
 import { connectChain } from '#io/chain';
 import { SpendingBook } from '#io/keys';
+import { CoordinatorClient } from '#io/rpc';
 import { verifyOnChain } from '#sdk';
 import { eventually } from '../world.js';
 import { failure, floatsOf, plusJson, plusRequest, UNIT, type Setting } from './setting.js';
@@ -80,6 +81,29 @@ export function keyRules(setting: () => Setting): void {
       expect((await failure(infer(text))).details).toContain('KEY_CAP_REACHED');
       expect((await totals(key.id)).spent).toBe(2n * PRICE);
     });
+    it('K-09 a caller who hangs up calls the job off; what it may cost stays set aside, and is spent if it is asked for again', async () => {
+      const { key, text } = await make();
+      const coordinator = new CoordinatorClient(setting().network.urls.grpc);
+      const calledOff = async () => (await coordinator.status()).jobs['cancelled'] ?? 0;
+      const executor = setting().network.processes.find(({ name }) => name === 'executor-1')!.current;
+      const before = await calledOff();
+      executor.kill('SIGSTOP');
+      try {
+        const hangUp = new AbortController();
+        const byRest = setting().rest('v2/models/plus/infer', { method: 'POST', body: JSON.stringify(plusJson({ parameters: { assay_idempotency_key: 'gone' } })), key: text, signal: hangUp.signal }).catch(() => 'gone');
+        await eventually('it is set aside', async () => (await totals(key.id)).reserved === PRICE, 30_000);
+        await eventually('the coordinator has it', async () => Object.entries((await coordinator.status()).jobs).some(([state, count]) => ['accepted', 'assigned'].includes(state) && Number(count) > 0), 30_000);
+        hangUp.abort();
+        expect(await byRest).toBe('gone');
+        await eventually('it is called off', async () => (await calledOff()) === before + 1, 30_000);
+      } finally {
+        executor.kill('SIGCONT');
+      }
+      expect(await totals(key.id)).toEqual({ spent: 0n, reserved: PRICE });
+      expect(floatsOf((await infer(text, named('gone')))['rawOutputContents'][0])).toEqual([3, 4, 5, 6]);
+      expect(await totals(key.id)).toEqual({ spent: PRICE, reserved: 0n });
+      coordinator.close();
+    }, 180_000);
   });
 
   describe('the receipt', () => {
