@@ -31,7 +31,7 @@ export async function backUp({ data, out, database }: Backup): Promise<Manifest 
   try {
     const manifest: Manifest = { format: 1, version: VERSION, createdAt: new Date().toISOString(), database: database !== undefined };
     writeFileSync(join(place, 'manifest.json'), JSON.stringify(manifest));
-    if (database) run('pg_dump', ['--format=custom', '--no-owner', `--file=${join(place, DUMP)}`, database]);
+    if (database) runAt(database, 'pg_dump', (url) => ['--format=custom', '--no-owner', `--file=${join(place, DUMP)}`, url]);
     symlinkSync(resolve(data), join(place, 'data'));
     const archive = join(place, 'archive');
     // WHY without logs, locks and sockets: they are of the process that was, not of its state.
@@ -54,7 +54,7 @@ export async function restore({ file, data, database }: { file: string; data: st
     run('tar', ['-xzf', resolve(file), '-C', place]);
     const manifest = manifestOf(join(place, 'manifest.json'));
     if (manifest.database !== (database !== undefined)) throw new AssayError({ code: 'USAGE', message: manifest.database ? 'the backup holds a database: name an empty one with --database' : 'the backup holds no database' });
-    if (database) run('pg_restore', ['--no-owner', '--exit-on-error', '--single-transaction', `--dbname=${database}`, join(place, DUMP)]);
+    if (database) runAt(database, 'pg_restore', (url) => ['--no-owner', '--exit-on-error', '--single-transaction', `--dbname=${url}`, join(place, DUMP)]);
     rmSync(data, { recursive: true, force: true });
     renameSync(join(place, 'data'), data);
     return manifest;
@@ -77,9 +77,17 @@ function embeddedDatabases(folder: string, depth: number): string[] {
   return readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()).flatMap((entry) => embeddedDatabases(join(folder, entry.name), depth - 1));
 }
 
+/** SAFETY: everybody on the machine sees a program's arguments; the password goes another way. */
+function runAt(database: string, program: string, args: (url: string) => readonly string[]): void {
+  const url = new URL(database);
+  const password = decodeURIComponent(url.password);
+  url.password = '';
+  run(program, args(url.href), password === '' ? {} : { PGPASSWORD: password });
+}
+
 /** SAFETY: what the program says is told, its arguments are not: a database URL may hold a password. */
-function run(program: string, args: readonly string[]): void {
-  const { status, stderr, error } = spawnSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'ignore', 'pipe'] });
+function run(program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): void {
+  const { status, stderr, error } = spawnSync(program, args, { encoding: 'utf8', env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
   if (error) throw new AssayError({ code: 'TOOL_MISSING', message: `${program} is needed for this`, facts: { program, command: program === 'tar' ? 'apt-get install tar' : 'apt-get install postgresql-client' } });
   if (status !== 0) throw new AssayError({ code: 'FILE_UNREADABLE', message: `${program} failed`, facts: { program, said: stderr.trim().slice(-2_000) } });
 }

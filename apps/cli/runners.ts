@@ -23,11 +23,11 @@ export interface Runner {
 const SOLIDITY: Runner = { name: 'solidity', run: () => timed('solidity', forge) };
 const TYPES: Runner = { name: 'types', run: () => timed('types', types) };
 const TYPESCRIPT: Runner = { name: 'typescript', run: () => timed('typescript', () => vitest(['--exclude', 'test/e2e/**'])) };
-const END_TO_END: Runner = { name: 'end to end', run: () => timed('end to end', () => vitest(['test/e2e', '--no-file-parallelism', '--passWithNoTests=false'])) };
+const END_TO_END: Runner = { name: 'end to end', run: () => timed('end to end', () => vitest(['test/e2e', '--passWithNoTests=false'])) };
 
 /**
  * All of the project's tests: stages one after the other, the rows of a stage side by side. WHY: contracts compile on one core for
- * minutes; end-to-end tests come last and one at a time, their processes need both.
+ * minutes; end-to-end tests come last, two files at a time: their processes start with both cores and then mostly wait for the chain.
  */
 export const STAGES: readonly (readonly (readonly Runner[])[])[] = [[[SOLIDITY], [TYPES, TYPESCRIPT]], [[END_TO_END]]];
 
