@@ -9,7 +9,7 @@ import type { Root, Tensor } from '#core/hashing';
 import { canaryBond, canaryId, canaryLeaf, canaryTruth, claimDigest, SAMPLE_RATE_ONE, type Claim } from '#core/protocol';
 import { canariesAbi, connectChain, type Chain } from '#io/chain';
 import { PROJECT_ROOT } from '#testing';
-import { eventually, startWorld, type World } from './world.js';
+import { eventually, pass, startWorld, type World } from './world.js';
 
 const MODEL = readFileSync(join(PROJECT_ROOT, 'models/mnist/model.onnx'));
 const UNIT = 10n ** 18n;
@@ -32,12 +32,6 @@ async function funded({ network }: World, money: bigint, key = generatePrivateKe
   await chain.token.mint(chain.account!, money);
   await chain.vault.deposit(chain.account!, money);
   return { ...chain, account: chain.account! };
-}
-
-async function pass({ network }: World, seconds: bigint): Promise<void> {
-  const client = createTestClient({ mode: 'anvil', transport: http(network.urls.rpc) });
-  await client.increaseTime({ seconds: Number(seconds) });
-  await client.mine({ blocks: 1 });
 }
 
 async function opened(chain: Chain) {
@@ -80,20 +74,20 @@ it('a planted canary is found by an honest checker, missed by one that sleeps, a
   await eventually('the honest checker has committed', async () => (await planter.checks.roundOf(batchId, checker)).word !== `0x${'00'.repeat(32)}`, WAIT_MS);
   process.kill(network.processes.find(({ name }) => name === 'executor-1')!.current.pid, 'SIGKILL');
 
-  await pass(world, WINDOW / 2n + 1n);
+  await pass(world.network, WINDOW / 2n + 1n);
   await eventually('the planter opens it', async () => (await opened(planter)) !== undefined, WAIT_MS);
   const { id, finding } = (await opened(planter))!;
   expect(await planter.disputes.overturned(finding.claim as Root)).toBe(true);
   await eventually('the honest checker reveals what it ran', async () => (await planter.checks.roundOf(finding.batchId, checker)).entries > 0, WAIT_MS);
 
-  await pass(world, WINDOW + 1n);
+  await pass(world.network, WINDOW + 1n);
   await eventually('both checkers are measured', async () => (await planter.canaries.measured(id, checker)) && (await planter.canaries.measured(id, sleeper.account)), WAIT_MS);
   expect(await planter.canaries.detectionOf(checker)).toEqual({ drawn: 1, found: 1 });
   expect(await planter.canaries.detectionOf(sleeper.account)).toEqual({ drawn: 1, found: 0 });
   expect((await planter.vault.stakeOf(sleeper.account)).amount).toBe(MONEY.seat - MONEY.penalty);
   expect((await planter.vault.stakeOf(executor)).amount).toBe(stake);
 
-  await pass(world, WINDOW + 1n);
+  await pass(world.network, WINDOW + 1n);
   await eventually('the planter has its bond, less the bounty', async () => (await planter.vault.balanceOf(planter.account)) === money - MONEY.bounty, WAIT_MS);
   await eventually('no game about it is open, and nobody lost anything by it', async () => (await planter.vault.totals()).bonds === (await coordinatorBond(planter, network.keys.account('coordinator').address)), WAIT_MS);
   expect((await planter.vault.stakeOf(executor)).amount).toBe(stake);
@@ -119,19 +113,19 @@ it('a planter that calls a true claim false loses bond and stake: a checker that
   const { id: batchId, proof } = receipt!.batch!;
   await eventually('the checker has committed', async () => (await liar.checks.roundOf(batchId, checker)).word !== garbage('00'), WAIT_MS);
 
-  await pass(world!, WINDOW / 2n + 1n);
+  await pass(world!.network, WINDOW / 2n + 1n);
   const [submitterConsent, executorConsent] = await Promise.all([submitter, executor].map((account) => account.signMessage({ message: { raw: id } })));
   await liar.canaries.open(id, { secret, claim, request: request.message, submitterConsent: submitterConsent!, executorConsent: executorConsent!, batchId, batch: await liar.batches.batch(batchId), proof, finder: zeroAddress });
-  await pass(world!, WINDOW / 2n + 1n);
+  await pass(world!.network, WINDOW / 2n + 1n);
   const disputed = () => liar.client.getContractEvents({ address: liar.deployment.canaries, abi: canariesAbi, eventName: 'CanaryDisputed', args: { id }, fromBlock: 0n });
   await eventually('the checker disputes the opening', async () => (await disputed()).length === 1, WAIT_MS);
-  await pass(world!, 130n);
+  await pass(world!.network, 130n);
   const truth = claimDigest(liar.network, canaryTruth(claim, secret.trueRoot));
   await eventually('it wins', () => liar.disputes.overturned(truth), WAIT_MS);
   expect((await liar.vault.stakeOf(executor.address)).amount).toBe(0n);
   expect((await liar.vault.stakeOf(checker)).amount).toBe(MONEY.seat);
 
-  await pass(world!, 2n * WINDOW);
+  await pass(world!.network, 2n * WINDOW);
   await liar.canaries.settle(id, (await liar.canaries.openedIn(batchId, { committedBlock: 0n }))[0]!.finding);
   expect(await liar.vault.balanceOf(liar.account)).toBe(600n * UNIT - bond);
 }, 600_000);

@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createTestClient, http, type Address } from 'viem';
+import type { Address } from 'viem';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ZERO_ROOT, type Root, type Tensor } from '#core/hashing';
 import { gameIdOf } from '#core/dispute';
@@ -8,7 +8,7 @@ import { compileModel, modelPreimage } from '#core/onnx';
 import { claimDigest, evidenceClaim, SAMPLE_RATE_ONE, type Claim } from '#core/protocol';
 import { chargedIn, connectChain, type BatchWord, type Chain } from '#io/chain';
 import { PROJECT_ROOT, type NetworkOptions } from '#testing';
-import { eventually, startWorld, type World } from './world.js';
+import { eventually, pass, startWorld, type World } from './world.js';
 
 const MODEL = readFileSync(join(PROJECT_ROOT, 'models/mnist/model.onnx'));
 const DIGIT: Tensor = { dtype: 'float32', dims: [1, 1, 28, 28], data: new Uint8Array(4 * 28 * 28) };
@@ -71,13 +71,7 @@ class Scene {
   /** Moves the chain's clock to some seconds after the last of the batches. */
   async until(batches: readonly Batch[], seconds: bigint): Promise<void> {
     const last = batches.reduce((most, { word }) => (word.committedAt > most ? word.committedAt : most), 0n);
-    await this.pass(last + seconds - (await this.chain.now()));
-  }
-
-  async pass(seconds: bigint): Promise<void> {
-    const client = createTestClient({ mode: 'anvil', transport: http(this.world.network.urls.rpc) });
-    await client.increaseTime({ seconds: Number(seconds) });
-    await client.mine({ blocks: 1 });
+    await pass(this.world.network, last + seconds - (await this.chain.now()));
   }
 
   /** What one checker of every claim is paid, as the contract says. */
@@ -119,7 +113,7 @@ describe.concurrent('paid checks', () => {
     const own = evidenceClaim(claim, { checker: scene.address(1), outputRoot: shown!.evidence[0]!.outputRoot });
     const gameId = gameIdOf(claimDigest(chain.network, own), chain.account!);
     await eventually('the checker opens its trace', async () => scene.log(1).includes(gameId) && scene.log(1).includes('"move":"revealTrace"'), WAIT_MS);
-    await scene.pass(130n);
+    await pass(scene.world.network, 130n);
     const { bond } = await chain.disputes.parameters();
     await eventually('it has the accuser’s bond', async () => (await scene.balance(1)) === before[0]! + pay + bond, WAIT_MS);
     expect(await scene.stake(1)).toBe(100n * UNIT);
@@ -139,7 +133,7 @@ describe.concurrent('paid checks', () => {
     const opened = () => scene.log(honest).match(/"event":"checker.accused"/g)?.length ?? 0;
     await eventually('the lazy checker is accused', () => opened() > 0, WAIT_MS);
     await eventually('the honest checker is paid', () => /"event":"check.paid"/.test(scene.log(honest)), WAIT_MS);
-    await scene.pass(130n);
+    await pass(scene.world.network, 130n);
     await eventually('its stake is gone', async () => (await scene.stake(lazy)) === 0n, WAIT_MS);
     const { penalty, bountyBps } = await scene.chain.disputes.parameters();
     const won = async () => (await scene.balance(honest)) - before - (await scene.payFor(batches));

@@ -9,12 +9,12 @@ import { claimDigest } from '#core/protocol';
 import { connectChain, type Chain } from '#io/chain';
 import { buildRequest, contestCharge, listCharges, resolveContest, signRequest, type ChargeView } from '#sdk';
 import { PROJECT_ROOT } from '#testing';
-import { eventually, startWorld, type World } from './world.js';
+import { eventually, pass, startWorld, type World } from './world.js';
 
 const MODEL = readFileSync(join(PROJECT_ROOT, 'models/mnist/model.onnx'));
 const DIGIT: Tensor = { dtype: 'float32', dims: [1, 1, 28, 28], data: new Uint8Array(4 * 28 * 28) };
-/** Half of the window to contest and to answer: long enough for a busy machine. */
-const RULES = { batches: { challengeWindow: 24n } };
+/** Half of it to contest, to demand and to answer: long enough for a busy machine, the chain's clock is moved on where nobody acts. */
+const WINDOW = 240n;
 /** A contract that has signed whatever it is asked about: returns 0x1626ba7e to every call. */
 const WALLET: Hex = '0x600e8060093d393df3631626ba7e60e01b5f5260205ff3';
 /** What the local network gives its submitter. */
@@ -26,7 +26,7 @@ const worlds: World[] = [];
 afterAll(() => Promise.all(worlds.map((world) => world.end())), 60_000);
 
 async function network(fault: string, more: { challengers?: number; environment?: Record<string, Record<string, string>> } = {}): Promise<{ submitter: Chain & { account: Address }; world: World }> {
-  const world = await startWorld({ executors: 1, challengers: more.challengers ?? 0, rules: RULES, environment: { coordinator: { ASSAY_FAULT: fault }, ...more.environment } });
+  const world = await startWorld({ executors: 1, challengers: more.challengers ?? 0, rules: { batches: { challengeWindow: WINDOW } }, environment: { coordinator: { ASSAY_FAULT: fault }, ...more.environment } });
   worlds.push(world);
   const { urls, deployment, keys } = world.network;
   const submitter = await connectChain({ rpcUrl: urls.rpc, deployment, privateKey: keys.privateKey('submitter'), pollMs: 50 });
@@ -89,7 +89,7 @@ describe.concurrent('a contested charge', () => {
     await eventually('the coordinator has shown what it could', async () => (await submitter.charges.contestOf(id)).shown > 0n, 60_000);
     const { deadline, shown } = await submitter.charges.contestOf(id);
     expect(shown).toBeLessThan(amount);
-    await eventually('the deadline has passed', async () => (await submitter.now()) > deadline, 60_000);
+    await pass(world.network, deadline + 1n - (await submitter.now()));
     await resolveContest(submitter, id);
     expect((await listCharges(submitter, submitter.account)).find((one) => one.batchId === batchId && one.index === index)!.contest!.state).toBe('refunded');
     const unit = await submitter.batches.unit();
@@ -107,10 +107,13 @@ describe.concurrent('what is not served', () => {
     const challenger = world.network.keys.account('challenger-1').address;
     await run(world, 2);
     const { batchId } = await charge(submitter, submitter.account);
+    await eventually('the data is demanded', async () => (await submitter.requests.unanswered(batchId)) > 0n, 120_000);
+    await pass(world.network, WINDOW / 2n + 1n);
     await eventually('the batch is withheld', async () => submitter.requests.withheld(batchId), 120_000);
     expect((await submitter.batches.coordinatorOf(coordinator)).convictor).toBe(challenger);
     // Paid out after two epochs: once is enough.
     if (fault !== 'withhold') return;
+    await pass(world.network, 2n * WINDOW);
     await eventually('all that was charged is refunded', async () => (await submitter.vault.balanceOf(submitter.account)) === DEPOSIT, 180_000);
     await eventually('the challenger has its bonds back, and a tenth of the coordinator’s', async () => (await submitter.vault.balanceOf(challenger)) === (100n + 1_000n) * TOKEN, 60_000);
   }, TEST_MS);

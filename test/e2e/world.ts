@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createTestClient, http } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { connectChain, type Chain } from '#io/chain';
 import { connect, type Assay } from '#sdk';
@@ -27,6 +28,13 @@ export async function startWorld(options: Omit<NetworkOptions, 'dir'> = {}): Pro
   };
   await eventually('everybody is present', async () => (await assay.status()).peers.length === network.members.length - 1, 30_000);
   return { network, chain, assay, end };
+}
+
+/** Moves the chain's clock on. */
+export async function pass({ urls }: Network, seconds: bigint): Promise<void> {
+  const client = createTestClient({ mode: 'anvil', transport: http(urls.rpc) });
+  await client.increaseTime({ seconds: Number(seconds) });
+  await client.mine({ blocks: 1 });
 }
 
 /** Looks until it holds. @throws with `what` after `timeoutMs` */
