@@ -13,6 +13,7 @@ import type { Player } from '#player';
 import { checkBatch, type BatchCheckParts } from './checking/batch-check.js';
 import { Gate } from './checking/gate.js';
 import { Misconduct } from './checking/misconduct.js';
+import { RightClaims } from './checking/right-claims.js';
 import { challengerMetrics } from './checking/metrics.js';
 import { checkTotals } from './checking/totals.js';
 import { CaseInclusions } from './collecting/inclusions.js';
@@ -124,6 +125,7 @@ function watchOf({ chain, messaging, models, cases, cursor, player }: Rooms & { 
         await openDispute(finding, opening);
         accusations.note(finding.batch.batchId, gameOf(finding.batched.claim), () => openDispute(finding, opening));
       },
+      ...(config.ASSAY_LIE ? {} : { right: await RightClaims.open(config.ASSAY_DATA_DIR) }),
       ...(paid ? { paid } : {}),
       misconduct,
       onEvidence: async (evidence) => {

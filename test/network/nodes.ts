@@ -116,10 +116,11 @@ function announce({ links, coordinators }: Setting, presence: () => Presence): v
   setInterval(tell, PRESENCE_INTERVAL_MS);
 }
 
-/** What survives an executor's process. */
+/** What survives a player's process. */
 export class Disk {
   private readonly entries = new Map<Root, { readonly entry: LedgerEntry; readonly inputs: readonly Tensor[] }>();
   readonly cases = new Map<Root, Case>();
+  readonly right = new Set<Root>();
   position: Position | undefined;
 
   claimFor(jobId: Root): LedgerEntry['claim'] | undefined {
@@ -168,6 +169,7 @@ export function startChallenger(setting: Setting, life: Life, { account, disk, f
   const parts = {
     ...{ address, network, chain: chain as never, models: SHELF, fetchInputs, fetchClaims: claimsFrom(setting), sampleAll: false, demands: false, maxChainLagS: 120, gate: new Gate(1), purse: new Gate(1), fetches: new Gate(8) },
     ...{ misconduct: new Misconduct(network), onEvidence: async () => undefined, onClaims: async () => undefined, metrics: challengerMetrics(new Registry()), clock, signal, log },
+    ...(lie ? {} : { right: { has: (digest: Root) => disk.right.has(digest), add: async (digest: Root) => void disk.right.add(digest) } }),
     onFinding: async (finding: Parameters<typeof openDispute>[0]) => {
       if (finding.verdict.kind !== (lie ? 'valid' : 'invalid') || (lie && disk.cases.size >= 2)) return;
       await openDispute(finding, opening);

@@ -1,6 +1,6 @@
 import type { Address } from 'viem';
 import type { Root, Tensor } from '#core/hashing';
-import { AssayError, claimDigest, isDrawn, isDrawnForClaim, type NetworkId } from '#core/protocol';
+import { AssayError, isDrawn, isDrawnForClaim, type NetworkId } from '#core/protocol';
 import type { Chain } from '#io/chain';
 import { failureOf, type BatchedClaim } from '#io/messaging';
 import type { Clock, Logger } from '#platform';
@@ -12,6 +12,7 @@ import { checkClaim, type Checked, type ClaimCheckParts } from './claim-check.js
 import type { ChallengerMetrics } from './metrics.js';
 import type { Gate } from './gate.js';
 import type { Evidence, Misconduct } from './misconduct.js';
+import type { RightClaims } from './right-claims.js';
 
 /** A claim with the batch it is in and what its check found. */
 export interface Finding extends Checked {
@@ -36,6 +37,8 @@ export interface BatchCheckParts extends ClaimCheckParts {
   readonly fetches: Gate;
   /** What follows from a finding. */
   readonly onFinding: (finding: Finding & { inputs: readonly Tensor[] }) => Promise<void>;
+  /** What was found right before is not run again; left out by who disputes right claims. */
+  readonly right?: Pick<RightClaims, 'has' | 'add'>;
   /** Takes part in paid checks; left out by who does not. */
   readonly paid?: Pick<PaidChecks, 'isSeatedFor' | 'open'>;
   /** Convicts by signatures alone; given every claim of a batch of which anything was drawn. */
@@ -133,11 +136,11 @@ type Claimed = Pick<Finding, 'batch' | 'index' | 'batched'>;
 
 /** By claim with a seat for paid checks, by place in the batch without; everything if it is told so. */
 async function drawOf(batch: SeenBatch, until: bigint, parts: BatchCheckParts): Promise<Draw> {
-  const { chain, address, network, sampleAll, paid } = parts;
+  const { chain, address, sampleAll, paid } = parts;
   const beacon = await beaconOf(batch, until, parts);
   const rate = await chain.batches.sampleRate();
   if (sampleAll) return { beacon, rate, isEmpty: false, falls: () => true };
-  if (await paid?.isSeatedFor(batch)) return { beacon, rate, isEmpty: false, falls: ({ batched: { claim } }) => isDrawnForClaim(beacon, address, { claim: claimDigest(network, claim), rate }) };
+  if (await paid?.isSeatedFor(batch)) return { beacon, rate, isEmpty: false, falls: ({ batched: { digest } }) => isDrawnForClaim(beacon, address, { claim: digest, rate }) };
   const indices = new Set(Array.from({ length: batch.count }, (_, i) => i).filter((i) => isDrawn(beacon, address, { index: BigInt(i), rate })));
   if (indices.size === 0) reportDraw(batch, { beacon, rate }, [], parts.log);
   return { beacon, rate, isEmpty: indices.size === 0, falls: ({ index }) => indices.has(index) };
@@ -160,11 +163,14 @@ async function beaconOf({ batchId }: SeenBatch, until: bigint, { chain, clock, s
 
 async function checkOne(claimed: Claimed, { runs, ...times }: Times & { readonly runs: BatchRuns | undefined }, parts: BatchCheckParts): Promise<void> {
   if (parts.signal.aborted) return;
+  // WHY not for paid checks: they need the run.
+  if (!runs && parts.right?.has(claimed.batched.digest)) return;
   const started = parts.clock.now();
   const checked = await verdictOn(claimed, times, parts);
   const finding = { ...claimed, ...checked };
   parts.metrics.checked(checked.verdict.kind);
   report(finding, parts.clock.now() - started, parts.log);
+  if (finding.verdict.kind === 'valid') await parts.right?.add(claimed.batched.digest).catch((err: unknown) => parts.log.warn({ event: 'claim.forgotten', err }, 'a restart will check this claim again'));
   if (finding.inputs) await parts.onFinding({ ...finding, inputs: finding.inputs });
   if (finding.inputs && finding.run) await runs?.note(claimed.batched, finding.run, finding.inputs);
 }
@@ -222,11 +228,13 @@ function mayChange({ verdict }: Checked): boolean {
 /** Tries until it works, with growing pauses, as long as the batch can be challenged. */
 async function persistently<T>(work: () => Promise<T>, until: bigint | Patience, { chain, clock, signal }: BatchCheckParts): Promise<T> {
   const { from, own, to } = typeof until === 'bigint' ? { from: until, own: 0n, to: until } : until;
-  const began = clock.now();
+  let began: number | undefined;
   for (let pause = FIRST_RETRY_MS; ; pause = Math.min(2 * pause, MAX_RETRY_MS)) {
     try {
       return await work();
     } catch (error) {
+      // WHY not sooner: the first try may have waited long for its turn.
+      began ??= clock.now();
       await clock.sleep(pause, signal);
       // WHY a silent chain counts as time left: the batch stays in work, so a restart looks at it again.
       const hasAsked = clock.now() - began >= Number(own) * 1000;

@@ -4,8 +4,9 @@ import { AssayError, claimDigest, drawOrder, type NetworkId } from '#core/protoc
 import type { BatchedClaim } from '#io/messaging';
 import type { SeenBatch } from '../watching/batch-watch.js';
 
-/** A claim and its siblings up to the batch’s root. */
+/** A claim, its digest and its siblings up to the batch’s root. */
 export interface PlacedClaim extends BatchedClaim {
+  readonly digest: Root;
   readonly proof: readonly Root[];
 }
 
@@ -20,6 +21,6 @@ export function claimsOfBatch(batch: SeenBatch, served: readonly BatchedClaim[],
   const digests = served.map(({ claim }) => claimDigest(network, claim));
   const tree = StandardMerkleTree.of(digests.map((digest) => [digest]), ['bytes32']);
   if (tree.root !== batch.root) throw new AssayError({ code: 'DATA_UNAVAILABLE', message: 'the claims served are not those of the batch', facts: { ...facts, served: tree.root } });
-  const placed = served.map((batched, i) => ({ ...batched, proof: tree.getProof(i) as Root[] }));
-  return drawOrder(placed, ({ claim }) => claimDigest(network, claim));
+  const placed = served.map((batched, i) => ({ ...batched, digest: digests[i]!, proof: tree.getProof(i) as Root[] }));
+  return drawOrder(placed, ({ digest }) => digest);
 }

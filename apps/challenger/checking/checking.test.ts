@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
 import { privateKeyToAccount } from 'viem/accounts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,6 +17,7 @@ import { checkClaim, type ClaimCheckParts } from './claim-check.js';
 import { Gate } from './gate.js';
 import { Misconduct } from './misconduct.js';
 import { challengerMetrics } from './metrics.js';
+import { RightClaims } from './right-claims.js';
 import { tracedRun, type TracedRun } from './traced-run.js';
 
 const network: NetworkId = { chainId: 31337, disputes: `0x${'22'.repeat(20)}` };
@@ -144,6 +147,15 @@ describe('a batch', () => {
     expect(findings.filter(({ verdict }) => verdict.kind === 'invalid').map(({ batched }) => batched)).toMatchObject([claims[1]!]);
   });
 
+  it('is after a restart checked only as far as it was not found right; what is wrong is found again', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'assay-right-'));
+    const claims = await three();
+    const lives: Finding[][] = [[], []];
+    for (const findings of lives) await checkBatch(batchOf(claims), batchParts(claims, findings, { right: await RightClaims.open(dir) }));
+    expect(lives.map((findings) => findings.map(({ verdict }) => verdict.kind).sort())).toEqual([['invalid', 'valid', 'valid'], ['invalid']]);
+    rmSync(dir, { recursive: true });
+  });
+
   it('tries again while data is missing and the window is open, then gives up without accusing', async () => {
     const claims = await three();
     const findings: Finding[] = [];
@@ -171,8 +183,8 @@ describe('a batch', () => {
   });
 
   describe('whose claims are not served', () => {
-    /** Claims are served from the given try on; data can be demanded until 16, unasked it is to be served until 4, at 12 in any case. */
-    async function served(from: number, balance: bigint) {
+    /** Claims are served from the given try on; data can be demanded until 16, unasked it is to be served until 4, at 12 in any case: so many times `scale` seconds. */
+    async function served(from: number, balance: bigint, { scale = 1n, firstTakesMs = 0 } = {}) {
       const claims = await three();
       const findings: Finding[] = [];
       let [tries, demands] = [0, 0];
@@ -180,17 +192,26 @@ describe('a batch', () => {
       const chain = {
         ...whole.chain,
         account: submitter.address,
-        batches: { ...whole.chain.batches, epoch: async () => 20n } as never,
-        requests: { publishWindow: async () => 4n, requestBond: async () => 5n, demandOf: async () => ({ deadline: 0n }), request: async () => Promise.reject(new Error(`demand ${++demands}`)) } as never,
+        batches: { ...whole.chain.batches, epoch: async () => 20n * scale, challengeWindow: async () => 20n * scale } as never,
+        requests: { publishWindow: async () => 4n * scale, requestBond: async () => 5n, demandOf: async () => ({ deadline: 0n }), request: async () => Promise.reject(new Error(`demand ${++demands}`)) } as never,
         disputes: { parameters: async () => ({ bond: 5n }) } as never,
         vault: { balanceOf: async () => balance } as never,
       };
-      await checkBatch(batchOf(claims), { ...whole, chain, demands: true, fetchClaims: async () => (++tries < from ? Promise.reject(new AssayError({ code: 'PEER_SILENT' })) : claims) });
+      const fetchClaims = async () => {
+        if (++tries === 1) await whole.clock.sleep(firstTakesMs, whole.signal);
+        if (tries < from) throw new AssayError({ code: 'PEER_SILENT' });
+        return claims;
+      };
+      await checkBatch(batchOf(claims), { ...whole, chain, demands: true, fetchClaims });
       return { tries, demands, checked: findings.length };
     }
 
     it('pays for nothing before it has asked several times itself', async () => {
       expect(await served(3, 1_000n)).toEqual({ tries: 3, demands: 0, checked: 3 });
+    });
+
+    it('does not count what its first try waited for its turn', async () => {
+      expect(await served(2, 1_000n, { scale: 10n, firstTakesMs: 35_000 })).toEqual({ tries: 2, demands: 0, checked: 3 });
     });
 
     it('demands them once, and goes on asking when that is refused', async () => {
@@ -320,7 +341,7 @@ describe('Misconduct', () => {
       expect(misconduct.evidenceIn(5n, one)).toEqual([]);
       const [found, ...more] = misconduct.evidenceIn(6n, two);
       const placed = [...one, ...two].find(({ claim }) => claim.outputRoot === wrongRoot)!;
-      const { requestSignature: _, ...expected } = placed;
+      const { requestSignature: _, digest: __, ...expected } = placed;
       expect(found).toEqual({ kind: 'equivocation', claim: { ...expected, batchId }, other: expect.objectContaining({ claim: lesser.claim, signature: lesser.signature }) });
       expect(more).toEqual([]);
     }

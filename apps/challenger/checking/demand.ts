@@ -1,5 +1,5 @@
 import { inputPartCount, type Tensor } from '#core/hashing';
-import { asAssayError, AssayError, claimDigest, type NetworkId } from '#core/protocol';
+import { asAssayError, AssayError } from '#core/protocol';
 import type { ModelShelf } from '#io/artifacts';
 import type { Chain, Sent } from '#io/chain';
 import type { TestedModel } from '#io/inference';
@@ -19,7 +19,6 @@ export interface DemandParts {
 }
 
 export interface InputDemandParts extends DemandParts {
-  readonly network: NetworkId;
   readonly models: Pick<ModelShelf<TestedModel>, 'with'>;
 }
 
@@ -70,10 +69,9 @@ export async function demandClaims(batch: SeenBatch, parts: DemandParts): Promis
 }
 
 /** The same for the input of one claim. */
-export async function demandInput(batch: SeenBatch, { claim, proof }: PlacedClaim, parts: InputDemandParts): Promise<Tensor[] | undefined> {
-  const { chain, clock, models, network, signal } = parts;
+export async function demandInput(batch: SeenBatch, { claim, digest, proof }: PlacedClaim, parts: InputDemandParts): Promise<Tensor[] | undefined> {
+  const { chain, clock, models, signal } = parts;
   const { batchId } = batch;
-  const digest = claimDigest(network, claim);
   const word = await chain.batches.batch(batchId);
   const deadlineOf = async () => (await chain.requests.inputDemandOf(batchId, digest)).deadline;
   // What a model's input is like is in the model; what has another shape is no input of it, and not paid for.

@@ -29,7 +29,7 @@ export class Misconduct {
 
   /** Evidence in a batch's claims, which are all it has, and what was seen before. */
   evidenceIn(batchId: bigint, claims: readonly PlacedClaim[]): Evidence[] {
-    const batch = { batchId, digests: claims.map(({ claim }) => claimDigest(this.network, claim)) };
+    const batch = { batchId, digests: claims.map(({ digest }) => digest) };
     return claims.flatMap((claim) => this.against(claim, batch));
   }
 

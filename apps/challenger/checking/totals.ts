@@ -1,6 +1,5 @@
 import type { Address } from 'viem';
-import type { Root } from '#core/hashing';
-import { asAssayError, claimDigest, type NetworkId } from '#core/protocol';
+import { asAssayError } from '#core/protocol';
 import type { Chain } from '#io/chain';
 import type { Logger } from '#platform';
 import type { SeenBatch } from '../watching/batch-watch.js';
@@ -23,14 +22,14 @@ export interface Understated {
 }
 
 /** An executor whose claims come to more than the packed totals say, with as few of its claims as show it. */
-export function understatedIn(claims: readonly PlacedClaim[], totals: readonly bigint[], { unit, network }: { readonly unit: bigint; readonly network: NetworkId }): Understated | undefined {
+export function understatedIn(claims: readonly PlacedClaim[], totals: readonly bigint[], unit: bigint): Understated | undefined {
   for (const executor of new Set(claims.map(({ claim }) => claim.executor))) {
     const own = claims.filter(({ claim }) => claim.executor === executor);
     const posted = totals.filter((word) => word >> 96n === BigInt(executor));
     const sum = (part: (word: bigint) => bigint) => posted.reduce((total, word) => total + part(word), 0n);
     // Fees are posted rounded down to a unit, insured value up.
     const enough = surpassing(own, (one) => one.claim.fee, (sum((word) => (word >> 48n) & LOW_48) + 1n) * unit) ?? surpassing(own, (one) => one.claim.insuredValue, sum((word) => word & LOW_48) * unit + 1n);
-    if (enough) return { executor, claims: enough.sort((a, b) => (digestOf(a, network) < digestOf(b, network) ? -1 : 1)) };
+    if (enough) return { executor, claims: enough.sort((a, b) => (a.digest < b.digest ? -1 : 1)) };
   }
   return undefined;
 }
@@ -43,13 +42,11 @@ function surpassing(claims: readonly PlacedClaim[], amountOf: (one: PlacedClaim)
   return end < 0 ? undefined : sorted.slice(0, end + 1);
 }
 
-const digestOf = ({ claim }: PlacedClaim, network: NetworkId): Root => claimDigest(network, claim);
-
 /** Looks whether a batch's totals cover its claims; convicts its coordinator if not. Never throws. */
 export async function checkTotals({ batchId, coordinator }: SeenBatch, claims: readonly PlacedClaim[], { chain, watchOnly, log }: TotalsParts): Promise<void> {
   try {
     const [{ totals }, unit] = await Promise.all([chain.batches.amountsOf(batchId), chain.batches.unit()]);
-    const found = understatedIn(claims, totals, { unit, network: chain.network });
+    const found = understatedIn(claims, totals, unit);
     if (!found) return;
     const facts = { batchId, coordinator, executor: found.executor, claims: found.claims.length };
     log.warn({ event: 'totals.understated', ...facts, watchOnly }, 'a batch’s totals say less than its claims: they got around the exposure rule');

@@ -73,8 +73,7 @@ export class PaidChecks {
     const seated = await this.isSeatedFor({ block });
     if (!same && this.rounds.size < MAX_ROUNDS) this.start(round);
     return {
-      note: async ({ claim, request, proof }, run, inputs) => {
-        const digest = claimDigest(chain.network, claim);
+      note: async ({ claim, digest, request, proof }, run, inputs) => {
         const drawn = seated && isDrawnForClaim(beacon, address, { claim: digest, rate });
         const evidence = evidenceOf({ claim: digest, ...run }, fault);
         // WHY both: by the claim to accuse another checker, by what this one makes of it to defend itself, inputs included.
