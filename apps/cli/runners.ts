@@ -26,10 +26,10 @@ const TYPESCRIPT: Runner = { name: 'typescript', run: () => timed('typescript', 
 const END_TO_END: Runner = { name: 'end to end', run: () => timed('end to end', () => vitest(['test/e2e', '--passWithNoTests=false'])) };
 
 /**
- * All of the project's tests: stages one after the other, the rows of a stage side by side. WHY: contracts compile on one core for
- * minutes; end-to-end tests come last, two files at a time: their processes start with both cores and then mostly wait for the chain.
+ * All of the project's tests: rows side by side, each in order. WHY: contracts compile on one core for minutes, and end-to-end files run two at
+ * a time, as their processes start with both cores and then mostly wait for the chain.
  */
-export const STAGES: readonly (readonly (readonly Runner[])[])[] = [[[SOLIDITY], [TYPES, TYPESCRIPT]], [[END_TO_END]]];
+export const ROWS: readonly (readonly Runner[])[] = [[SOLIDITY], [TYPES, TYPESCRIPT, END_TO_END]];
 
 type Counts = Omit<Tally, 'runner' | 'seconds'>;
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { EXIT } from '../exit-codes.js';
 import type { Perform } from '../program.js';
-import { STAGES, type Runner, type Tally } from '../runners.js';
+import { ROWS, type Runner, type Tally } from '../runners.js';
 import type { Terminal } from '../terminal.js';
 
 export function addTest(program: Command, perform: Perform): void {
@@ -13,8 +13,7 @@ export function addTest(program: Command, perform: Perform): void {
 }
 
 async function testAll(terminal: Terminal): Promise<number> {
-  const tallies: Tally[] = [];
-  for (const stage of STAGES) tallies.push(...(await Promise.all(stage.map((row) => testRow(row, terminal)))).flat());
+  const tallies = (await Promise.all(ROWS.map((row) => testRow(row, terminal)))).flat();
   const sum = (key: 'passed' | 'failed' | 'skipped') => tallies.reduce((total, tally) => total + tally[key], 0);
   const total = { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') };
   // WHY again: between a failure and the end there may be half an hour of others' output.

@@ -3,6 +3,7 @@ import type { Deployment } from '#io/chain';
 import { PROJECT_ROOT } from '../place.js';
 import { anvilProcess } from './anvil.js';
 import type { ChildOptions } from './child.js';
+import { prepareEmbeddedDatabase } from './embedded-database.js';
 import { NetworkFolder, type NetworkRecord } from './folder.js';
 import { ACCOUNTS, LocalKeys } from './keys.js';
 import { prepareLedger, type LocalRules } from './ledger.js';
@@ -109,6 +110,7 @@ class Starter {
     await allOf([this.startBroker(ports.nats, members), this.startChain(ports.rpc)]);
     const deployment = await this.timed('contracts', () => prepareLedger({ folder: this.folder, keys: this.keys, rpcUrl: urls.rpc, members, rules: this.options.rules ?? {}, gateway: urls.inference !== undefined, seats: this.options.seats ?? false }));
     const environment = (member: Member) => this.environment(member, urls);
+    if (!this.options.databaseUrl) await prepareEmbeddedDatabase(this.folder.path('coordinator', 'database'));
     await this.startApp(members[0]!, environment(members[0]!));
     await allOf([...members.slice(1).map((member) => this.startApp(member, environment(member))), ...(urls.inference ? [this.startGateway(urls, urls.inference)] : [])]);
     this.folder.write(record);
