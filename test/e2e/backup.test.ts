@@ -73,6 +73,7 @@ async function mistakes({ urls, folder }: Network): Promise<void> {
     await admin.status().catch(() => undefined);
     admin.close();
   }
+  expect(logsOf(folder)).toContain('"event":"admin.refused"');
   const { text } = await new KeyBook(folder.path('gateway', 'keys')).create({ name: `tester ${apiKeys.length}`, cap: 10n ** 18n, expiresAt: null, now: Date.now() });
   apiKeys.push(text, `${text.slice(0, -4)}0000`);
   for (const key of apiKeys.slice(-2)) await fetch(`${urls.inference!.http}/v2/models/mnist/infer`, { method: 'POST', headers: { authorization: `Bearer ${key}` }, body: JSON.stringify({ inputs: [] }) });

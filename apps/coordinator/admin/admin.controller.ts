@@ -2,7 +2,6 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js';
 import { Controller, Inject } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
-import { AssayError } from '#core/protocol';
 import { callerOf, drainMessage, parseMessage, quarantineMessage } from '#io/rpc';
 import { AdminService } from './admin.service.js';
 
@@ -33,9 +32,10 @@ export class AdminController {
   /** SAFETY: hashes are compared, in time that depends on neither; guesses are limited by caller. */
   private requireAdmin(metadata: Metadata, call: ServerUnaryCall<unknown, unknown>): void {
     const { tokenHash, guesses } = this.admin.parts;
-    guesses.take(callerOf(call).peer);
+    const { peer } = callerOf(call);
+    guesses.take(peer);
     const token = /^Bearer (.{1,512})$/.exec(String(metadata.get('authorization')[0] ?? ''))?.[1];
     const given = createHash('sha256').update(token ?? '').digest();
-    if (tokenHash === undefined || token === undefined || !timingSafeEqual(given, Buffer.from(tokenHash, 'hex'))) throw new AssayError({ code: 'ADMIN_REFUSED' });
+    if (tokenHash === undefined || token === undefined || !timingSafeEqual(given, Buffer.from(tokenHash, 'hex'))) throw this.admin.refusal(peer);
   }
 }

@@ -1,4 +1,5 @@
 import type { Address } from 'viem';
+import { AssayError } from '#core/protocol';
 import type { Storage } from '#io/storage';
 import type { Logger } from '#platform';
 import type { PresenceBoard } from '../assignment/presence-board.js';
@@ -23,6 +24,11 @@ export class AdminService {
   async status() {
     const { gate, roles, board, jobs } = this.parts;
     return { draining: gate.draining, roles: roles.filter(({ isHeld }) => isHeld).map(({ name }) => name), quarantined: board.quarantined, jobs: await jobs.countByState() };
+  }
+
+  refusal(peer: string): AssayError {
+    this.parts.log.warn({ event: 'admin.refused', peer }, 'somebody who has not the token was refused');
+    return new AssayError({ code: 'ADMIN_REFUSED' });
   }
 
   drain(draining: boolean) {
