@@ -85,6 +85,7 @@ function postgres(): Service {
     secrets: ['postgres-password'],
     volumes: ['postgres:/var/lib/postgresql/data'],
     healthcheck: { test: ['CMD', 'pg_isready', '-U', 'assay'], interval: '10s', timeout: '5s' },
+    mem_limit: `${MEMORY_GIB.database}g`,
     restart: 'unless-stopped',
   };
 }
@@ -95,6 +96,7 @@ function prometheus(): Service {
     configs: [{ source: 'prometheus', target: '/etc/prometheus/prometheus.yml' }, { source: 'alerts', target: '/etc/prometheus/alerts.yml' }],
     volumes: ['prometheus:/prometheus'],
     ports: ['127.0.0.1:9090:9090'],
+    mem_limit: `${MEMORY_GIB.prometheus}g`,
     restart: 'unless-stopped',
   };
 }

@@ -17,7 +17,7 @@ export const SECRETS: Readonly<Record<Role, readonly Secret[]>> = {
 };
 
 /** What a process may take at most, in GiB: those that run models, with a model's own process (ASSAY_MODEL_MEMORY_MB) beside it. */
-export const MEMORY_GIB: Readonly<Record<Role | 'broker', number>> = { coordinator: 2, executor: 8, challenger: 8, gateway: 1, broker: 2 };
+export const MEMORY_GIB: Readonly<Record<Role | 'broker' | 'database' | 'prometheus', number>> = { coordinator: 2, executor: 8, challenger: 8, gateway: 1, broker: 2, database: 4, prometheus: 2 };
 
 export const PORTS = { grpc: 50051, inferenceGrpc: 8001, inferenceHttp: 8000, metrics: 9464, nats: 4222, routes: 6222 } as const;
 export const BROKERS = [0, 1, 2] as const;

@@ -63,7 +63,7 @@ describe('the files of deploy/', () => {
       const role = ROLES.find((one) => service.command?.[0] === mainOf(one));
       if (role) expectReadable(role, service.environment!, '/run/secrets');
       if (name !== 'prometheus') expect(service.healthcheck?.test, name).toContain('CMD');
-      if (role || name.startsWith('nats-')) expect(service.mem_limit, name).toMatch(/^\d+g$/);
+      expect(service.mem_limit, name).toMatch(/^\d+g$/);
       for (const port of service.ports ?? []) expect(port, `${name}: from this machine only`).toMatch(/^127\.0\.0\.1:/);
       const sources = (service.secrets ?? []).map((secret) => (typeof secret === 'string' ? secret : secret.source));
       expect(Object.keys(secrets), name).toEqual(expect.arrayContaining(sources));
