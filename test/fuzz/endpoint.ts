@@ -79,9 +79,10 @@ function honest({ method, params }: Call, seed: number): unknown {
   if (method === 'eth_chainId') return '0x1';
   if (method === 'eth_blockNumber') return numberToHex(BLOCKS);
   if (method === 'eth_getBlockByNumber') return blockOf(BigInt(params[0] as Hex), seed);
-  const { fromBlock, toBlock } = params[0] as { fromBlock: Hex; toBlock: Hex };
+  const { blockHash, fromBlock = '0x1', toBlock = numberToHex(BLOCKS) } = params[0] as { blockHash?: Hex; fromBlock?: Hex; toBlock?: Hex };
   const logs: RawLog[] = [];
   for (let block = BigInt(fromBlock); block <= BigInt(toBlock) && block <= BLOCKS; block++) {
+    if (blockHash && blockHash !== hashOf(block, seed)) continue;
     const random = seededRandom(seed + Number(block));
     for (let index = 0; index < Number(block % 3n); index++) logs.push(someLog(random, { block, hash: hashOf(block, seed), index }));
   }

@@ -32,10 +32,28 @@ it.each([
   ['without a place', [{ ...openedLog(1n), blockNumber: null }]],
 ])('logs that an endpoint gives %s are not taken; the stream asks again', async (_, wrong) => {
   let asked = 0;
-  const request = async ({ method }: { method: string }) => {
+  const { errors, pages } = await firstPage(async ({ blockHash }) => (blockHash ? [] : asked++ === 0 ? wrong : [openedLog(1n), openedLog(1n, { index: 1 })]));
+  expect(errors).toEqual([expect.objectContaining({ code: 'CHAIN_UNREACHABLE' })]);
+  expect(pages[0]?.events).toHaveLength(2);
+});
+
+it('a page is read again if the node that gives its logs has not its newest block, or no longer', async () => {
+  let asked = 0;
+  const { errors, pages } = await firstPage(async ({ blockHash, toBlock }) => {
+    if (!blockHash) return toBlock === '0x1' ? [openedLog(1n)] : [];
+    if (asked++ === 0) throw new Error('unknown block');
+    return [openedLog(1n, { block: 2n })];
+  });
+  expect(errors).toEqual([expect.objectContaining({ facts: { call: 'eth_getLogs' } })]);
+  expect(pages[0]?.events.map(({ blockNumber }) => blockNumber)).toEqual([1n, 2n]);
+});
+
+/** Of a chain of two blocks, with the failures before it. */
+async function firstPage(logs: (query: { blockHash?: Hex; toBlock?: Hex }) => Promise<unknown[]>): Promise<{ errors: unknown[]; pages: EventPage[] }> {
+  const request = async ({ method, params }: { method: string; params: [never] }) => {
     if (method === 'eth_blockNumber') return '0x2';
     if (method === 'eth_getBlockByNumber') return { number: '0x2', hash: HASH, transactions: [] };
-    return asked++ === 0 ? wrong : [openedLog(1n), openedLog(1n, { index: 1 })];
+    return logs(params[0]);
   };
   const client = createPublicClient({ transport: custom({ request } as never, { retryCount: 0 }), cacheTime: 0 });
   const stop = new AbortController();
@@ -45,6 +63,5 @@ it.each([
     pages.push(page);
     stop.abort();
   }
-  expect(errors).toEqual([expect.objectContaining({ code: 'CHAIN_UNREACHABLE' })]);
-  expect(pages[0]?.events).toHaveLength(2);
-});
+  return { errors, pages };
+}

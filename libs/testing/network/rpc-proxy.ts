@@ -128,8 +128,8 @@ async function ask(target: string, call: Call): Promise<object> {
 }
 
 function rangeOf([query]: readonly unknown[]): bigint {
-  const { fromBlock, toBlock } = query as { fromBlock: string; toBlock: string };
-  return BigInt(toBlock) - BigInt(fromBlock) + 1n;
+  const { blockHash, fromBlock, toBlock } = query as { blockHash?: string; fromBlock: string; toBlock: string };
+  return blockHash ? 1n : BigInt(toBlock) - BigInt(fromBlock) + 1n;
 }
 
 const hex = (n: bigint) => `0x${n.toString(16)}`;
