@@ -23,17 +23,19 @@ export class JobFeed {
   }
 
   /** Resolves true once the job enters a state that `isGood` accepts, false after `ms` or when aborted. Subscribe before looking at the job. */
-  reached(jobId: Root, { isGood, ms, signal }: { isGood: (state: JobState) => boolean; ms: number; signal: AbortSignal }): { readonly done: Promise<boolean>; cancel(): void } {
+  reached(jobId: Root, { isGood, ms, signals }: { isGood: (state: JobState) => boolean; ms: number; signals: readonly AbortSignal[] }): { readonly done: Promise<boolean>; cancel(): void } {
     let settle: (reached: boolean) => void = () => {};
     const done = new Promise<boolean>((resolve) => (settle = resolve));
     const unsubscribe = this.subscribe(jobId, (state) => isGood(state) && settle(true));
     const timer = setTimeout(() => settle(false), ms);
     const abort = () => settle(false);
-    signal.addEventListener('abort', abort, { once: true });
+    // WHY not AbortSignal.any: a signal that lives as long as the process keeps a reference to each that was ever made from it.
+    for (const signal of signals) signal.addEventListener('abort', abort, { once: true });
+    if (signals.some(({ aborted }) => aborted)) abort();
     void done.then(() => {
       clearTimeout(timer);
       unsubscribe();
-      signal.removeEventListener('abort', abort);
+      for (const signal of signals) signal.removeEventListener('abort', abort);
     });
     return { done, cancel: abort };
   }

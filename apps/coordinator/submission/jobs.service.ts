@@ -149,8 +149,7 @@ export class JobsService {
   /** WHY listening comes first: the job may be answered while its acceptance is still on its way back. */
   private async settled(submission: Submission, ms: number, gone: AbortSignal): Promise<JobRecord> {
     const jobId = jobIdOf(this.parts.acceptance.network, submission.request);
-    const signal = AbortSignal.any([gone, this.parts.stopping]);
-    const wait = this.parts.feed.reached(jobId, { isGood: isSettled, ms, signal });
+    const wait = this.parts.feed.reached(jobId, { isGood: isSettled, ms, signals: [gone, this.parts.stopping] });
     const leave = this.enter(jobId);
     try {
       const job = (await this.acceptedBefore(jobId, submission)) ?? (await acceptJob(this.parts.acceptance, submission));
