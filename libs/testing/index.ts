@@ -2,7 +2,6 @@ export * from './certificates.js';
 export * from './fetched.js';
 export * from './network/anvil.js';
 export * from './network/child.js';
-export * from './network/embedded-database.js';
 export * from './network/keys.js';
 export * from './network/nats.js';
 export * from './network/nats-server.js';
