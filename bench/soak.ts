@@ -9,7 +9,7 @@ import { KeyBook } from '#io/keys';
 import { describeError } from '#platform';
 import { connect, type Assay } from '#sdk';
 import { freePort, PROJECT_ROOT, startNetwork, startPostgres, type Network } from '#testing';
-import { judged, round, sampleOf, WARM_UP, type Sample } from './flatness.js';
+import { collecting, heldBy, judged, round, sampleOf, WARM_UP, type Sample } from './flatness.js';
 
 /**
  * A network under 80 % of the load that it first shows it can take, and what its processes hold on to meanwhile.
@@ -26,6 +26,10 @@ const MAX_OPEN = 200;
 /** One of so many goes through the gateway. */
 const BY_GATEWAY = 10;
 const SAMPLES = 120;
+/** At one of so many samples a process collects its garbage. WHY not at each: what is resident should be what it is without being asked. */
+const COLLECT_EVERY = 10;
+/** Processes of ours, which collect when asked. */
+const OURS = ['coordinator', 'gateway', 'executor-1', 'executor-2', 'challenger-1'] as const;
 /** What is not ours to judge. WHY: the test chain keeps its whole past in memory. */
 const NOT_JUDGED = new Set(['chain']);
 
@@ -100,8 +104,8 @@ const monitor = await freePort();
 const postgres = await startPostgres();
 let network: Network | undefined;
 try {
-  const executor = { ASSAY_CAPACITY: '16' };
-  network = await startNetwork({ dir, executors: 2, challengers: 1, gateway: true, databaseUrl: postgres.url, logLevel: 'warn', brokerMonitorPort: monitor, environment: { 'executor-1': executor, 'executor-2': executor } });
+  const environment = Object.fromEntries(OURS.map((name) => [name, { ...collecting(collectedBy(name)), ...(name.startsWith('executor') ? { ASSAY_CAPACITY: '16' } : {}) }]));
+  network = await startNetwork({ dir, executors: 2, challengers: 1, gateway: true, databaseUrl: postgres.url, logLevel: 'warn', brokerMonitorPort: monitor, environment });
   const assay = await connect({ url: network.urls.grpc, deployment: network.deployment, account: privateKeyToAccount(network.keys.privateKey('submitter')) });
   const { modelId } = await assay.register({ name: 'mnist', file: new Uint8Array(readFileSync(join(PROJECT_ROOT, 'models/mnist/model.onnx'))) });
   const { text: key } = await new KeyBook(network.folder.path('gateway', 'keys')).create({ name: 'soak', cap: 10n ** 21n, expiresAt: null, now: Date.now() });
@@ -130,6 +134,11 @@ try {
   rmSync(dir, { recursive: true, force: true });
 }
 
+/** Where a process says that it collected its garbage. */
+function collectedBy(name: string): string {
+  return join(dir, `${name}.collected`);
+}
+
 interface Report {
   readonly minutes: number;
   readonly capacityJobsPerSecond: number;
@@ -145,9 +154,9 @@ interface Report {
 
 /** bench/results/soak.md */
 function page({ minutes, capacityJobsPerSecond, jobsPerSecond, jobs, failed, leftOut, subscriptions, databaseConnections, processes, leaks }: Report): string {
-  const rows = Object.entries(processes).map(([name, { first, last, medianMb, slopeMbPerMinute }]) => {
+  const rows = Object.entries(processes).map(([name, { first, last, medianMb, heldFirst, heldLast, slopeMbPerMinute }]) => {
     const both = (['files', 'sockets', 'threads', 'sessions'] as const).map((key) => `${first[key]} → ${last[key]}`);
-    return `| ${[name, first.megabytes, last.megabytes, medianMb, slopeMbPerMinute, ...both].join(' | ')} |`;
+    return `| ${[name, first.megabytes, last.megabytes, medianMb, heldFirst, heldLast, slopeMbPerMinute, ...both].join(' | ')} |`;
   });
   return `# Soak
 
@@ -155,10 +164,10 @@ function page({ minutes, capacityJobsPerSecond, jobsPerSecond, jobs, failed, lef
 
 ${minutes} minutes at ${SHARE * 100} % of ${capacityJobsPerSecond} jobs a second: ${jobs} jobs answered (${jobsPerSecond} a second), ${failed} failed, ${leftOut} left out because the machine was slower than when its capacity was measured. MNIST, one of ${BY_GATEWAY} jobs through the gateway.
 
-From the end of the warm-up (a third of the time) to the end; MB are resident, the slope is of the line fitted to them. The test chain keeps its past in memory and is not judged.
+From the end of the warm-up (a third of the time) to the end; MB are resident, model processes included. Held is what is resident half a second after a process collected its garbage, at one of ${COLLECT_EVERY} samples; the slope is of the line fitted to that (for broker and chain to what is resident). The test chain keeps its past in memory and is not judged.
 
-| process | MB first | MB last | median | MB a minute | files | sockets | threads | model sessions |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| process | MB first | MB last | median | held first | held last | MB held a minute | files | sockets | threads | model sessions |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 
 Subscriptions at the broker: ${subscriptions.first} → ${subscriptions.last}. Connections to the database: ${databaseConnections.first} → ${databaseConnections.last}.
@@ -181,7 +190,11 @@ async function soak({ processes }: Network, load: Load, perSecond: number): Prom
   const running = load.run(perSecond, end);
   for (let i = 0; performance.now() < end; i++) {
     await sleep((MINUTES * 60_000) / SAMPLES);
-    for (const { name, current } of processes) samples.set(name, [...(samples.get(name) ?? []), sampleOf(current.pid, (performance.now() - started) / 60_000)]);
+    for (const { name, current } of processes) {
+      const sample = sampleOf(current.pid, (performance.now() - started) / 60_000);
+      const held = i % COLLECT_EVERY === 0 && OURS.some((ours) => ours === name) ? { held: await heldBy(current.pid, collectedBy(name)) } : {};
+      samples.set(name, [...(samples.get(name) ?? []), { ...sample, ...held }]);
+    }
     shared.push({ subscriptions: await subscriptions(), connections: await connections() });
     if (i % 10 === 9) say(`minute ${((performance.now() - started) / 60_000).toFixed(1)}: ${load.answered} jobs, ${load.failed} failed`);
   }

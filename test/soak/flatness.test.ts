@@ -1,5 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { judged, sampleOf, type Sample } from '../../bench/flatness.js';
+import { collecting, heldBy, judged, sampleOf, type Sample } from '../../bench/flatness.js';
 
 const MINUTES = 30;
 const SAMPLES = 120;
@@ -28,6 +33,27 @@ it.each<[string, (minute: number) => Partial<Sample>]>([
   const { leaks } = judged(run(change));
   expect(leaks).toHaveLength(1);
   expect(leaks[0]).toContain(what);
+});
+
+it('memory is judged by what is left after a collection, where there was one', () => {
+  const collectedAt = (i: number, held: number) => (i % 2.5 === 0 ? { held } : {});
+  expect(judged(run((minute) => ({ megabytes: 200 + 5 * minute, ...collectedAt(minute, 180) }))).leaks).toEqual([]);
+  expect(judged(run((minute) => ({ megabytes: 400, ...collectedAt(minute, 180 + 3 * minute) }))).leaks).toEqual(['memory grows by 3 MB a minute']);
+});
+
+it('a process is asked to collect its garbage, and holds less than before', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'assay-collect-'));
+  const collected = join(dir, 'collected');
+  const script = "globalThis.litter = Array.from({ length: 100 }, () => new Array(2 ** 17).fill(1.5)); globalThis.litter = undefined; console.log('littered'); setInterval(() => {}, 1000);";
+  const child = spawn(process.execPath, ['-e', script], { env: { ...process.env, ...collecting(collected) }, stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    await once(child.stdout, 'data');
+    const { megabytes } = sampleOf(child.pid!, 0);
+    expect(await heldBy(child.pid!, collected)).toBeLessThan(megabytes - 50);
+  } finally {
+    child.kill('SIGKILL');
+    rmSync(dir, { recursive: true });
+  }
 });
 
 it('a sample is what this process holds', () => {
