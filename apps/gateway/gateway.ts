@@ -5,7 +5,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { privateKeyToAccount } from 'viem/accounts';
 import { readDeployment } from '#io/chain';
 import { claimFolder, KeyBook, SpendingBook } from '#io/keys';
-import { closing, grpcServer, INFERENCE_API, requireFree, tlsFiles, type ClientTls, type ServerTls } from '#io/rpc';
+import { closing, grpcServer, INFERENCE_API, MAX_CONNECTIONS, requireFree, tlsFiles, type ClientTls, type ServerTls } from '#io/rpc';
 import { callMetrics, connectWithRetry, createMonitoring, Drain, GRACE_MS, NestLog, PATIENCE_MS, systemClock, type CallMetrics, type Logger, type Monitoring, type Shutdown } from '#platform';
 import { connect, type Assay } from '#sdk';
 import { GatewayModule } from './app.module.js';
@@ -75,6 +75,7 @@ async function serve(parts: InferenceParts, { config, log, shutdown, monitoring 
   const grpc = grpcServer(config.ASSAY_INFERENCE_GRPC_LISTEN, tls, INFERENCE_API);
   const app = await NestFactory.create<NestExpressApplication>(GatewayModule.with({ ...parts, log }), { logger: new NestLog(log), abortOnError: false, bodyParser: false, ...(tls ? { httpsOptions: tlsFiles(tls) } : {}) });
   app.disable('x-powered-by');
+  app.getHttpServer().maxConnections = MAX_CONNECTIONS;
   app.connectMicroservice(grpc.options, { inheritAppConfig: true });
   shutdown.onShutdown('connections', () => closing(app, grpc), PATIENCE_MS);
   shutdown.onShutdown('calls', () => parts.drain.close(GRACE_MS));

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { link, open, readFile, rename, rm, unlink } from 'node:fs/promises';
+import { link, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { AssayError } from '#core/protocol';
 
 /** The file's bytes, or undefined if there is no such file. */
@@ -13,29 +14,41 @@ export async function readIfThere(path: string): Promise<Uint8Array | undefined>
   }
 }
 
-/** Writes a file so that after a crash at any time it has either the old content or the new, whole. */
+/** Writes a file so that after a crash at any time, also of the machine, it has either the old content or the new, whole; the new once this resolves. */
 export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
   const temporary = await writeBeside(path, bytes);
   try {
     await rename(temporary, path);
+    await syncFolder(path);
   } catch (cause) {
     await rm(temporary, { force: true });
     throw unwritable(path, cause);
   }
 }
 
-/** Creates a file whole or not at all; false, and no change, if it is there already. Of two callers one wins. */
+/** Creates a file whole or not at all, also if the machine crashes; false, and no change, if it is there already. Of two callers one wins. */
 export async function createFile(path: string, bytes: Uint8Array): Promise<boolean> {
   const temporary = await writeBeside(path, bytes);
   try {
     // WHY link and not rename: rename replaces, link refuses.
     await link(temporary, path);
+    await syncFolder(path);
     return true;
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw unwritable(path, cause);
   } finally {
-    await unlink(temporary);
+    await rm(temporary, { force: true });
+  }
+}
+
+/** WHY: a file's name is in its folder, and a machine that loses power forgets names that were not written. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(dirname(path), 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
   }
 }
 

@@ -115,6 +115,7 @@ export const ERROR_CODES = {
   ADMIN_MISSING: refused('The deployment names no admin but the key that deploys.', 'Name an admin, best a contract wallet of several keys: nobody but it will set the terms.'),
   PORT_BUSY: unavailable('The address to listen on is taken.', 'Stop the other process or choose another port.'),
   CHAIN_UNREACHABLE: unavailable('The chain’s RPC endpoint does not answer.', 'Start the node, or correct ASSAY_RPC_URL.'),
+  ENDPOINT_FAILED: unavailable('The chain’s RPC endpoint answered with an error of its own.', 'It is asked again; if that lasts, see the message and name another endpoint in ASSAY_RPC_URL.'),
   CHAIN_MISMATCH: refused('The chain is not the one the deployment is on.', 'Correct ASSAY_RPC_URL or ASSAY_DEPLOYMENT.'),
   CHAIN_REVERTED: refused('The contract refused the transaction.', 'See the decoded error in the facts.'),
   TRANSACTION_FAILED: unavailable('A transaction could not be sent or was not mined in time.', 'It is tried again within bounds; check the node and the balance for gas.'),

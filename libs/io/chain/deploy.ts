@@ -130,7 +130,7 @@ export async function deployContracts(options: DeployOptions): Promise<Deploymen
   try {
     return await deployAll(options);
   } catch (error) {
-    throw chainError(error, 'deploy');
+    throw chainError(error, 'deploy', 'TRANSACTION_FAILED');
   }
 }
 

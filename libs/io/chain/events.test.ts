@@ -44,7 +44,7 @@ it('a page is read again if the node that gives its logs has not its newest bloc
     if (asked++ === 0) throw new Error('unknown block');
     return [openedLog(1n, { block: 2n })];
   });
-  expect(errors).toEqual([expect.objectContaining({ facts: { call: 'eth_getLogs' } })]);
+  expect(errors).toEqual([expect.objectContaining({ code: 'ENDPOINT_FAILED', facts: { call: 'eth_getLogs' } })]);
   expect(pages[0]?.events.map(({ blockNumber }) => blockNumber)).toEqual([1n, 2n]);
 });
 

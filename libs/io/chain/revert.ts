@@ -31,15 +31,15 @@ export function decodeRevert(data: Hex): Revert {
   }
 }
 
-/** An AssayError for anything a chain call can throw: refused by a contract, or the chain out of reach. */
-export function chainError(error: unknown, call: string): AssayError {
+/** An AssayError for anything a chain call can throw: refused by a contract, the chain out of reach, or `otherwise` if the endpoint answered with an error of its own. */
+export function chainError(error: unknown, call: string, otherwise: 'ENDPOINT_FAILED' | 'TRANSACTION_FAILED' = 'ENDPOINT_FAILED'): AssayError {
   if (error instanceof AssayError) return error;
   const inner = error instanceof BaseError ? error.walk((e) => e instanceof AssayError) : null;
   if (inner instanceof AssayError) return inner;
   const revert = revertOf(error);
   if (revert) return revertedError(revert, call, error);
   const reason = error instanceof BaseError ? error.shortMessage : String(error);
-  return new AssayError({ code: isOutOfReach(error) ? 'CHAIN_UNREACHABLE' : 'TRANSACTION_FAILED', message: `${call}: ${reason}`, facts: { call }, cause: error });
+  return new AssayError({ code: isOutOfReach(error) ? 'CHAIN_UNREACHABLE' : otherwise, message: `${call}: ${reason}`, facts: { call }, cause: error });
 }
 
 function isOutOfReach(error: unknown): boolean {

@@ -93,7 +93,7 @@ export class TransactionSender {
         throw error;
       });
     } catch (error) {
-      throw chainError(error, outgoing.call);
+      throw chainError(error, outgoing.call, 'TRANSACTION_FAILED');
     } finally {
       this.inFlight--;
       this.waiting.shift()?.();

@@ -39,7 +39,7 @@ export {
   type TensorMessage,
 } from './messages.js';
 export { INFERENCE_FILES, LOADER_OPTIONS } from './protos.js';
-export { MAX_MESSAGE_BYTES, MODEL_CHUNK_BYTES } from './sizes.js';
+export { MAX_CONNECTIONS, MAX_MESSAGE_BYTES, MODEL_CHUNK_BYTES } from './sizes.js';
 export { tlsFiles, type ServerTls } from './pem.js';
 export { closing, grpcServer, INFERENCE_API, NATIVE_API, requireFree, type Api, type GrpcServer } from './server.js';
 export { toFault, toStatus } from './status.js';

@@ -1,6 +1,7 @@
+import { subscribe } from 'node:diagnostics_channel';
 import { createRequire } from 'node:module';
 import { connect, type ClientHttp2Session } from 'node:http2';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { duplexPair } from 'node:stream';
 import { ServerCredentials, type Server } from '@grpc/grpc-js';
@@ -11,7 +12,7 @@ import { HealthImplementation } from 'grpc-health-check';
 import { AssayError } from '#core/protocol';
 import { pem, type ServerTls } from './pem.js';
 import { INFERENCE_FILES, INFERENCE_PACKAGE, LOADER_OPTIONS, PACKAGE, PROTO_FILES } from './protos.js';
-import { MAX_MESSAGE_BYTES } from './sizes.js';
+import { MAX_CONNECTIONS, MAX_MESSAGE_BYTES } from './sizes.js';
 
 export interface GrpcServer {
   readonly options: GrpcOptions;
@@ -24,6 +25,9 @@ export interface GrpcServer {
 }
 
 const MAX_CALLS_PER_CONNECTION = 1_024;
+/** A peer that is gone without a word would keep its connection, and its streams, for as long as TCP waits. */
+const KEEPALIVE = { 'grpc.keepalive_time_ms': 60_000, 'grpc.keepalive_timeout_ms': 60_000 };
+
 /** What a server offers: a package, its files, the full names of its services. */
 export interface Api {
   readonly package: string;
@@ -47,6 +51,7 @@ export async function closing(app: { close(): Promise<unknown> }, server: Pick<G
 
 /** Options for Nest's gRPC transport: an API's services, reflection and health. */
 export function grpcServer(listen: { host: string; port: number }, tls?: ServerTls, api: Api = NATIVE_API): GrpcServer {
+  boundConnections(listen.port, MAX_CONNECTIONS);
   const health = new HealthImplementation(statusMap(api, false));
   let injector: ReturnType<Server['createConnectionInjector']> | undefined;
   let served: Server | undefined;
@@ -59,7 +64,7 @@ export function grpcServer(listen: { host: string; port: number }, tls?: ServerT
       loader: { ...LOADER_OPTIONS, includeDirs: [...LOADER_OPTIONS.includeDirs] } as NonNullable<GrpcOptions['options']['loader']>,
       gracefulShutdown: true,
       ...(tls ? { credentials: credentialsOf(tls) } : {}),
-      channelOptions: { 'grpc.max_receive_message_length': MAX_MESSAGE_BYTES, 'grpc.max_send_message_length': MAX_MESSAGE_BYTES, 'grpc.max_metadata_size': MAX_METADATA_BYTES, 'grpc.max_concurrent_streams': MAX_CALLS_PER_CONNECTION } as never,
+      channelOptions: { ...KEEPALIVE, 'grpc.max_receive_message_length': MAX_MESSAGE_BYTES, 'grpc.max_send_message_length': MAX_MESSAGE_BYTES, 'grpc.max_metadata_size': MAX_METADATA_BYTES, 'grpc.max_concurrent_streams': MAX_CALLS_PER_CONNECTION } as never,
       onLoadPackageDefinition: (definition: PackageDefinition, server: Pick<Server, 'addService'>) => {
         served = server as Server;
         health.addToServer(served);
@@ -80,6 +85,21 @@ export function grpcServer(listen: { host: string; port: number }, tls?: ServerT
     },
     end: () => served?.forceShutdown(),
   };
+}
+
+/**
+ * Closes every connection to a port of this process beyond so many at once.
+ * WHY not at the listener: grpc-js makes its own and bounds nothing, but Node publishes every socket that a listener of the process takes.
+ */
+export function boundConnections(port: number, most: number): void {
+  let open = 0;
+  subscribe('net.server.socket', (message) => {
+    const { socket } = message as { socket: Socket };
+    if (socket.localPort !== port) return;
+    if (open >= most) return void socket.destroy();
+    open++;
+    socket.once('close', () => open--);
+  });
 }
 
 /** @throws AssayError FILE_UNREADABLE */

@@ -6,6 +6,7 @@ import { AssayError } from '#core/protocol';
 import { UNAVAILABLE } from './call-error.js';
 import { PEER_KEY } from './callers.js';
 import { tlsFiles, type ServerTls } from './pem.js';
+import { MAX_CONNECTIONS } from './sizes.js';
 import { trailersFrame, WEB_TYPE } from './web-frames.js';
 
 export interface WebOptions {
@@ -19,7 +20,6 @@ export interface WebOptions {
   readonly tls?: ServerTls | undefined;
 }
 
-const MAX_CONNECTIONS = 4_096;
 const PREFLIGHT_SECONDS = '7200';
 const ALLOWED_HEADERS = 'content-type, grpc-timeout, x-grpc-web, x-user-agent';
 const NGHTTP2_CANCEL = 8;
