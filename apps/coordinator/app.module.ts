@@ -119,9 +119,9 @@ function makeJobsService(world: World, { feed, proofs, modelById, board, callers
 /** Guesses of the token a second, by caller. */
 const ADMIN_CALLS_PER_SECOND = 10;
 
-function makeAdmin({ config, storage, log, gate }: World, rooms: { roles: readonly RoleKeeper[]; board: PresenceBoard }): AdminService {
+function makeAdmin({ config, jobCounts, log, gate }: World, rooms: { roles: readonly RoleKeeper[]; board: PresenceBoard }): AdminService {
   const guesses = new RateLimit({ perSecond: ADMIN_CALLS_PER_SECOND, millis: () => performance.now() });
-  return new AdminService({ tokenHash: config.ASSAY_ADMIN_TOKEN_SHA256, guesses, jobs: storage.jobs, gate, log, ...rooms });
+  return new AdminService({ tokenHash: config.ASSAY_ADMIN_TOKEN_SHA256, guesses, jobCounts, gate, log, ...rooms });
 }
 
 /** By executors' stakes, within what this coordinator's own bond answers for. */
@@ -144,8 +144,8 @@ function makeModelsService({ storage, config, clock }: World, rooms: Pick<Models
   return new ModelsService({ ...rooms, models: storage.models, artifacts: storage.artifacts, uploads: new PartialUploads(join(config.ASSAY_DATA_DIR, 'uploads'), clock.now), maxBytes: config.ASSAY_MODEL_MAX_BYTES, now: clock.now });
 }
 
-function makeNetworkStatus({ chain, config, storage, stopping, clock }: World, board: PresenceBoard): NetworkStatusService {
-  return new NetworkStatusService({ deployment: chain.deployment, coordinator: chain.account!, price: config.ASSAY_JOB_PRICE, storage, board, stopping, now: clock.now });
+function makeNetworkStatus({ chain, config, storage, jobCounts, stopping, clock }: World, board: PresenceBoard): NetworkStatusService {
+  return new NetworkStatusService({ deployment: chain.deployment, coordinator: chain.account!, price: config.ASSAY_JOB_PRICE, storage, jobCounts, board, stopping, now: clock.now });
 }
 
 /** Tests only. */

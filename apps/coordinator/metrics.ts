@@ -1,5 +1,5 @@
-import type { JobState } from '#core/protocol';
 import { Gauge, type Registry } from '#platform';
+import type { JobCounts } from './caches.js';
 
 /** Names and words of callMetrics for what a coordinator is asked. */
 export const SUBMISSIONS = { name: 'assay_submission', what: 'Jobs submitted here' } as const;
@@ -7,7 +7,7 @@ export const SUBMISSIONS = { name: 'assay_submission', what: 'Jobs submitted her
 /** What the gauges look at when they are read. */
 export interface Watched {
   readonly roles: readonly { readonly name: string; readonly isHeld: boolean }[];
-  readonly jobs: () => Promise<Partial<Record<JobState, { readonly count: number; readonly oldest: Date }>>>;
+  readonly jobs: () => Promise<JobCounts>;
   readonly present: (role: 'executor' | 'challenger') => number;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -24,7 +24,7 @@ export function watchCoordinator(registry: Registry, { roles, jobs, present, now
       for (const { name, isHeld } of roles) this.set({ role: name }, Number(isHeld));
     },
   });
-  const age = new Gauge({ name: 'assay_jobs_oldest_seconds', help: 'Seconds since the job of a state that has been in it for longest came into it', labelNames: ['state'], registers });
+  const age = new Gauge({ name: 'assay_jobs_oldest_seconds', help: 'Seconds since the job of a state that has been in it for longest came into it; not of states that jobs end in or wait out their window in', labelNames: ['state'], registers });
   new Gauge({
     name: 'assay_jobs',
     help: 'Jobs by state',
@@ -35,7 +35,7 @@ export function watchCoordinator(registry: Registry, { roles, jobs, present, now
       for (const gauge of [this, age]) gauge.reset();
       for (const [state, { count, oldest }] of Object.entries(await jobs())) {
         this.set({ state }, count);
-        age.set({ state }, Math.max(0, (now() - oldest.getTime()) / 1000));
+        if (oldest) age.set({ state }, Math.max(0, (now() - oldest.getTime()) / 1000));
       }
     },
   });

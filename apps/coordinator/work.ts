@@ -42,9 +42,9 @@ export function startWork(app: INestApplicationContext, world: World): Work {
   };
 }
 
-function watch(monitoring: Monitoring, { storage, messaging, chain, chainProblem, clock }: World, { roles, board }: { readonly roles: readonly RoleKeeper[]; readonly board: PresenceBoard }): void {
+function watch(monitoring: Monitoring, { jobCounts, messaging, chain, chainProblem, clock }: World, { roles, board }: { readonly roles: readonly RoleKeeper[]; readonly board: PresenceBoard }): void {
   monitoring.check('broker', () => messaging.problem());
   monitoring.check('chain', () => chainProblem.text);
   watchEther(monitoring.registry, () => chain.client.getBalance({ address: chain.account! }));
-  watchCoordinator(monitoring.registry, { roles, jobs: () => storage.jobs.oldestByState(), present: (role) => board.present(role).length, now: clock.now });
+  watchCoordinator(monitoring.registry, { roles, jobs: jobCounts, present: (role) => board.present(role).length, now: clock.now });
 }

@@ -9,12 +9,14 @@ import type { Messaging } from '#io/messaging';
 import { openStorage, type Storage } from '#io/storage';
 import { CONNECTING, openChain, openMessaging } from '#participant';
 import { connectWithRetry, systemClock, type Clock, type Logger, type Registry, type Shutdown } from '#platform';
+import { jobCounts, type JobCounts } from './caches.js';
 import type { CoordinatorConfig } from './config.js';
 
 /** Everything outside of this process that it works with. */
 export interface World {
   readonly config: CoordinatorConfig;
   readonly storage: Storage;
+  readonly jobCounts: () => Promise<JobCounts>;
   readonly chain: Chain;
   readonly messaging: Messaging;
   readonly clock: Clock;
@@ -48,7 +50,7 @@ export async function openWorld({ config, log, shutdown, stopping, registry }: O
   const messaging = await openMessaging('coordinator', config, log);
   shutdown.onShutdown('broker', () => messaging.close());
   await connectWithRetry(() => messaging.objects.createBuckets(config.ASSAY_NATS_REPLICAS), { ...CONNECTING, what: 'object store', code: 'BROKER_UNREACHABLE', log });
-  return { config, storage, chain, messaging, clock: systemClock, log, self, chainProblem: problemNote(), gate: { draining: false }, stopping, registry };
+  return { config, storage, jobCounts: jobCounts(storage.jobs, systemClock.now), chain, messaging, clock: systemClock, log, self, chainProblem: problemNote(), gate: { draining: false }, stopping, registry };
 }
 
 function problemNote(): World['chainProblem'] {

@@ -1,8 +1,8 @@
 import type { Address } from 'viem';
 import { AssayError } from '#core/protocol';
-import type { Storage } from '#io/storage';
 import type { Logger } from '#platform';
 import type { PresenceBoard } from '../assignment/presence-board.js';
+import { numbersOf, type JobCounts } from '../caches.js';
 import type { RoleKeeper } from '../roles/role-keeper.js';
 import type { RateLimit } from '../submission/rates.js';
 
@@ -12,7 +12,7 @@ export interface AdminParts {
   readonly guesses: RateLimit;
   readonly roles: readonly RoleKeeper[];
   readonly board: PresenceBoard;
-  readonly jobs: Pick<Storage['jobs'], 'countByState'>;
+  readonly jobCounts: () => Promise<JobCounts>;
   readonly gate: { draining: boolean };
   readonly log: Logger;
 }
@@ -22,8 +22,8 @@ export class AdminService {
   constructor(readonly parts: AdminParts) {}
 
   async status() {
-    const { gate, roles, board, jobs } = this.parts;
-    return { draining: gate.draining, roles: roles.filter(({ isHeld }) => isHeld).map(({ name }) => name), quarantined: board.quarantined, jobs: await jobs.countByState() };
+    const { gate, roles, board, jobCounts } = this.parts;
+    return { draining: gate.draining, roles: roles.filter(({ isHeld }) => isHeld).map(({ name }) => name), quarantined: board.quarantined, jobs: numbersOf(await jobCounts()) };
   }
 
   refusal(peer: string): AssayError {

@@ -4,13 +4,14 @@ import type { NetworkStatus } from '#io/rpc';
 import type { Storage } from '#io/storage';
 import type { Address } from 'viem';
 import type { PresenceBoard } from '../assignment/presence-board.js';
-import { momentary } from '../caches.js';
+import { momentary, numbersOf, type JobCounts } from '../caches.js';
 
 export interface NetworkStatusParts {
   readonly deployment: Deployment;
   readonly coordinator: Address;
   readonly price: bigint;
-  readonly storage: Pick<Storage, 'jobs' | 'batches' | 'disputes'>;
+  readonly storage: Pick<Storage, 'batches' | 'disputes'>;
+  readonly jobCounts: () => Promise<JobCounts>;
   readonly board: PresenceBoard;
   readonly stopping: AbortSignal;
   /** Milliseconds since 1970. */
@@ -22,7 +23,7 @@ const LOOK_EVERY_MS = 1_000;
 
 /** What this coordinator knows of the network. */
 export class NetworkStatusService {
-  /** WHY once a moment for all who ask: it counts every job there is. */
+  /** WHY once a moment for all who ask: anybody may, as often as they like. */
   readonly status: () => Promise<NetworkStatus>;
 
   constructor(private readonly parts: NetworkStatusParts) {
@@ -30,13 +31,13 @@ export class NetworkStatusService {
   }
 
   private async found(): Promise<NetworkStatus> {
-    const { deployment, coordinator, price, storage, board } = this.parts;
-    const [jobs, batches, openDisputes] = await Promise.all([storage.jobs.countByState(), storage.batches.recent(RECENT_BATCHES), storage.disputes.open()]);
+    const { deployment, coordinator, price, storage, jobCounts, board } = this.parts;
+    const [jobs, batches, openDisputes] = await Promise.all([jobCounts(), storage.batches.recent(RECENT_BATCHES), storage.disputes.open()]);
     const { chainId, disputes, batches: batchesAddress, vault, token } = deployment;
     return {
       ...{ chainId, disputes, batches: batchesAddress, vault, token, coordinator, price, openDisputes },
       peers: board.present().map(({ role, address, version, profile, capacity, running }) => ({ role, address, version, profile, capacity, running })),
-      jobs: Object.fromEntries(Object.entries(jobs)),
+      jobs: numbersOf(jobs),
       batchesRecent: batches.map(({ root, count, state, landing }) => ({ batchId: landing?.batchId ?? 0n, root, count, state, transaction: landing?.transaction })),
     };
   }

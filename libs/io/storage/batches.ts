@@ -172,11 +172,14 @@ export class BatchStore {
 
   /** Insured value and fees of an executor's standing claims that no batch on chain holds yet. */
   async promisedBy(executor: Address): Promise<{ readonly insuredValue: bigint; readonly fee: bigint }> {
-    const { _sum } = await this.prisma.claim.aggregate({
-      where: { executor: executor.toLowerCase(), OR: [{ batchSeq: null }, { batch: { state: 'fixed' } }], job: { state: { not: 'overturned' } } },
-      _sum: { insured: true, fee: true },
-    });
-    return { insuredValue: wei(_sum.insured), fee: wei(_sum.fee) };
+    // WHY two questions: with OR the database reads every claim that the executor ever made.
+    const sums = await Promise.all(
+      [{ batchSeq: null }, { batch: { state: 'fixed' as const } }].map((place) =>
+        this.prisma.claim.aggregate({ where: { executor: executor.toLowerCase(), ...place, job: { state: { not: 'overturned' } } }, _sum: { insured: true, fee: true } }),
+      ),
+    );
+    const total = (of: 'insured' | 'fee') => sums.reduce((sum, { _sum }) => sum + wei(_sum[of]), 0n);
+    return { insuredValue: total('insured'), fee: total('fee') };
   }
 
   async bySeq(seq: number): Promise<BatchRecord | undefined> {
