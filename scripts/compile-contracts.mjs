@@ -31,7 +31,7 @@ const UNITS = [
 const UNCALLED = new Set(['ArithmeticSteps', 'ReductionSteps', 'MovementSteps', 'ToyStep', 'Float32Harness', 'StepMeter', 'ProofVerifier', 'DigitReader']);
 const INTERFACES = 'contracts/src/interfaces';
 
-/** Kept equal to foundry.toml, so that forge measures what is deployed. */
+/** Of what is deployed, everywhere: forge compiles its tests with others (foundry.toml), but they deploy this. */
 const SETTINGS = {
   evmVersion: 'osaka',
   viaIR: true,

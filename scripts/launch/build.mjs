@@ -11,7 +11,7 @@ import { runQuietly } from './progress.mjs';
 export function buildSteps() {
   return [
     { name: 'generate', title: 'generating the database client', sources: ['prisma', 'prisma.config.ts'], endings: ['.prisma', '.ts'], makes: 'libs/io/storage/generated' },
-    { name: 'contracts', title: 'compiling the contracts', sources: ['contracts/src', 'examples/solidity', 'scripts/compile-contracts.mjs'], endings: ['.sol', '.mjs'], makes: 'contracts/out' },
+    { name: 'contracts', title: 'compiling the contracts', sources: ['contracts/src', 'contracts/test', 'examples/solidity', 'scripts/compile-contracts.mjs'], endings: ['.sol', '.mjs'], makes: 'contracts/out' },
     {
       name: 'build',
       title: 'compiling TypeScript',

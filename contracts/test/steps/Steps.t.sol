@@ -27,7 +27,7 @@ contract StepsTest is Test {
     uint256 private constant FLOAT_FUNCTIONS = 16;
 
     address private steps = _deploy();
-    address private floats = create("Float32Harness.sol:Float32Harness", "");
+    address private floats = deploy("Float32Harness", "");
 
     /// What one call of the verifier takes.
     struct Call {
@@ -219,10 +219,10 @@ contract StepsTest is Test {
 
     function _deploy() private returns (address) {
         address[3] memory families = [
-            create("ArithmeticSteps.sol:ArithmeticSteps", ""),
-            create("ReductionSteps.sol:ReductionSteps", ""),
-            create("MovementSteps.sol:MovementSteps", "")
+            deploy("ArithmeticSteps", ""),
+            deploy("ReductionSteps", ""),
+            deploy("MovementSteps", "")
         ];
-        return create("Steps.sol:Steps", abi.encode(families));
+        return deploy("Steps", abi.encode(families));
     }
 }

@@ -25,8 +25,8 @@ contract ConsumerTest is Table {
     function setUp() public override {
         super.setUp();
         Network memory network = Network(vault, batches, disputes);
-        reader = DigitReader(create("DigitReader.sol:DigitReader", abi.encode(network, MODEL, 2 ether, 30 ether)));
-        verifier = ProofVerifier(create("ProofVerifier.sol:ProofVerifier", abi.encode(network)));
+        reader = DigitReader(deploy("DigitReader", abi.encode(network, MODEL, 2 ether, 30 ether)));
+        verifier = ProofVerifier(deploy("ProofVerifier", abi.encode(network)));
         submitter = address(reader);
         endow(submitter);
         _ask();

@@ -15,7 +15,7 @@ contract JudgeTest is Test {
     uint256 private constant INITIALIZER = 2;
     uint256 private constant VALUE = 3;
 
-    IStepVerifier private steps = IStepVerifier(create("ToyStep.sol:ToyStep", ""));
+    IStepVerifier private steps = IStepVerifier(deploy("ToyStep", ""));
     /// One tensor of 21 elements, element e is 100 + e, as third of five in every list.
     bytes32 private header = ToyTrace.headerOf(21);
 

@@ -57,9 +57,14 @@ abstract contract Test {
         vm.assertTrue(condition, reason);
     }
 
-    /// Deploys an artifact by name. WHY not `new`: with viaIR every test would compile the whole contract once more.
-    function create(string memory name, bytes memory arguments) internal returns (address at_) {
-        bytes memory code = bytes.concat(vm.getCode(name), arguments);
+    /// Deploys what is deployed anywhere: the bytecode in contracts/out. WHY not forge's own: it compiles for these tests, quickly and badly (foundry.toml).
+    function deploy(string memory name, bytes memory arguments) internal returns (address) {
+        return create(string.concat("contracts/out/", name, ".json"), arguments);
+    }
+
+    /// Deploys an artifact by its name or place. WHY not `new`: with viaIR every test would compile the whole contract once more.
+    function create(string memory artifact, bytes memory arguments) internal returns (address at_) {
+        bytes memory code = bytes.concat(vm.getCode(artifact), arguments);
         assembly ("memory-safe") {
             at_ := create(0, add(code, 0x20), mload(code))
             if iszero(at_) {

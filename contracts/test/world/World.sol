@@ -68,10 +68,10 @@ abstract contract World is Test {
     }
 
     function deploy() internal {
-        token = TestToken(create("TestToken.sol:TestToken", ""));
-        steps = IStepVerifier(create("ToyStep.sol:ToyStep", ""));
+        token = TestToken(deploy("TestToken", ""));
+        steps = IStepVerifier(deploy("ToyStep", ""));
         uint64 nonce = vm.getNonce(address(this));
-        authority = create("Authority.sol:Authority", abi.encode(address(this)));
+        authority = deploy("Authority", abi.encode(address(this)));
         address batchesAt = vm.computeCreateAddress(address(this), nonce + 2);
         address disputesAt = vm.computeCreateAddress(address(this), nonce + 3);
         chargesAt = vm.computeCreateAddress(address(this), nonce + 4);
@@ -81,11 +81,11 @@ abstract contract World is Test {
         vault = newVault(address(token), batchesAt, disputesAt);
         batches = newBatches(IBatches.Terms(20, 1, 1 << 31, 1_000, 200, 1_000e6));
         disputes = newDisputes(parameters());
-        charges = Charges(create("Charges.sol:Charges", abi.encode(vault, batches, disputes, 5 ether, 10, 10)));
-        requests = Requests(create("Requests.sol:Requests", abi.encode(vault, batches, disputes, 5 ether, 10)));
-        beacons = Beacons(create("Beacons.sol:Beacons", abi.encode(batches)));
-        checks = Checks(create("Checks.sol:Checks", abi.encode(Checks.Setting(vault, batches, disputes, beacons, 100 ether, 2, 1_000))));
-        canaries = Canaries(create("Canaries.sol:Canaries", abi.encode(Canaries.Setting(vault, batches, disputes, checks, requests, 2 ether, 5 ether, 100, 20))));
+        charges = Charges(deploy("Charges", abi.encode(vault, batches, disputes, 5 ether, 10, 10)));
+        requests = Requests(deploy("Requests", abi.encode(vault, batches, disputes, 5 ether, 10)));
+        beacons = Beacons(deploy("Beacons", abi.encode(batches)));
+        checks = Checks(deploy("Checks", abi.encode(Checks.Setting(vault, batches, disputes, beacons, 100 ether, 2, 1_000))));
+        canaries = Canaries(deploy("Canaries", abi.encode(Canaries.Setting(vault, batches, disputes, checks, requests, 2 ether, 5 ether, 100, 20))));
         assertEq(address(canaries), canariesAt, "canaries where the vault expects them");
         assertEq(address(checks), checksAt, "checks where the vault expects them");
         assertEq(address(charges), chargesAt, "charges where the vault expects them");
@@ -94,17 +94,17 @@ abstract contract World is Test {
     }
 
     function newVault(address token_, address batches_, address disputes_) internal returns (Vault) {
-        return Vault(create("Vault.sol:Vault", abi.encode(token_, UNBONDING, Vault.Modules(batches_, disputes_, chargesAt, requestsAt, checksAt, canariesAt))));
+        return Vault(deploy("Vault", abi.encode(token_, UNBONDING, Vault.Modules(batches_, disputes_, chargesAt, requestsAt, checksAt, canariesAt))));
     }
 
     function newBatches(IBatches.Terms memory terms) internal returns (Batches) {
         Batches.Setting memory s =
             Batches.Setting(authority, vault, token, treasury, chargesAt, requestsAt, 20, 40, 5_000, terms);
-        return Batches(create("Batches.sol:Batches", abi.encode(s)));
+        return Batches(deploy("Batches", abi.encode(s)));
     }
 
     function newDisputes(IDisputes.Parameters memory p) internal returns (Disputes) {
-        return Disputes(create("Disputes.sol:Disputes", abi.encode(vault, batches, steps, IDisputes.Players(guardian, checksAt, canariesAt), p)));
+        return Disputes(deploy("Disputes", abi.encode(vault, batches, steps, IDisputes.Players(guardian, checksAt, canariesAt), p)));
     }
 
     function parameters() internal pure returns (IDisputes.Parameters memory) {
