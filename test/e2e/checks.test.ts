@@ -131,7 +131,8 @@ describe.concurrent('paid checks', () => {
 
     await scene.until(batches, WINDOW + 1n);
     const opened = () => scene.log(honest).match(/"event":"checker.accused"/g)?.length ?? 0;
-    await eventually('the lazy checker is accused', () => opened() > 0, WAIT_MS);
+    // WHY each: the clock moved on below ends only games that are open by then.
+    await eventually('the lazy checker is accused of each batch', () => opened() === batches.length, WAIT_MS);
     await eventually('the honest checker is paid', () => /"event":"check.paid"/.test(scene.log(honest)), WAIT_MS);
     await pass(scene.world.network, 130n);
     await eventually('its stake is gone', async () => (await scene.stake(lazy)) === 0n, WAIT_MS);

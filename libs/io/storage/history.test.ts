@@ -11,8 +11,9 @@ import { openStorage, type JobRecord, type Storage } from './index.js';
 
 /** Jobs that one submitter sent before, all answered by one executor. */
 const PAST = 20_000;
-/** In each batch; every second batch is past its window. */
+/** In each batch. Of the older half all are final and cleared, of the newer half every second batch is past its window. */
 const IN_BATCH = 50;
+const HALF = PAST / 2;
 /** Rows that a question or a change may read, whatever is past. */
 const MOST_ROWS = 100;
 const SUBMITTER = `0x${'a1'.repeat(20)}` as const;
@@ -51,10 +52,10 @@ async function writePast(): Promise<void> {
   const id = (of: string) => `'0x${of}' || lpad(to_hex(n), 62, '0')`;
   await database.query(`
     INSERT INTO "Batch" (seq, root, count, totals, charges, state, "chainId", transaction, "committedBlock", "committedAt", "fixedAt")
-      SELECT n, ${id('ba')}, ${IN_BATCH}, '[]', '[]', CASE WHEN n % 2 = 0 THEN 'final' ELSE 'landed' END::"BatchState", n, ${id('7a')}, n, 1000000 + n, now() FROM generate_series(1, ${PAST / IN_BATCH}) n;
-    INSERT INTO "Job" (id, submitter, nonce, "modelId", request, signature, fee, inputs, state, executor, tried, "claimDigest", deadline, "acceptedAt", "updatedAt")
-      SELECT ${id('10')}, '${SUBMITTER}', n, '${MODEL}', '${JSON.stringify(PAST_REQUEST)}', '${SIGNATURE}', 5, ARRAY[${id('1e')}], CASE WHEN (n / ${IN_BATCH}) % 2 = 1 THEN 'final' ELSE 'challengeable' END::"JobState", '${EXECUTOR}', ARRAY[]::text[], ${id('d1')}, 2000000000,
-        timestamp '2026-11-21' + n * interval '1 second', timestamp '2026-11-21' + n * interval '1 second' FROM generate_series(0, ${PAST - 1}) n;
+      SELECT n, ${id('ba')}, ${IN_BATCH}, '[]', '[]', CASE WHEN n % 2 = 0 OR n <= ${HALF / IN_BATCH} THEN 'final' ELSE 'landed' END::"BatchState", n, ${id('7a')}, n, 1000000 + n, now() FROM generate_series(1, ${PAST / IN_BATCH}) n;
+    INSERT INTO "Job" (id, submitter, nonce, "modelId", request, signature, fee, inputs, state, executor, tried, "claimDigest", deadline, "acceptedAt", "updatedAt", "clearedAt")
+      SELECT ${id('10')}, '${SUBMITTER}', n, '${MODEL}', '${JSON.stringify(PAST_REQUEST)}', '${SIGNATURE}', 5, ARRAY[${id('1e')}], CASE WHEN (n / ${IN_BATCH}) % 2 = 1 OR n < ${HALF} THEN 'final' ELSE 'challengeable' END::"JobState", '${EXECUTOR}', ARRAY[]::text[], ${id('d1')}, 2000000000,
+        timestamp '2026-11-21' + n * interval '1 second', timestamp '2026-11-21' + n * interval '1 second', CASE WHEN n < ${HALF} THEN now() END FROM generate_series(0, ${PAST - 1}) n;
     INSERT INTO "Claim" (digest, "jobId", executor, coordinator, "outputRoot", fee, insured, signature, outputs, "batchSeq", "leafIndex", "answeredAt")
       SELECT ${id('d1')}, ${id('10')}, '${EXECUTOR}', '${EXECUTOR}', ${id('0e')}, 5, 7, '${SIGNATURE}', ARRAY[${id('0f')}], n / ${IN_BATCH} + 1, n % ${IN_BATCH}, now() FROM generate_series(0, ${PAST - 1}) n;
     SELECT setval(pg_get_serial_sequence('"Batch"', 'seq'), ${PAST / IN_BATCH});
@@ -70,10 +71,12 @@ async function withStorage<T>(work: (storage: Storage) => Promise<T>): Promise<T
   }
 }
 
-/** Rows of jobs, claims, batches that the database has read so far. WHY the wait: a connection counts for all to see when it ends. */
+/** Rows and index entries of jobs, claims, batches that the database has read so far. WHY the wait: a connection counts for all to see when it ends. */
 async function rowsRead(): Promise<number> {
   await expect.poll(async () => (await database.query('SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()')).rowCount, { timeout: 20_000 }).toBe(0);
-  const { rows } = await database.query<{ sum: string }>(`SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_user_tables WHERE relname IN ('Job', 'Claim', 'Batch', 'Tensor')`);
+  const { rows } = await database.query<{ sum: string }>(`
+    SELECT sum(read) FROM (SELECT relname, seq_tup_read FROM pg_stat_user_tables UNION ALL SELECT relname, idx_tup_read FROM pg_stat_user_indexes) AS _(relname, read)
+      WHERE relname IN ('Job', 'Claim', 'Batch', 'Tensor')`);
   return Number(rows[0]!.sum);
 }
 
@@ -112,7 +115,7 @@ it.each<[string, (storage: Storage) => Promise<unknown>]>([
   ['leases that expired', (storage) => storage.jobs.leasesExpired(NOW, 32)],
   ['who waits for how many answers', (storage) => storage.jobs.unanswered()],
   ['how many jobs are under way', (storage) => storage.jobs.oldestByState(['accepted', 'assigned', 'answered', 'batched', 'disputed', 'upheld', 'overturned'])],
-  ['removing old tensors', (storage) => storage.retention.clear({ before: new Date('2026-11-20'), limit: 100, now: NOW })],
+  ['removing old tensors', (storage) => storage.retention.clear({ before: new Date(Date.UTC(2026, 10, 21, 0, 0, HALF)), limit: 100, now: NOW })],
   ['fees promised', (storage) => storage.jobs.unchargedFees(SUBMITTER)],
   ['what an executor insures', (storage) => storage.batches.promisedBy(EXECUTOR)],
   ['claims in no batch', (storage) => storage.batches.unbatched(100)],

@@ -51,7 +51,7 @@ export class RetentionStore {
           UNION SELECT unnest(outputs) FROM "Claim" WHERE "jobId" = ANY(${ids}::text[])
         ), needed AS (
           SELECT id, inputs FROM "Job" WHERE "acceptedAt" < ${over} AND ${stateIn(UNDER_WAY)}
-          UNION ALL SELECT id, inputs FROM "Job" WHERE "clearedAt" IS NULL AND ${stateIn([...ENDED, 'cancelled'])} AND "updatedAt" >= ${over} AND "acceptedAt" < ${over}
+          UNION ALL SELECT id, inputs FROM "Job" WHERE "clearedAt" IS NULL AND "acceptedAt" < ${over} AND "updatedAt" >= ${over}
           UNION ALL SELECT id, inputs FROM "Job" WHERE "clearedAt" IS NULL AND ${comesBack}
           UNION ALL SELECT j.id, j.inputs FROM "Dispute" d JOIN "Claim" c ON c.digest = d."claimDigest" JOIN "Job" j ON j.id = c."jobId" WHERE d.state = 'open'
         ), kept AS (
