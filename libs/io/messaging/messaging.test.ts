@@ -28,6 +28,7 @@ function tensor(length: number, seed = 1): Tensor {
 describe('requests', () => {
   it('carries a question and its answer', async () => {
     const serving = asCoordinator.serve(subjects.inputs, INPUTS, async (query) => ({ inputs: await asCoordinator.payloads.pack([tensor(query.jobId.length)]) }), { maxInFlight: 4 });
+    await asCoordinator.flush();
     const reply = succeeded(await asExecutor.request(subjects.inputs, INPUTS, { jobId }, { timeoutMs: 2_000 }));
     expect(await asExecutor.payloads.unpack(reply.inputs)).toEqual([tensor(66)]);
     await serving.stop();
