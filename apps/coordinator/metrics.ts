@@ -7,6 +7,7 @@ export const SUBMISSIONS = { name: 'assay_submission', what: 'Jobs submitted her
 /** What the gauges look at when they are read. */
 export interface Watched {
   readonly roles: readonly { readonly name: string; readonly isHeld: boolean }[];
+  /** Asked twice at each reading; while it fails the gauges of jobs say nothing. */
   readonly jobs: () => Promise<JobCounts>;
   readonly present: (role: 'executor' | 'challenger') => number;
   /** Milliseconds since 1970. */
@@ -24,19 +25,28 @@ export function watchCoordinator(registry: Registry, { roles, jobs, present, now
       for (const { name, isHeld } of roles) this.set({ role: name }, Number(isHeld));
     },
   });
-  const age = new Gauge({ name: 'assay_jobs_oldest_seconds', help: 'Seconds since the job of a state that has been in it for longest came into it; not of states that jobs end in or wait out their window in', labelNames: ['state'], registers });
+  const counts = () => jobs().catch((): JobCounts => ({}));
   new Gauge({
     name: 'assay_jobs',
     help: 'Jobs by state',
     labelNames: ['state'],
     registers,
     async collect() {
+      const found = Object.entries(await counts());
       // WHY: a state that no job is in any more must not keep its last figures.
-      for (const gauge of [this, age]) gauge.reset();
-      for (const [state, { count, oldest }] of Object.entries(await jobs())) {
-        this.set({ state }, count);
-        if (oldest) age.set({ state }, Math.max(0, (now() - oldest.getTime()) / 1000));
-      }
+      this.reset();
+      for (const [state, { count }] of found) this.set({ state }, count);
+    },
+  });
+  new Gauge({
+    name: 'assay_jobs_oldest_seconds',
+    help: 'Seconds since the job of a state that has been in it for longest came into it; not of states that jobs end in or wait out their window in',
+    labelNames: ['state'],
+    registers,
+    async collect() {
+      const found = Object.entries(await counts());
+      this.reset();
+      for (const [state, { oldest }] of found) if (oldest) this.set({ state }, Math.max(0, (now() - oldest.getTime()) / 1000));
     },
   });
   new Gauge({

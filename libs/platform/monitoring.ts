@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import { AssayError } from '#core/protocol';
+import { asAssayError, AssayError } from '#core/protocol';
 import { buildInfo } from './measures.js';
 import type { Listen } from './variables.js';
 
@@ -40,7 +40,9 @@ export function createMonitoring(processName: string): Monitoring {
     check: (name, check) => void checks.set(name, check),
     listen: async (listen) => {
       server = createServer((request, response) => {
-        void respond(request.url ?? '/', registry, checks).then(({ status, type, body }) => response.writeHead(status, { 'content-type': type }).end(body));
+        // SAFETY: a figure that cannot be read must not end the process.
+        const answer = respond(request.url ?? '/', registry, checks).catch((error: unknown) => ({ status: 500, type: 'text/plain', body: `${asAssayError(error).code}\n` }));
+        void answer.then(({ status, type, body }) => response.writeHead(status, { 'content-type': type }).end(body));
       });
       return bind(server, listen);
     },

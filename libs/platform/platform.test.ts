@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AssayError } from '#core/protocol';
-import { connectWithRetry, Counter, createLogger, createMonitoring, describeError, Drain, Rounds, Shutdown, VERSION, type Clock, type Monitoring } from './index.js';
+import { connectWithRetry, Counter, createLogger, createMonitoring, describeError, Drain, Gauge, Rounds, Shutdown, VERSION, type Clock, type Monitoring } from './index.js';
 
 function capture() {
   const lines: Record<string, unknown>[] = [];
@@ -134,6 +134,15 @@ describe('monitoring', () => {
     const unhealthy = await get('/health');
     expect([unhealthy.status, await unhealthy.json()]).toEqual([503, { healthy: false, faults: [{ name: 'broker', problem: 'gone' }] }]);
     expect((await get('/etc')).status).toBe(404);
+  });
+
+  it('outlives a figure that cannot be read', async () => {
+    monitoring = createMonitoring('test');
+    new Gauge({ name: 'rows', help: 'rows', registers: [monitoring.registry], collect: () => Promise.reject(new AssayError({ code: 'DATABASE_UNREACHABLE' })) });
+    const { host, port } = await monitoring.listen({ host: '127.0.0.1', port: 0 });
+    const scrape = await fetch(`http://${host}:${port}/metrics`, { signal: AbortSignal.timeout(5_000) });
+    expect([scrape.status, await scrape.text()]).toEqual([500, 'DATABASE_UNREACHABLE\n']);
+    expect((await fetch(`http://${host}:${port}/live`)).status).toBe(200);
   });
 
   it('says which port is taken', async () => {

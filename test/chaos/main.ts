@@ -126,14 +126,15 @@ function report(load: Load, weather: Weather, { verdict, stormSeconds }: { verdi
     byGateway: load.byGateway,
     unanswered: load.unanswered,
     sentAgain: Object.fromEntries(load.again),
-    endedByThemselves: scene.units.filter((unit) => unit.deaths > 0).map((unit) => `${unit.options.name}: ${unit.deaths}`),
+    endedByThemselves: scene.units.filter(({ deaths }) => deaths.length > 0).map(({ options, deaths }) => `${options.name}: ${deaths.length}`),
     uncleanStops: unclean,
     stormSeconds: Math.round(stormSeconds),
     seconds: Math.round((Date.now() - began) / 1000),
     cores: cpus().length,
   };
-  for (const fault of faults.slice(0, 20)) say(`WRONG: ${fault}`);
-  const bad = lost + paidTwice + honestSlashed + figures.unpaid + figures.gamesOpen + load.unanswered > 0 || cheatersCaught !== cheatersDrawn || cheatersDrawn === 0 || load.answered < jobs || weather.count < strikes;
+  const deaths = scene.units.flatMap((unit) => unit.deaths);
+  for (const fault of [...faults.slice(0, 20), ...deaths]) say(`WRONG: ${fault}`);
+  const bad = deaths.length + lost + paidTwice + honestSlashed + figures.unpaid + figures.gamesOpen + load.unanswered > 0 || cheatersCaught !== cheatersDrawn || cheatersDrawn === 0 || load.answered < jobs || weather.count < strikes;
   console.log(flag('--json') ? JSON.stringify(result) : `${bad ? 'FAILED' : 'passed'}: ${JSON.stringify(result, null, 2)}`);
   if (flag('--save')) save(result);
   return bad;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startChild, type Child, type ChildOptions, type RpcProxy } from '#testing';
+import { lastLines, startChild, type Child, type ChildOptions, type RpcProxy } from '#testing';
 
 /** What kind of process it is, for whoever draws the next victim. */
 export type Kind = 'coordinator' | 'executor' | 'cheater' | 'challenger' | 'accuser' | 'gateway' | 'broker' | 'chain';
@@ -18,8 +18,8 @@ export class Unit {
   private retired = false;
   private downMs = 0;
   private running: Promise<void> | undefined;
-  /** Times it ended although nobody had ended it. */
-  deaths = 0;
+  /** How it ended each time that nobody had ended it, with its last words. */
+  readonly deaths: string[] = [];
   /** Under a strike now. */
   isHit = false;
 
@@ -71,7 +71,7 @@ export class Unit {
     for (let child: Child | undefined = first; child; child = await this.again()) {
       const how = await child.ended;
       this.child = undefined;
-      if (!this.retired && how !== 'SIGKILL') this.deaths++;
+      if (!this.retired && how !== 'SIGKILL') this.deaths.push([`${this.options.name}: ${how}`, ...lastLines(this.options.logFile)].join('\n'));
     }
   }
 

@@ -101,12 +101,13 @@ function fail(options: ChildOptions, how: string): never {
   throw new AssayError({
     code: 'PEER_SILENT',
     message: `${options.name} did not become ready: ${how}`,
-    facts: { process: options.name, command: [options.command, ...options.args].join(' '), log: options.logFile, lastLines: tail(options.logFile) },
+    facts: { process: options.name, command: [options.command, ...options.args].join(' '), log: options.logFile, lastLines: lastLines(options.logFile) },
     remedy: `Read ${options.logFile}.`,
   });
 }
 
-function tail(file: string): string[] {
+/** The end of a log. */
+export function lastLines(file: string): string[] {
   try {
     return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-TAIL_LINES);
   } catch {
