@@ -83,12 +83,12 @@ export async function connectChain(options: ChainOptions) {
     },
     /** Leaves the endpoint in use alone for a while: its logs and the state it shows do not fit. */
     distrust: () => distrustEndpoint(client.transport),
-    blockNumber: () => client.getBlockNumber({ cacheTime: 0 }),
+    blockNumber: () => answered('eth_blockNumber', client.getBlockNumber({ cacheTime: 0 })),
     /** ERC-1271: whether the contract at the address calls the signature its own; false if there is no contract. */
     contractSigned: (address: Address, hash: Hex, signature: Hex) => contractSigned(client, address, [hash, signature]),
     /** Seconds since 1970 that the next block would carry. */
-    now: () => chainTime(client),
-    beacon: (batchId: bigint) => beaconOf(client, batches, batchId),
+    now: () => answered('eth_getBlockByNumber', chainTime(client)),
+    beacon: (batchId: bigint) => answered('eth_getBlockByNumber', beaconOf(client, batches, batchId)),
     /** The batch's beacon as contracts know it, proven now if nobody did before. */
     provenBeacon: (batchId: bigint) => provenBeacon(client, { batches, beacons }, batchId),
     /** Events of Vault, Batches, Disputes, Charges and Requests; see eventPages. */
@@ -143,6 +143,11 @@ async function requireChain(client: PublicClient, { rpcUrl, deployment }: ChainO
     throw chainError(error, `Connecting to ${shown}`);
   });
   if (!code) throw new AssayError({ code: 'CHAIN_MISMATCH', message: `There is no contract at ${deployment.disputes} on ${shown}.`, facts: { rpcUrl: shown, expected: deployment.chainId, disputes: deployment.disputes } });
+}
+
+/** @throws AssayError CHAIN_UNREACHABLE, or ENDPOINT_FAILED if the endpoint answered with an error of its own */
+function answered<T>(call: string, answer: Promise<T>): Promise<T> {
+  return answer.catch((error: unknown) => Promise.reject(chainError(error, call)));
 }
 
 async function chainTime(client: PublicClient): Promise<bigint> {

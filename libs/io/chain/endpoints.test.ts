@@ -86,6 +86,12 @@ describe('several endpoints', () => {
     expect(asked(proxies[0])).toBe(before);
   }, 30_000);
 
+  it('is CHAIN_UNREACHABLE when no endpoint answers, whatever was asked', async () => {
+    const chain = await connect();
+    for (const { behaviour } of proxies) behaviour.status = 503;
+    for (const answer of await Promise.allSettled([chain.blockNumber(), chain.now(), chain.beacon(1n), chain.vault.balanceOf(chain.account!)])) expect(answer).toMatchObject({ status: 'rejected', reason: { code: 'CHAIN_UNREACHABLE' } });
+  }, 60_000);
+
   it('never says of an address more than where it is: it holds the key that a provider is paid by', async () => {
     const keys = ['v3/0123456789abcdef', 'rpc?apikey=0123456789abcdef'];
     const hidden = (status: number) => {

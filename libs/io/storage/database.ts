@@ -40,12 +40,14 @@ export async function openDatabase(location: DatabaseLocation): Promise<Database
 }
 
 /**
- * Opens as soon as CONNECTION says.
+ * Opens as soon as CONNECTION says, and may be lost at any moment.
  * WHY: the pool has one limit for opening a connection and for waiting for one; questions of a busy process may wait longer for their turn.
  */
-class PromptClient extends pg.Client {
+export class PromptClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {
     super({ ...config, ...CONNECTION });
+    // WHY: between its time in the pool and a transaction's first statement nobody listens, and an error that nobody hears ends the process. The next statement fails.
+    this.on('error', () => {});
   }
 }
 
@@ -59,7 +61,7 @@ async function openServer(url: string): Promise<Database> {
 }
 
 async function workApart<T>(url: string, work: (factory: SqlMigrationAwareDriverAdapterFactory) => Promise<T>): Promise<T> {
-  const pool = new pg.Pool({ ...CONNECTION, connectionString: url, max: 2 });
+  const pool = new pg.Pool({ connectionString: url, max: 2, Client: PromptClient });
   pool.on('error', () => {});
   try {
     return await work(new PrismaPg(pool));
@@ -70,7 +72,7 @@ async function workApart<T>(url: string, work: (factory: SqlMigrationAwareDriver
 
 /** SAFETY: facts name host and database only, the URL holds a password. */
 async function probe(url: string): Promise<void> {
-  const client = new pg.Client({ ...CONNECTION, connectionString: url });
+  const client = new PromptClient({ connectionString: url });
   try {
     await client.connect();
     await client.query('SELECT 1');

@@ -7,7 +7,9 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Request } from '#core/protocol';
 import { PROJECT_ROOT, startPostgres, type RunningPostgres } from '#testing';
-import { CONNECTION } from './database.js';
+import { CONNECTION, openDatabase, PromptClient } from './database.js';
+import { PrismaClient } from './generated/client.js';
+import { isOutage } from './outage.js';
 import { openStorage, type Storage } from './storage.js';
 
 let postgres: RunningPostgres;
@@ -66,6 +68,28 @@ it('a server that takes connections and says nothing is DATABASE_UNREACHABLE', a
   server.close();
   await through.close();
 }, 120_000);
+
+it('a connection that is lost between two statements of a transaction is an outage', async () => {
+  const { factory, close } = await openDatabase({ url: postgres.url });
+  const prisma = new PrismaClient({ adapter: factory });
+  const killer = new pg.Client({ connectionString: postgres.url });
+  await killer.connect();
+  const work = prisma.$transaction(async (tx) => {
+    const [mine] = await tx.$queryRaw<{ pid: number }[]>`SELECT pg_backend_pid() AS pid`;
+    await killer.query('SELECT pg_terminate_backend($1)', [mine!.pid]);
+    await sleep(500);
+    return tx.$queryRaw`SELECT 1`;
+  });
+  const failure: unknown = await work.catch((error: unknown) => error);
+  expect([String(failure), isOutage(failure)]).toEqual([expect.stringContaining('is not queryable'), true]);
+  await killer.end();
+  await prisma.$disconnect();
+  await close();
+}, 60_000);
+
+it('a connection that is lost while nobody uses it ends no process', () => {
+  expect(() => new PromptClient({ connectionString: postgres.url }).emit('error', new Error('cut'))).not.toThrow();
+});
 
 it('jobs of one submitter that wait for each other leave the connections to other questions', async () => {
   const submitter = '0x00000000000000000000000000000000000000c2';
