@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, type OutgoingHttpHeaders } from 'node:http2';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import type { ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PROTOCOL_VERSION, subjects } from '#core/protocol';
 import { HELLO, succeeded } from '#io/messaging';
-import { AdminClient, CoordinatorClient, encodeRequest, encodeTensor, type ClientTls, type Submission } from '#io/rpc';
+import { AdminClient, CoordinatorClient, encodeRequest, encodeTensor, MAX_MESSAGE_BYTES, type ClientTls, type Submission } from '#io/rpc';
 import { TestAuthority, type Certificate } from '#testing';
 import { Surroundings, type TestExecutor } from './coordinator.fixture.js';
 
@@ -67,6 +70,31 @@ describe('mutual TLS', () => {
     await expect(world.coordinator('tls', { ASSAY_GRPC_TLS_CERT: '/nowhere.pem', ASSAY_GRPC_TLS_KEY: caller.key })).rejects.toMatchObject({ code: 'FILE_UNREADABLE', facts: { file: '/nowhere.pem' } });
     expect(() => new CoordinatorClient('127.0.0.1:1', { ca: '/nowhere.pem' })).toThrow(expect.objectContaining({ code: 'FILE_UNREADABLE' }));
   }, 60_000);
+});
+
+describe('a request that the transport cannot take', () => {
+  let coordinator: Awaited<ReturnType<Surroundings['coordinator']>>;
+  beforeAll(async () => (coordinator = await world.coordinator('frames')), 60_000);
+  afterAll(() => coordinator?.stop());
+
+  it.each<[string, Buffer, OutgoingHttpHeaders, string, string]>([
+    ['says that it is 1.5 GB', frame(Buffer.from('x'), { length: 1_500_320_459 }), {}, '8', 'TENSOR_TOO_LARGE'],
+    ['is larger than the limit once it is decompressed', frame(gzipSync(Buffer.alloc(MAX_MESSAGE_BYTES + 1)), { compressed: true }), { 'grpc-encoding': 'gzip' }, '8', 'TENSOR_TOO_LARGE'],
+    ['is no protobuf', frame(Buffer.from([0xff, 0xff, 0xff])), {}, '3', 'MESSAGE_MALFORMED'],
+    ['is no gzip', frame(Buffer.from('plain'), { compressed: true }), { 'grpc-encoding': 'gzip' }, '3', 'MESSAGE_MALFORMED'],
+    ['is compressed by something unknown', frame(Buffer.from('plain'), { compressed: true }), { 'grpc-encoding': 'br' }, '3', 'MESSAGE_MALFORMED'],
+    ['is empty', Buffer.alloc(0), {}, '3', 'MESSAGE_MALFORMED'],
+    ['comes twice', Buffer.concat([frame(Buffer.alloc(0)), frame(Buffer.alloc(0))]), {}, '3', 'MESSAGE_MALFORMED'],
+    ['has a deadline that is no time', frame(Buffer.alloc(0)), { 'grpc-timeout': 'soon' }, '3', 'MESSAGE_MALFORMED'],
+  ])('as it %s is refused with a code like any other', async (_, bytes, headers, status, code) => {
+    const session = connect(`http://127.0.0.1:${coordinator.port}`);
+    const stream = session.request({ ':method': 'POST', ':path': '/assay.v1.Jobs/Get', 'content-type': 'application/grpc', te: 'trailers', ...headers });
+    const answer = Promise.race([once(stream, 'trailers'), once(stream, 'response')]);
+    stream.end(bytes);
+    stream.resume();
+    expect((await answer)[0]).toMatchObject({ 'grpc-status': status, 'grpc-message': expect.stringContaining(code), 'assay-error-code': code, 'assay-error-bin': expect.any(String) });
+    session.destroy();
+  });
 });
 
 describe('a crowded coordinator', () => {
@@ -220,6 +248,13 @@ describe('the admin', () => {
     expect((await coordinator.client.submit(submission)).outputs).toHaveLength(1);
   }, 60_000);
 });
+
+/** A message as gRPC frames it: whether it is compressed, its length, itself. */
+function frame(bytes: Buffer, { compressed = false, length = bytes.length } = {}): Buffer {
+  const header = Buffer.from([Number(compressed), 0, 0, 0, 0]);
+  header.writeUInt32BE(length, 1);
+  return Buffer.concat([header, bytes]);
+}
 
 /** More calls than the rate allows, until one is refused. */
 async function firstRefusal(client: CoordinatorClient): Promise<unknown> {

@@ -154,6 +154,9 @@ describe('models', () => {
     expect((await client.searchModels('%')).items).toHaveLength(0);
     await expect(client.tagModel({ name: 'absent' }, 'x')).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' });
     await expect(client.modelVersions('absent')).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' });
+    expect((await client.searchModels('\\')).items).toHaveLength(0);
+    const unheld = 'mnist\0';
+    for (const ask of [() => client.model({ name: unheld }), () => client.tagModel({ name: unheld }, 'x'), () => client.searchModels(unheld)]) await expect(ask()).rejects.toMatchObject({ code: 'MESSAGE_MALFORMED' });
   });
 
   it('go on uploading where the connection broke', async () => {

@@ -119,12 +119,11 @@ function codeIn(reply: object): string | undefined {
   return fault?.code ?? /^([A-Z][A-Z_]+)\b/.exec(errorMessage ?? '')?.[1];
 }
 
-/** Every refusal has one of our codes in front, or is the transport's own about bytes that are no message. */
+/** Every refusal has one of our codes in front, that of bytes which are no message too. */
 function outcomeOf(error: ServiceError | null, streams: boolean): Outcome {
   if (!error) return { code: 'taken' };
   const [, code] = /^([A-Z][A-Z_]+)\b/.exec(error.details) ?? [];
   if (code && isErrorCode(code)) return code === 'INTERNAL' ? { code, fault: error.details } : { code };
   if (error.code === Status.DEADLINE_EXCEEDED) return streams ? { code: 'stream' } : { code: 'silence', fault: 'no answer' };
-  if (/deserializ|illegal|invalid wire type|index out of range|Error decoding/i.test(error.details)) return { code: 'UNREADABLE' };
   return { code: Status[error.code] as string, fault: `${Status[error.code]}: ${error.details}` };
 }

@@ -145,6 +145,7 @@ describe('files that are no models', () => {
     ['text', new TextEncoder().encode('{"model": "none"}')],
     ['zeros', new Uint8Array(4096)],
     ['half a model', mnist.subarray(0, mnist.length / 2)],
+    ['a name with a zero byte, which a runtime in C would cut off', sourceModel({ inputs: { 'x\0': [1] }, outputs: { y: [1] }, nodes: [{ op: 'Relu', inputs: ['x\0'], output: 'y' }] })],
   ])('%s', (_, bytes) => {
     expect(refusal(bytes).code).toBe('MODEL_UNPARSABLE');
   });

@@ -19,3 +19,13 @@ export interface Calls {
   stream(method: Method, messages: Messages, options: Deadline): AsyncGenerator<unknown, void, void>;
   close(): void;
 }
+
+/**
+ * Calls `end` once the signal says so; gives what takes that back.
+ * WHY not AbortSignal.any: a signal that lives as long as the process keeps a reference to each that was ever made from it.
+ */
+export function onAbort(signal: AbortSignal | undefined, end: () => void): () => void {
+  if (signal?.aborted) end();
+  signal?.addEventListener('abort', end, { once: true });
+  return () => signal?.removeEventListener('abort', end);
+}

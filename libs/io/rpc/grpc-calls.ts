@@ -1,7 +1,7 @@
 import { credentials, loadPackageDefinition, type ChannelCredentials, type Client, type ClientDuplexStream, type ClientReadableStream, type ClientWritableStream, type ServiceError } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import type { AdminUnary } from './admin.js';
-import type { Calls, Deadline, Messages, Method } from './calls.js';
+import { onAbort, type Calls, type Deadline, type Messages, type Method } from './calls.js';
 import { Coordinator } from './client.js';
 import { pem } from './pem.js';
 import { LOADER_OPTIONS, PROTO_FILES } from './protos.js';
@@ -17,7 +17,8 @@ export interface ClientTls {
 
 type Done = (error: ServiceError | null, reply: unknown) => void;
 type Options = { deadline?: number };
-type Unary = (message: object, options: Options, done: Done) => { cancel(): void };
+type Ends = { cancel(): void; once(event: 'status', listener: () => void): unknown };
+type Unary = (message: object, options: Options, done: Done) => Ends;
 type Upload = (options: Options, done: Done) => ClientWritableStream<unknown>;
 type Download = (message: object, options: Options) => ClientReadableStream<unknown>;
 type Duplex = (options: Options) => ClientDuplexStream<unknown, unknown>;
@@ -126,9 +127,9 @@ function drained(call: ClientWritableStream<unknown>): Promise<void> {
   });
 }
 
-function cancelOn(signal: AbortSignal | undefined, call: { cancel(): void }): void {
-  if (signal?.aborted) call.cancel();
-  signal?.addEventListener('abort', () => call.cancel(), { once: true });
+/** WHY until its end: a signal may be for any number of calls. */
+function cancelOn(signal: AbortSignal | undefined, call: Ends): void {
+  call.once('status', onAbort(signal, () => call.cancel()));
 }
 
 function isServiceError(error: unknown): error is ServiceError {

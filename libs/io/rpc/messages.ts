@@ -75,6 +75,8 @@ export const cancelJobMessage = z.object({ jobId: root, access: accessMessage })
 export const listJobsMessage = z.object({ access: accessMessage, pageSize: pageSize(50), pageToken, states: z.array(z.enum(JOB_STATES)).max(JOB_STATES.length), modelId: absent(root) });
 export const jobListMessage = z.object({ jobs: z.array(jobMessage), nextPageToken: z.string() });
 
+/** Text to look for. No database column holds a zero byte, nor can it be asked for one. */
+const soughtText = z.string().max(128).refine((text) => !text.includes('\0'), 'holds a zero byte');
 /** Letters, digits, and . _ - / : between them. */
 const modelName = z.string().max(128).regex(/^[A-Za-z0-9]+([._\-/:]+[A-Za-z0-9]+)*$/, 'not a model name: letters, digits, and . _ - / : between them');
 const registerHeader = z.object({ name: modelName, dims: z.record(z.string().max(256), z.number().int().positive()), profile: absent(root), fileSha256: absent(root), fileBytes: size, offset: size });
@@ -82,12 +84,12 @@ export const registerMessage = z.object({ header: registerHeader.nullable(), chu
 export type RegisterHeader = z.output<typeof registerHeader>;
 
 export const getModelMessage = z
-  .object({ modelId: absent(root), name: z.string().max(128) })
+  .object({ modelId: absent(root), name: soughtText })
   .refine((message) => message.modelId !== undefined || message.name !== '', 'neither model_id nor name is set');
 export const listModelsMessage = z.object({ limit: pageSize(100), pageToken });
-export const searchModelsMessage = z.object({ text: z.string().max(128), limit: pageSize(100), pageToken });
+export const searchModelsMessage = z.object({ text: soughtText, limit: pageSize(100), pageToken });
 export const tagModelMessage = z
-  .object({ modelId: absent(root), name: z.string().max(128), label: modelName })
+  .object({ modelId: absent(root), name: soughtText, label: modelName })
   .refine((message) => message.modelId !== undefined || message.name !== '', 'neither model_id nor name is set');
 export const modelVersionsMessage = z.object({ name: modelName });
 export const uploadStatusMessage = z.object({ fileSha256: root });

@@ -13,6 +13,7 @@ import { AssayError } from '#core/protocol';
 import { pem, type ServerTls } from './pem.js';
 import { INFERENCE_FILES, INFERENCE_PACKAGE, LOADER_OPTIONS, PACKAGE, PROTO_FILES } from './protos.js';
 import { MAX_CONNECTIONS, MAX_MESSAGE_BYTES } from './sizes.js';
+import { transportRefusals } from './status.js';
 
 export interface GrpcServer {
   readonly options: GrpcOptions;
@@ -64,7 +65,7 @@ export function grpcServer(listen: { host: string; port: number }, tls?: ServerT
       loader: { ...LOADER_OPTIONS, includeDirs: [...LOADER_OPTIONS.includeDirs] } as NonNullable<GrpcOptions['options']['loader']>,
       gracefulShutdown: true,
       ...(tls ? { credentials: credentialsOf(tls) } : {}),
-      channelOptions: { ...KEEPALIVE, 'grpc.max_receive_message_length': MAX_MESSAGE_BYTES, 'grpc.max_send_message_length': MAX_MESSAGE_BYTES, 'grpc.max_metadata_size': MAX_METADATA_BYTES, 'grpc.max_concurrent_streams': MAX_CALLS_PER_CONNECTION } as never,
+      channelOptions: { ...KEEPALIVE, interceptors: [transportRefusals], 'grpc.max_receive_message_length': MAX_MESSAGE_BYTES, 'grpc.max_send_message_length': MAX_MESSAGE_BYTES, 'grpc.max_metadata_size': MAX_METADATA_BYTES, 'grpc.max_concurrent_streams': MAX_CALLS_PER_CONNECTION } as never,
       onLoadPackageDefinition: (definition: PackageDefinition, server: Pick<Server, 'addService'>) => {
         served = server as Server;
         health.addToServer(served);

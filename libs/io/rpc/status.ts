@@ -1,7 +1,8 @@
-import { Metadata, status as Status, type ServiceError, type StatusObject } from '@grpc/grpc-js';
+import { Metadata, ServerInterceptingCall, status as Status, type ServerInterceptor, type ServiceError, type StatusObject } from '@grpc/grpc-js';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { AssayError, ERROR_CODES } from '#core/protocol';
 import { callError, ERROR_KEY } from './call-error.js';
+import { MAX_MESSAGE_BYTES } from './sizes.js';
 
 /** Trailing metadata with the code alone, for people with grpcurl. */
 export const CODE_KEY = 'assay-error-code';
@@ -56,6 +57,26 @@ function retryDetails(code: number, message: string, ms: number): Buffer {
 
 function isStatus(thrown: unknown): thrown is Partial<StatusObject> {
   return typeof thrown === 'object' && thrown !== null && !(thrown instanceof AssayError) && typeof (thrown as StatusObject).code === 'number' && 'metadata' in thrown;
+}
+
+/** What grpc-js says of a request that is no message: its bytes, how they are compressed, how many there are, its deadline. */
+const UNREADABLE = /deserializing request|decompress message|compressed with|request message|grpc-timeout/;
+
+/**
+ * What the transport refuses before any of our code sees it, with a code of ours like every refusal.
+ * WHY the call's own method: what grpc-js refuses by itself passes no interceptor's responder.
+ */
+export const transportRefusals: ServerInterceptor = (_method, call) => {
+  const send = call.sendStatus.bind(call);
+  call.sendStatus = (status) => send({ ...status, ...refusalOf(status) });
+  return new ServerInterceptingCall(call);
+};
+
+function refusalOf({ code, details, metadata }: Parameters<ServerInterceptingCall['sendStatus']>[0]): Partial<StatusObject> {
+  if (metadata?.get(CODE_KEY).length) return {};
+  if (code === Status.RESOURCE_EXHAUSTED) return toStatus(new AssayError({ code: 'TENSOR_TOO_LARGE', message: `a message is larger than ${MAX_MESSAGE_BYTES} bytes`, facts: { reason: details, limit: MAX_MESSAGE_BYTES } }));
+  if (UNREADABLE.test(details)) return toStatus(new AssayError({ code: 'MESSAGE_MALFORMED', message: 'the request is no message that this method takes', facts: { reason: details } }));
+  return {};
 }
 
 /** What a failed call means: the server's own error with its facts, or that the server could not be reached. */

@@ -1,6 +1,6 @@
 import type { DescMethod, JsonValue } from '@bufbuild/protobuf';
 import { callError, ERROR_KEY, UNAVAILABLE } from './call-error.js';
-import type { Calls, Deadline, Messages, Method } from './calls.js';
+import { onAbort, type Calls, type Deadline, type Messages, type Method } from './calls.js';
 import { Coordinator } from './client.js';
 import { frame, frames, WEB_TYPE } from './web-frames.js';
 import { WebMessages } from './web-messages.js';
@@ -47,16 +47,19 @@ class WebCalls implements Calls {
 
   private async *answers(desc: DescMethod, messages: Messages, { timeoutMs, signal }: Deadline): AsyncGenerator<unknown, void, void> {
     const over = new AbortController();
-    const signals = [this.closing.signal, over.signal, ...(signal ? [signal] : []), ...(timeoutMs === undefined ? [] : [AbortSignal.timeout(timeoutMs + MARGIN_MS)])];
+    const kept = [this.closing.signal, signal].map((one) => onAbort(one, () => over.abort()));
+    const timer = timeoutMs === undefined ? undefined : setTimeout(() => over.abort(new DOMException('no answer in time', 'TimeoutError')), timeoutMs + MARGIN_MS);
     try {
       const parts: Uint8Array<ArrayBuffer>[] = [];
       for await (const message of messages) parts.push(frame(this.messages.encode(desc, message)));
       const headers = { 'content-type': WEB_TYPE, 'x-grpc-web': '1', ...(timeoutMs === undefined ? {} : { 'grpc-timeout': `${Math.min(Math.ceil(timeoutMs), 99_999_999)}m` }) };
-      yield* this.read(desc, await this.reach(desc, { method: 'POST', headers, body: new Blob(parts), signal: AbortSignal.any(signals) }));
+      yield* this.read(desc, await this.reach(desc, { method: 'POST', headers, body: new Blob(parts), signal: over.signal }));
     } catch (error) {
       if (signal?.aborted) return;
       throw error;
     } finally {
+      clearTimeout(timer);
+      for (const release of kept) release();
       over.abort();
     }
   }

@@ -214,10 +214,11 @@ function shape(bytes: Uint8Array, limits: ModelLimits): (bigint | string | undef
   return dims;
 }
 
-/** A name, refused before it is decoded if it is too long. */
+/** A name, refused before it is decoded if it is too long; with a zero byte too, where a runtime in C would cut it off. */
 function readName(r: BinaryReader, w: WireType, limits: ModelLimits): string {
   const bytes = readBytes(r, w);
   checkLimit(limits, 'nameLength', bytes.length);
+  if (bytes.includes(0)) throw new RangeError('a name in it holds a zero byte');
   return textOf(bytes);
 }
 
