@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { setMaxListeners } from 'node:events';
 import { NestFactory } from '@nestjs/core';
 import { DEFAULT_PROFILE } from '#core/onnx';
 import { PROTOCOL_VERSION } from '#core/protocol';
@@ -41,6 +42,8 @@ await runProcess(async () => {
   player.start();
 
   const stopping = new AbortController();
+  // WHY: every batch under way listens to it; many at once are no leak.
+  setMaxListeners(0, stopping.signal);
   const watching = app.get<Watch>(WATCH)(stopping.signal).catch((err: unknown) => {
     log.error({ event: 'watch.failed', err }, 'this challenger cannot watch any more');
     void shutdown.shutdown(1);

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { AssayError } from '#core/protocol';
 
 /** Calls that a process answers, as long as it does; at its end it takes no more, and gives those under way a last while. */
@@ -5,6 +6,11 @@ export class Drain {
   private readonly underWay = new Set<Promise<unknown>>();
   private readonly over = new AbortController();
   private closing = false;
+
+  constructor() {
+    // WHY: every call listens to it; many at once are no leak.
+    setMaxListeners(0, this.over.signal);
+  }
 
   get isClosing(): boolean {
     return this.closing;

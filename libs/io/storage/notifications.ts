@@ -79,10 +79,11 @@ export class JobNotifications {
     this.timer ??= setTimeout(() => void this.tell(), GATHER_MS);
   }
 
+  /** WHY the timer stays set meanwhile: a connection takes one query at a time. */
   private async tell(): Promise<void> {
-    this.timer = undefined;
     const messages = gathered(this.waiting.splice(0)).map(({ ids, state }) => JSON.stringify({ from: this.self, ids, state }));
     await this.client?.query('SELECT pg_notify($1, message) FROM unnest($2::text[]) AS message', [CHANNEL, messages]).catch(() => {});
+    this.timer = this.waiting.length > 0 && !this.closed ? setTimeout(() => void this.tell(), GATHER_MS) : undefined;
   }
 }
 

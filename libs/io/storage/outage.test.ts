@@ -7,8 +7,10 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Request } from '#core/protocol';
 import { PROJECT_ROOT, startPostgres, type RunningPostgres } from '#testing';
+import { JobChanges } from './changes.js';
 import { CONNECTION, openDatabase, PromptClient } from './database.js';
 import { PrismaClient } from './generated/client.js';
+import { JobNotifications } from './notifications.js';
 import { isOutage } from './outage.js';
 import { openStorage, type Storage } from './storage.js';
 
@@ -105,5 +107,29 @@ it('jobs of one submitter that wait for each other leave the connections to othe
   await keeper.end();
   for (const outcome of await refused) expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'DEPOSIT_TOO_LOW' } });
 }, 120_000);
+
+it('what one process tells another while the server takes its time arrives in order, by one query after the other', async () => {
+  const warnings: string[] = [];
+  const warned = ({ message }: Error) => void warnings.push(message);
+  process.on('warning', warned);
+  const [here, there] = [new JobChanges(), new JobChanges()];
+  const ends = [new JobNotifications(postgres.url, here, 'here'), new JobNotifications(postgres.url, there, 'there')];
+  const heard: string[] = [];
+  there.subscribe(({ jobIds }) => void heard.push(...jobIds));
+  const asker = new pg.Client({ connectionString: postgres.url });
+  await Promise.all([asker.connect(), ...ends.map((end) => end.start())]);
+  const { rows } = await asker.query<{ pid: number }>("SELECT pid FROM pg_stat_activity WHERE application_name = 'assay-notifications'");
+  for (const { pid } of rows) process.kill(pid, 'SIGSTOP');
+  const told = Array.from({ length: 10 }, (_, i) => root(i));
+  for (const id of told) {
+    here.publish([id], 'assigned');
+    await sleep(10);
+  }
+  for (const { pid } of rows) process.kill(pid, 'SIGCONT');
+  await expect.poll(() => heard, { timeout: 10_000 }).toEqual(told);
+  expect(warnings.filter((message) => message.includes('already executing'))).toEqual([]);
+  process.off('warning', warned);
+  await Promise.all([asker.end(), ...ends.map((end) => end.close())]);
+}, 60_000);
 
 const root = (index: number) => `0x${index.toString(16).padStart(64, '0')}` as const;
