@@ -2,11 +2,12 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { privateKeyToAccount } from 'viem/accounts';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import fc from 'fast-check';
 import { elementWord, type Root, type Tensor } from '#core/hashing';
 import { compileModel } from '#core/onnx';
 import { canaryId, canaryLeaf, canaryTruth, claimDigest, type Claim, type NetworkId, type Request } from '#core/protocol';
+import { CANARY_PHASES } from '#io/chain';
 import { openTested, type TestedModel } from '#io/inference';
 import { buildRequest } from '#sdk';
 import { PROJECT_ROOT } from '#testing';
@@ -15,6 +16,7 @@ import { DefendedTraces } from '../defence/defended-traces.js';
 import { honestRun } from '../execution/run.js';
 import { canaryRun, falsified } from './false-run.js';
 import { mixedInputs } from './inputs.js';
+import { Planter } from './planter.js';
 import { CanaryRecords } from './records.js';
 import { ServedJobs } from './served-jobs.js';
 
@@ -78,6 +80,21 @@ it('is kept with all that opens it until it is over', async () => {
   expect(await again.inputsOf(kept)).toEqual([DIGIT]);
   await again.remove(id);
   expect(await again.all()).toEqual([]);
+});
+
+it('is not asked for before the second after the one it was planted in, or its opening would be refused', async () => {
+  const secret = { jobId: root(1), executor: account.address, falseRoot: root(2), trueRoot: root(3), traceRoot: root(4), salt: root(5) };
+  const records = await CanaryRecords.open(mkdtempSync(join(dir, 'planted-')));
+  await records.add({ id: root(8), secret, request: buildRequest(account, { modelId: root(6), inputs: [DIGIT], now: 1_000n }), signature: '0x00', bond: 7n, submitAt: 5 }, [DIGIT]);
+  const planted = 100n;
+  let [now, sent, askedAt] = [planted, false, 0n];
+  const chain = { now: async () => now, canaries: { canaryOf: async () => ({ phase: CANARY_PHASES.indexOf('planted'), since: 0n, plantedAt: planted }), trial: async () => 60n, life: async () => 600n } } as never;
+  const clock = { now: () => 1_000_000, sleep: async () => (await new Promise(setImmediate), void now++) };
+  const assay = { send: async () => (sent = true), job: async () => void (askedAt ||= now) };
+  const planter = new Planter({ chain, clock, assay, records, executor: account, submitter: account, served: new ServedJobs(), log: { info: () => undefined, warn: () => undefined }, intervalMs: 1e9 } as never);
+  await planter.start();
+  await vi.waitFor(() => expect([sent, askedAt]).toEqual([true, planted + 1n]));
+  await planter.stop();
 });
 
 it('is not defended by its executor; what its opening says is', async () => {

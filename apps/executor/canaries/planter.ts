@@ -99,6 +99,8 @@ export class Planter {
     if (phase === 'over') return this.parts.records.remove(record.id);
     const { chain } = this.parts;
     const [now, trial, life] = await Promise.all([chain.now(), chain.canaries.trial(), chain.canaries.life()]);
+    // SAFETY: what is in a batch of the second it was planted in can't be opened, and would be a lie like any other.
+    if (phase === 'planted' && now <= plantedAt) return;
     if (phase === 'planted' && now <= plantedAt + life) return this.follow(record);
     if (phase !== 'planted' && now <= since + trial) return;
     if (phase === 'opened') return this.conclude(record, now > since + 2n * trial);
