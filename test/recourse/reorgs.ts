@@ -23,6 +23,8 @@ const MAX_MOVES_BETWEEN_REORGS = 10;
 /** Milliseconds between looks at the chain: some moves are mined and taken back before their own player has seen them. */
 const POLLS_MS = [50, 1_000] as const;
 const PATIENCE_MS = 240_000;
+/** Milliseconds in which a player uses a pause; after that it was not long enough, for whatever reason. */
+const SKIP_MS = 10_000;
 const { disputes: PARAMETERS } = LIVE_PARAMETERS;
 
 export interface ReorgTally {
@@ -57,6 +59,8 @@ interface Match {
   readonly honest: Role;
   readonly open: () => Promise<unknown>;
 }
+
+type Status = 'busy' | 'stuck' | 'won' | 'settled';
 
 type PartyName = 'honestExecutor' | 'lyingExecutor' | 'honestChallenger' | 'lyingChallenger';
 
@@ -99,6 +103,8 @@ class Table {
   private reorgs = 0;
   private undone = 0;
   private deepest = 0;
+  /** The last pause: for whom it was, and until when it is theirs to use. */
+  private last: { readonly aim: Status; readonly statuses: readonly Status[]; readonly until: number } | undefined;
 
   private readonly random: Random;
   private readonly most: number;
@@ -200,11 +206,11 @@ class Table {
         if (paidOnce) break;
         paidOnce = true;
         await this.reorganise(DEEPEST);
-      } else if (!wonOnce && statuses.every((status) => status === 'won')) {
+      } else if (!wonOnce && statuses.includes('won') && statuses.every((status) => status === 'won' || status === 'settled')) {
         wonOnce = true;
         await this.reorganise(DEEPEST);
       } else if (statuses.every((status) => status !== 'busy')) {
-        await this.skip(statuses.includes('stuck') ? PARAMETERS.clock : PARAMETERS.payoutDelay);
+        await this.skip(statuses);
       }
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -220,7 +226,7 @@ class Table {
   }
 
   /** What can be said about each game, as soon as both its players know what the chain knows. */
-  private statuses(): Promise<('busy' | 'stuck' | 'won' | 'settled')[]> {
+  private statuses(): Promise<Status[]> {
     return Promise.all(this.matches.map(async ({ gameId, honest }) => {
       const [one, other] = this.knownTo(honest, gameId);
       if (!one || !other) return 'busy';
@@ -261,10 +267,18 @@ class Table {
     return logs.map(({ eventName }) => eventName as string);
   }
 
-  /** Time passes while nobody honest has to move. WHY more blocks than the deepest reorganisation: what was before the pause stays. */
-  private async skip(seconds: number): Promise<void> {
-    await this.node().increaseTime({ seconds });
-    await this.mine(DEEPEST + 1);
+  /**
+   * Time passes while nobody honest has to move. WHY more blocks than the deepest reorganisation: what was before the pause stays.
+   * WHY first the blocks and not again before those it was for have used it: what they do now is for a reorganisation to take back.
+   */
+  private async skip(statuses: readonly Status[]): Promise<void> {
+    const aim = statuses.includes('stuck') ? 'stuck' : 'won';
+    const { last } = this;
+    if (last && last.until > Date.now() && last.statuses.some((status, i) => status === last.aim && statuses[i] === status)) return;
+    this.last = { aim, statuses, until: Date.now() + SKIP_MS };
+    await this.mine(DEEPEST);
+    await this.node().increaseTime({ seconds: aim === 'stuck' ? PARAMETERS.clock : PARAMETERS.payoutDelay });
+    await this.mine(1);
   }
 
   private async mine(blocks: number): Promise<void> {
