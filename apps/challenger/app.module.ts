@@ -89,7 +89,7 @@ function watchOf({ chain, messaging, models, cases, cursor, player }: Rooms & { 
   const metrics = challengerMetrics(monitoring.registry);
   const misconduct = new Misconduct(chain.network);
   const gameOf = (claim: Claim) => gameIdOf(claimDigest(chain.network, claim), address);
-  const headTime = async () => (await chain.client.getBlock({ blockTag: 'latest' })).timestamp;
+  const headTime = async () => (await chain.block()).timestamp;
   const accusations = new Accusations({ isKnown: (gameId) => player.game(gameId) !== undefined, clock: systemClock, log });
   return async (signal) => {
     const accuse = async (found: FalseEvidence): Promise<void> => {

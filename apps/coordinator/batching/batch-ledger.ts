@@ -27,8 +27,7 @@ export function batchLedger(chain: Chain, readUpTo: () => Promise<bigint>): Batc
     },
     numbers: async () => {
       const block = await chain.blockNumber();
-      const count = (at: { blockNumber: bigint } | { blockTag: 'pending' }) => chain.client.getTransactionCount({ address: account, ...at });
-      const [mined, pending] = await Promise.all([count({ blockNumber: block }), count({ blockTag: 'pending' })]);
+      const [mined, pending] = await Promise.all([chain.transactionCount(account, { blockNumber: block }), chain.transactionCount(account, { blockTag: 'pending' })]);
       return { mined, pending, block };
     },
     room: async () => {
@@ -69,8 +68,8 @@ function behind(facts: Record<string, unknown>): AssayError {
   return new AssayError({ code: 'CHAIN_UNREACHABLE', message: 'What answers for the chain is behind what it said before; looking again later.', facts });
 }
 
-export async function landingOf(chain: Pick<Chain, 'client'>, event: Committed): Promise<Landing> {
-  const { timestamp } = await chain.client.getBlock({ blockNumber: event.blockNumber });
+export async function landingOf(chain: Pick<Chain, 'block'>, event: Committed): Promise<Landing> {
+  const { timestamp } = await chain.block(event.blockNumber);
   return { batchId: event.args.batchId, transaction: event.transactionHash, block: event.blockNumber, committedAt: timestamp };
 }
 

@@ -5,7 +5,7 @@ import type { Logger } from '#platform';
 import { isCommitted, landingOf } from '../batching/batch-ledger.js';
 
 export interface ChainFollowerParts {
-  readonly chain: Pick<Chain, 'events' | 'client' | 'deployment' | 'batches' | 'disputes' | 'requests'>;
+  readonly chain: Pick<Chain, 'events' | 'block' | 'blockNumber' | 'deployment' | 'batches' | 'disputes' | 'requests'>;
   readonly storage: Pick<Storage, 'batches' | 'disputes' | 'cursors'>;
   readonly now: () => number;
   readonly log: Logger;
@@ -80,9 +80,9 @@ export class ChainFollower {
   }
 
   private async hashOf(blockNumber: bigint): Promise<string | undefined> {
-    const { client } = this.parts.chain;
-    if (blockNumber > (await client.getBlockNumber({ cacheTime: 0 }))) return undefined;
-    return (await client.getBlock({ blockNumber })).hash;
+    const { chain } = this.parts;
+    if (blockNumber > (await chain.blockNumber())) return undefined;
+    return (await chain.block(blockNumber)).hash;
   }
 
   private async take(page: EventPage): Promise<void> {
@@ -129,7 +129,7 @@ export class ChainFollower {
   private async finalize(head: bigint): Promise<void> {
     const { chain, storage, log } = this.parts;
     this.window ??= await chain.batches.challengeWindow();
-    const { timestamp } = await chain.client.getBlock({ blockNumber: head });
+    const { timestamp } = await chain.block(head);
     for (const batch of await storage.batches.pastWindow(timestamp - this.window)) {
       if (!(await this.isStillThere(batch))) {
         await this.undo(batch.landing!.block);

@@ -11,7 +11,7 @@ import { eventPages, FINALITY_DEPTH, type EventPage } from './events.js';
 import { batchesAbi, beaconsAbi, canariesAbi, chargesAbi, checksAbi, disputesAbi, requestsAbi, vaultAbi } from './generated/abis.js';
 import { headerOf } from './headers.js';
 import { LogReader } from './logs.js';
-import { chainError } from './revert.js';
+import { answered, chainError } from './revert.js';
 import { TransactionSender, type Outgoing } from './sender.js';
 import { tokenAbi } from './token.js';
 
@@ -84,6 +84,10 @@ export async function connectChain(options: ChainOptions) {
     /** Leaves the endpoint in use alone for a while: its logs and the state it shows do not fit. */
     distrust: () => distrustEndpoint(client.transport),
     blockNumber: () => answered('eth_blockNumber', client.getBlockNumber({ cacheTime: 0 })),
+    /** The newest block without a number. */
+    block: (blockNumber?: bigint) => answered('eth_getBlockByNumber', client.getBlock(blockNumber === undefined ? { blockTag: 'latest' } : { blockNumber })),
+    /** How many transactions of an account are in the chain at a block, or with those that wait. */
+    transactionCount: (address: Address, at: { blockNumber: bigint } | { blockTag: 'pending' }) => answered('eth_getTransactionCount', client.getTransactionCount({ address, ...at })),
     /** ERC-1271: whether the contract at the address calls the signature its own; false if there is no contract. */
     contractSigned: (address: Address, hash: Hex, signature: Hex) => contractSigned(client, address, [hash, signature]),
     /** Seconds since 1970 that the next block would carry. */
@@ -143,11 +147,6 @@ async function requireChain(client: PublicClient, { rpcUrl, deployment }: ChainO
     throw chainError(error, `Connecting to ${shown}`);
   });
   if (!code) throw new AssayError({ code: 'CHAIN_MISMATCH', message: `There is no contract at ${deployment.disputes} on ${shown}.`, facts: { rpcUrl: shown, expected: deployment.chainId, disputes: deployment.disputes } });
-}
-
-/** @throws AssayError CHAIN_UNREACHABLE, or ENDPOINT_FAILED if the endpoint answered with an error of its own */
-function answered<T>(call: string, answer: Promise<T>): Promise<T> {
-  return answer.catch((error: unknown) => Promise.reject(chainError(error, call)));
 }
 
 async function chainTime(client: PublicClient): Promise<bigint> {

@@ -1,6 +1,6 @@
 import { keccak256, numberToHex, toRlp, type Hex, type PublicClient } from 'viem';
 import { AssayError } from '#core/protocol';
-import { chainError } from './revert.js';
+import { answered } from './revert.js';
 
 /** A header's fields in their order (Yellow Paper 4.4; EIP-1559, 4895, 4844, 4788, 7685, 7928); numbers without leading zeros. */
 const FIELDS = ['parentHash', 'sha3Uncles', 'miner', 'stateRoot', 'transactionsRoot', 'receiptsRoot', 'logsBloom', 'difficulty', 'number', 'gasLimit', 'gasUsed', 'timestamp', 'extraData', 'mixHash', 'nonce', 'baseFeePerGas', 'withdrawalsRoot', 'blobGasUsed', 'excessBlobGas', 'parentBeaconBlockRoot', 'requestsHash', 'blockAccessListHash'] as const;
@@ -15,7 +15,7 @@ type RawBlock = Readonly<Partial<Record<(typeof FIELDS)[number] | 'hash', Hex>>>
 export async function headerOf(client: PublicClient, blockNumber: bigint): Promise<Hex> {
   // WHY past viem's getBlock: it keeps no zero and not every field.
   const method = 'eth_getBlockByNumber';
-  const block = (await client.request({ method, params: [numberToHex(blockNumber), false] }).catch((error: unknown) => Promise.reject(chainError(error, method)))) as RawBlock | null;
+  const block = (await answered(method, client.request({ method, params: [numberToHex(blockNumber), false] }))) as RawBlock | null;
   if (!block) throw new AssayError({ code: 'CHAIN_UNREACHABLE', message: `The endpoint does not have block ${blockNumber}.`, facts: { blockNumber } });
   const header = toRlp(FIELDS.flatMap((name) => (block[name] === undefined || block[name] === null ? [] : [fieldOf(name, block[name])])));
   if (keccak256(header) === block.hash) return header;

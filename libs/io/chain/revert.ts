@@ -42,6 +42,11 @@ export function chainError(error: unknown, call: string, otherwise: 'ENDPOINT_FA
   return new AssayError({ code: isOutOfReach(error) ? 'CHAIN_UNREACHABLE' : otherwise, message: `${call}: ${reason}`, facts: { call }, cause: error });
 }
 
+/** What an endpoint answers. @throws AssayError CHAIN_UNREACHABLE, or ENDPOINT_FAILED if it answered with an error of its own */
+export function answered<T>(call: string, answer: Promise<T>): Promise<T> {
+  return answer.catch((error: unknown) => Promise.reject(chainError(error, call)));
+}
+
 function isOutOfReach(error: unknown): boolean {
   if (!(error instanceof BaseError)) return false;
   return error.walk((e) => e instanceof HttpRequestError || e instanceof TimeoutError || e instanceof WebSocketRequestError) !== null;
