@@ -11,7 +11,7 @@ export interface Tally {
   readonly failed: number;
   readonly skipped: number;
   readonly seconds: number;
-  /** Names of what failed. */
+  /** Names of what failed, and why in a line. */
   readonly failures: readonly string[];
 }
 
@@ -64,7 +64,7 @@ interface VitestReport {
   readonly numFailedTests: number;
   readonly numPendingTests: number;
   readonly numTodoTests: number;
-  readonly testResults: readonly { readonly name: string; readonly status: string; readonly message: string; readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[] }[];
+  readonly testResults: readonly { readonly name: string; readonly status: string; readonly message: string; readonly assertionResults: readonly { readonly fullName: string; readonly status: string; readonly failureMessages: readonly string[] | null }[] }[];
 }
 
 async function vitest(args: readonly string[]): Promise<Counts> {
@@ -80,7 +80,7 @@ async function vitest(args: readonly string[]): Promise<Counts> {
 }
 
 function countsOf(report: VitestReport): Counts {
-  const failures = report.testResults.flatMap((file) => file.assertionResults.filter((a) => a.status === 'failed').map((a) => `${file.name} ${a.fullName}`));
+  const failures = report.testResults.flatMap((file) => file.assertionResults.filter((a) => a.status === 'failed').map((a) => `${file.name} ${a.fullName}: ${(a.failureMessages?.[0] ?? '').split('\n', 1)[0]!.slice(0, 400)}`));
   // A file that does not load has no tests in it to fail.
   const broken = report.testResults.filter((file) => file.status === 'failed' && file.assertionResults.every((a) => a.status !== 'failed')).map((file) => `${file.name}: ${file.message}`);
   return {
