@@ -93,7 +93,7 @@ it('is not asked for before the second after the one it was planted in, or its o
   const assay = { send: async () => (sent = true), job: async () => void (askedAt ||= now) };
   const planter = new Planter({ chain, clock, assay, records, executor: account, submitter: account, served: new ServedJobs(), log: { info: () => undefined, warn: () => undefined }, intervalMs: 1e9 } as never);
   await planter.start();
-  await vi.waitFor(() => expect([sent, askedAt]).toEqual([true, planted + 1n]));
+  await vi.waitFor(() => expect([sent, askedAt]).toEqual([true, planted + 1n]), 20_000);
   await planter.stop();
 });
 
