@@ -7,6 +7,7 @@ import { MNIST_FILE } from '../../apps/cli/samples.js';
 import { smallModel } from '../fuzz/files.js';
 
 const SEED = 0x5eed;
+/** Of computing, not of the clock: other tests run beside this one. */
 const MAX_MS = 3_000;
 
 function generator(seed: number): (bound: number) => number {
@@ -36,7 +37,7 @@ function mutated(bytes: Uint8Array, random: (bound: number) => number): Uint8Arr
 
 /** What a reader makes of a file: the code of the refusal, or that it took it. Anything else is a failure of the reader. */
 function outcome(read: (bytes: Uint8Array) => unknown, bytes: Uint8Array): string {
-  const started = performance.now();
+  const started = process.cpuUsage();
   try {
     read(bytes);
     return 'taken';
@@ -44,7 +45,8 @@ function outcome(read: (bytes: Uint8Array) => unknown, bytes: Uint8Array): strin
     if (!(error instanceof AssayError)) throw error;
     return error.code;
   } finally {
-    expect(performance.now() - started).toBeLessThan(MAX_MS);
+    const { user, system } = process.cpuUsage(started);
+    expect((user + system) / 1000).toBeLessThan(MAX_MS);
   }
 }
 

@@ -170,14 +170,13 @@ describe('files that are no models', () => {
     expect(error).toMatchObject({ code: 'MODEL_UNPARSABLE', message: expect.stringContaining('outside the file'), remedy: expect.stringContaining('inside') });
   });
 
-  it('more numbers than the shape holds, without making them all', () => {
+  // That they are not all made first is measured where memory is: test/large/hostile.test.ts.
+  it('more numbers than the shape holds', () => {
     const shape = message([1, message([1, 2])]);
     const info = (name: string): Uint8Array => message([1, name], [2, message([1, message([1, 7], [2, shape])])]);
-    const flood = message([1, 2], [2, 7], [7, new Uint8Array(30_000_000)], [8, 'c']);
+    const flood = message([1, 2], [2, 7], [7, new Uint8Array(1_000)], [8, 'c']);
     const graph = message([1, message([1, 'x'], [1, 'c'], [2, 'y'], [4, 'Concat'], [5, message([1, 'axis'], [3, 0], [20, 2])])], [5, flood], [11, info('x')], [12, info('y')]);
-    const started = performance.now();
     expect(refusal(message([1, 8], [7, graph], [8, message([2, 17])])).code).toBe('MODEL_GRAPH_INVALID');
-    expect(performance.now() - started).toBeLessThan(500);
   });
 });
 
