@@ -33,6 +33,8 @@ export interface Child {
 /** A loaded machine takes its time; a process that fails says so by ending. */
 const READY_WITHIN_MS = 120_000;
 /** More than a process of ours takes at the most. */
+/** Characters of a log's last line in a message. */
+const MAX_SAID = 500;
 const STOP_GRACE_MS = 25_000;
 const PROBE_EVERY_MS = 20;
 const TAIL_LINES = 12;
@@ -98,10 +100,11 @@ async function probing(probe: () => Promise<boolean>, ended: Promise<string>): P
 }
 
 function fail(options: ChildOptions, how: string): never {
+  const said = lastLines(options.logFile);
   throw new AssayError({
     code: 'PEER_SILENT',
-    message: `${options.name} did not become ready: ${how}`,
-    facts: { process: options.name, command: [options.command, ...options.args].join(' '), log: options.logFile, lastLines: lastLines(options.logFile) },
+    message: `${options.name} did not become ready: ${how}; it last said: ${(said.at(-1) ?? '').slice(0, MAX_SAID)}`,
+    facts: { process: options.name, command: [options.command, ...options.args].join(' '), log: options.logFile, lastLines: said },
     remedy: `Read ${options.logFile}.`,
   });
 }
