@@ -91,7 +91,7 @@ function over(phase: number): Game {
   return { claim: ZERO_ROOT, executor: account(0), challenger: account(0), phase, executorTurn: false, outputRoot: ZERO_ROOT, traceRoot: ZERO_ROOT, header: ZERO_ROOT, node: ZERO_ROOT, ...zero };
 }
 
-const GOOD = { lost: 0, paidTwice: 0, unpaid: 0, honestSlashed: 0, cheatersDrawn: 2, cheatersCaught: 2, lies: 1, liesDrawn: 1, gamesOpen: 0 };
+const GOOD = { lost: 0, paidTwice: 0, unpaid: 0, honestSlashed: 0, cheatersDrawn: 2, cheatersCaught: 2, lies: 1, liesDrawn: 1, liesLeft: 0, gamesOpen: 0 };
 const judged = (tamper: (story: Story) => void) => {
   const told = story();
   tamper(told);
@@ -124,6 +124,7 @@ describe('the audit of a chaos', () => {
     ['a game that an honest challenger lost', { honestSlashed: 1 }, ({ games }) => games.push({ claim: root(200), executor: HONEST, challenger: CHALLENGER, phase: PHASE.challengerLost, settled: true })],
     ['a cheater that was drawn and has its stake', { cheatersCaught: 1 }, ({ forfeited }) => forfeited.pop()],
     ['a lie that nobody was drawn for', { cheatersDrawn: 1, cheatersCaught: 1, liesDrawn: 0 }, hideLie],
+    ['a lie that somebody was drawn for and nobody has disputed', { liesLeft: 1 }, ({ games }) => games.shift()],
     ['an accuser whose game is open', { cheatersCaught: 1, gamesOpen: 1, lost: 1 }, ({ games }) => Object.assign(games[1]!, { phase: PHASE.trace, settled: false })],
     ['a game that is over and not settled', { gamesOpen: 1, lost: 1 }, ({ games }) => (games[1]!.settled = false)],
   ])('finds %s', async (_name, expected, tamper) => {

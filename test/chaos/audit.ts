@@ -27,6 +27,8 @@ export interface Verdict {
   readonly cheatersCaught: number;
   readonly lies: number;
   readonly liesDrawn: number;
+  /** Of those drawn, whose claim nobody has disputed yet. */
+  readonly liesLeft: number;
   readonly batches: number;
   readonly games: number;
   /** Games not over, or over and not settled. */
@@ -62,6 +64,7 @@ export async function audit(evidence: Evidence, cast: Cast): Promise<Verdict> {
     cheatersCaught: drawn.size - escaped.length + accused.size - unconvicted.length,
     lies: lies.length,
     liesDrawn: lies.filter((lie) => lie.drawn).length,
+    liesLeft: lies.filter((lie) => lie.drawn && !games.some(({ claim }) => claim === lie.claim.digest)).length,
     batches: batches.size,
     games: games.length,
     gamesOpen: games.filter(({ phase, settled }) => phase < EXECUTOR_LOST || !settled).length,

@@ -82,7 +82,10 @@ async function storm(load: Load, weather: Weather): Promise<void> {
   say(load.unanswered === 0 ? `${load.answered} jobs are answered` : `${load.unanswered} jobs have no answer`);
 }
 
-/** Waits, while all is calm, for what a calm network does; the chain's clock is moved past a window when no game is open and nobody drawn is at large. */
+/**
+ * Waits, while all is calm, for what a calm network does; the chain's clock is moved past a window when no game is open, nobody drawn is at
+ * large, and no lie that somebody was drawn for is still to be disputed.
+ */
 async function settled(load: Load): Promise<Verdict> {
   const places: Places = { rpcUrl: scene.rpcUrl, databaseUrl: scene.postgres.url, deployment: scene.deployment, model: compileModel(scene.model) };
   const cast: Cast = {
@@ -94,12 +97,12 @@ async function settled(load: Load): Promise<Verdict> {
   };
   const memory = new Memory();
   for (; Date.now() < allEnds; await sleep(LOOK_EVERY_MS)) {
-    const { lost, paidTwice, honestSlashed, cheatersDrawn, cheatersCaught, gamesOpen } = await audit(await gather(places, memory), cast);
+    const { lost, paidTwice, honestSlashed, cheatersDrawn, cheatersCaught, gamesOpen, liesLeft } = await audit(await gather(places, memory), cast);
     const atLarge = cheatersDrawn - cheatersCaught;
     if (lost + atLarge + gamesOpen === 0) break;
     const onTheirWay = await unfinished();
-    say(`${gamesOpen} games open, ${atLarge} cheaters at large, ${lost} jobs not final, ${onTheirWay} of them not on chain, ${paidTwice} paid twice, ${honestSlashed} honest slashed`);
-    if (atLarge + gamesOpen + onTheirWay === 0) await passWindow();
+    say(`${gamesOpen} games open, ${liesLeft} lies to dispute, ${atLarge} cheaters at large, ${lost} jobs not final, ${onTheirWay} of them not on chain, ${paidTwice} paid twice, ${honestSlashed} honest slashed`);
+    if (atLarge + gamesOpen + liesLeft + onTheirWay === 0) await passWindow();
   }
   return audit(await gather(places), cast);
 }
