@@ -4,18 +4,13 @@ import type { CanaryFinding } from './calls.js';
 import type { Chain } from './connection.js';
 import { canariesAbi, checksAbi, disputesAbi } from './generated/abis.js';
 import type { BlockRange } from './logs.js';
-import { chainError } from './revert.js';
 
 const SETTLED = 1n;
 
 /** Everything since the deployment that `read` finds, oldest first. */
 async function everything<T>(chain: Chain, read: (range: { fromBlock: bigint; toBlock: bigint }) => Promise<readonly T[]>): Promise<T[]> {
-  try {
-    const piece = ({ from, to }: BlockRange) => read({ fromBlock: from, toBlock: to });
-    return await chain.logs.all(piece, { from: BigInt(chain.deployment.deployedBlock), to: await chain.blockNumber() });
-  } catch (error) {
-    throw chainError(error, 'eth_getLogs');
-  }
+  const piece = ({ from, to }: BlockRange) => read({ fromBlock: from, toBlock: to });
+  return chain.logs.all(piece, { from: BigInt(chain.deployment.deployedBlock), to: await chain.blockNumber() });
 }
 
 /** What the opening of a canary left; undefined for one that is not opened. */

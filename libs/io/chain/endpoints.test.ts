@@ -89,7 +89,7 @@ describe('several endpoints', () => {
   it('is CHAIN_UNREACHABLE when no endpoint answers, whatever was asked', async () => {
     const chain = await connect();
     for (const { behaviour } of proxies) behaviour.status = 503;
-    for (const answer of await Promise.allSettled([chain.blockNumber(), chain.block(), chain.transactionCount(chain.account!, { blockTag: 'pending' }), chain.now(), chain.beacon(1n), chain.vault.balanceOf(chain.account!)])) expect(answer).toMatchObject({ status: 'rejected', reason: { code: 'CHAIN_UNREACHABLE' } });
+    for (const answer of await Promise.allSettled([chain.logs.all(({ from, to }) => chain.client.getLogs({ fromBlock: from, toBlock: to }), { from: 0n, to: 1n }), chain.blockNumber(), chain.block(), chain.transactionCount(chain.account!, { blockTag: 'pending' }), chain.now(), chain.beacon(1n), chain.vault.balanceOf(chain.account!)])) expect(answer).toMatchObject({ status: 'rejected', reason: { code: 'CHAIN_UNREACHABLE' } });
   }, 60_000);
 
   it('never says of an address more than where it is: it holds the key that a provider is paid by', async () => {

@@ -1,4 +1,5 @@
 import { isTooLargeQuery } from './endpoints.js';
+import { chainError } from './revert.js';
 
 export interface BlockRange {
   readonly from: bigint;
@@ -10,12 +11,15 @@ export class LogReader {
   /** More blocks than any chain has: the first query asks for everything at once. */
   private piece = 2n ** 40n;
 
-  /** @param read what to ask of a piece, both ends included; repeated with half as many blocks where the endpoint refuses so many */
+  /**
+   * @param read what to ask of a piece, both ends included; repeated with half as many blocks where the endpoint refuses so many
+   * @throws AssayError CHAIN_UNREACHABLE, or ENDPOINT_FAILED if the endpoint answered with an error of its own
+   */
   async *pieces<T>(read: (piece: BlockRange) => Promise<readonly T[]>, { from, to }: BlockRange): AsyncGenerator<readonly T[], void, void> {
     for (let end = to; end >= from; ) {
       const start = end - from + 1n > this.piece ? end - this.piece + 1n : from;
       const found = await read({ from: start, to: end }).catch((error: unknown) => {
-        if (!isTooLargeQuery(error) || start === end) throw error;
+        if (!isTooLargeQuery(error) || start === end) throw chainError(error, 'eth_getLogs');
         this.piece = (end - start + 1n) / 2n;
         return undefined;
       });
