@@ -5,9 +5,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['source'], externalConditions: [] } },
   test: {
     include: ['libs/**/*.test.ts', 'apps/**/*.test.ts', 'test/**/*.test.ts'],
-    // WHY so long: a machine that others use too takes three times as long as one alone.
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
     // WHY: two cores; more workers only make the processes the end-to-end tests start slower.
     maxWorkers: 2,
     maxConcurrency: 2,

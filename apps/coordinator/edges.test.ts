@@ -64,7 +64,7 @@ describe('mutual TLS', () => {
   ])('does not answer a caller with %s, who is told why', async (_, tls, reason) => {
     const error = await asking(tls());
     expect(error).toMatchObject({ code: 'COORDINATOR_UNREACHABLE', message: expect.stringMatching(reason), remedy: expect.stringContaining('certificates') });
-  });
+  }, 30_000);
 
   it('says which file is missing', async () => {
     await expect(world.coordinator('tls', { ASSAY_GRPC_TLS_CERT: '/nowhere.pem', ASSAY_GRPC_TLS_KEY: caller.key })).rejects.toMatchObject({ code: 'FILE_UNREADABLE', facts: { file: '/nowhere.pem' } });

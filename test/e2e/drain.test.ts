@@ -66,17 +66,6 @@ function stillModels(name: string): void {
   for (const pid of modelProcesses(name)) process.kill(pid, 'SIGSTOP');
 }
 
-/** WHY one may be gone: an executor that stops ends its other processes once the job in one is answered. */
-function letGoOn(pids: readonly number[]): void {
-  for (const pid of pids) {
-    try {
-      process.kill(pid, 'SIGCONT');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-    }
-  }
-}
-
 async function onlyJobsFor(...names: string[]): Promise<void> {
   const admin = new AdminClient(world.network.urls.grpc, { token: TOKEN });
   for (const name of ['executor-1', 'executor-2', 'executor-3']) await admin.quarantine(address(name), !names.includes(name));
@@ -150,7 +139,14 @@ it('an executor finishes a job that takes no longer than its last while', async 
   const asked = ask();
   await eventually('executor-2 has the job', () => busy('executor-2'), LONG);
   const ended = terminate(before);
-  letGoOn(models);
+  for (const pid of models) {
+    try {
+      process.kill(pid, 'SIGCONT');
+    } catch (error) {
+      // WHY: once the job in one is answered, the executor ends the others.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
   expect((await asked).executor.toLowerCase()).toBe(address('executor-2').toLowerCase());
   expect(await ended).toBe('exit code 0');
   await backAgain('executor-2', before);
@@ -173,7 +169,7 @@ it('work ends in the executor when the caller has gone: its run, and nothing els
   // WHY it shows: the lease, and what a run may take, are longer than the test waits.
   const left = () => modelProcesses('executor-1').filter((pid) => running.includes(pid));
   await eventually('the run is ended', () => left().length < running.length, 60_000);
-  letGoOn(left());
+  for (const pid of left()) process.kill(pid, 'SIGCONT');
   expect(log('executor-1')).toContain('"code":"JOB_CANCELLED"');
   expect((await ask()).executor.toLowerCase()).toBe(address('executor-1').toLowerCase());
   expect(part('executor-1').current).toBe(before);
@@ -227,7 +223,7 @@ it('a coordinator says first that it stops, then tells everybody to ask again; w
   expect(order.slice(0, 2)).toEqual(['SERVING', 'NOT_SERVING']);
   expect(http.said).toEqual([200, 503]);
   health.cancel();
-  letGoOn(models);
+  for (const pid of models) process.kill(pid, 'SIGCONT');
   await backAgain('coordinator', before);
   expect((await Promise.all(patient)).map(({ outputs }) => outputs.length)).toEqual([1, 1, 1]);
 }, TEST_MS);
@@ -245,12 +241,12 @@ it('a gateway answers what is under way, or says that it stops, and is not ready
   const asked = [infer(), infer()];
   await eventually('both have a job', async () => (await busy('executor-1')) && (await busy('executor-2')), LONG);
   const ended = terminate(before);
-  letGoOn(one);
+  for (const pid of one) process.kill(pid, 'SIGCONT');
   await eventually('the gateway is not ready', async () => (await fetch(`${http}/v2/health/ready`).catch(() => undefined))?.status !== 200, 30_000);
   const replies = await Promise.all(asked.map(async (call) => (await call).json() as Promise<{ code?: string; outputs?: unknown[] }>));
   expect(replies.map(({ code, outputs }) => code ?? outputs?.length).sort()).toEqual([1, 'SHUTTING_DOWN']);
   expect(await ended).toBe('exit code 0');
-  letGoOn(two);
+  for (const pid of two) process.kill(pid, 'SIGCONT');
 }, TEST_MS);
 
 /** grpc.health.v1 of the whole server, as it changes. */

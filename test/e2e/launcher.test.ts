@@ -50,7 +50,7 @@ it('two launchers do not prepare at once, and a lock left behind by a dead one d
   expect(readFileSync(log, 'utf8')).toBe('in out in out in out ');
   writeFileSync(join(state, 'lock'), '999999999');
   expect(await run()).toBe(0);
-});
+}, 30_000);
 
 it('names the command that brings nats-server where the one given does not run', async () => {
   await expect(findNatsServer({ NATS_SERVER_BIN: join(dir, 'absent') }, () => undefined)).rejects.toMatchObject({ code: 'TOOL_MISSING', facts: { command: expect.stringMatching(/install nats-server$/) as string } });

@@ -54,7 +54,7 @@ describe('the sender', () => {
 describe('connecting', () => {
   it('says that nobody answers', async () => {
     expect(await rejection(connectChain({ rpcUrl: 'http://127.0.0.1:9', deployment }))).toMatchObject({ code: 'CHAIN_UNREACHABLE' });
-  });
+  }, 30_000);
 
   it('says that it is another chain, or that the contracts are not there', async () => {
     expect(await rejection(connectChain({ rpcUrl: anvil.rpcUrl, deployment: { ...deployment, chainId: 1 } }))).toMatchObject({ code: 'CHAIN_MISMATCH', facts: { expected: 1, found: 31337 } });
@@ -102,7 +102,7 @@ describe('the event stream', () => {
     });
     await replaced;
     expect(seen).toEqual([21n, 22n, 23n]);
-  });
+  }, 30_000);
 
   it('survives a reorganisation deeper than what it takes to be final, by reading everything again', async () => {
     const shallow = await connectChain({ rpcUrl: anvil.rpcUrl, deployment, privateKey: KEY, pollMs: 50, finalityDepth: 2n });
@@ -129,5 +129,5 @@ describe('the event stream', () => {
     await test.setIntervalMining({ interval: 1 });
     expect(rewoundTo).toBe(from);
     expect(seen.map(({ amount }) => amount)).toEqual([31n]);
-  });
+  }, 30_000);
 });

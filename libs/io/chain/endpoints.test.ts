@@ -84,7 +84,7 @@ describe('several endpoints', () => {
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     for (let i = 0; i < 3; i++) await chain.vault.balanceOf(chain.account!);
     expect(asked(proxies[0])).toBe(before);
-  });
+  }, 30_000);
 
   it('is CHAIN_UNREACHABLE when no endpoint answers, whatever was asked', async () => {
     const chain = await connect();
@@ -119,7 +119,7 @@ describe('several endpoints', () => {
     await node().mine({ blocks: 20 });
     const real = await node().getBlockNumber();
     await expect.poll(() => chain.blockNumber(), { timeout: 20_000 }).toBeGreaterThanOrEqual(real);
-  });
+  }, 30_000);
 
   it('does not believe a head that has no block', async () => {
     const chain = await connect();
@@ -135,7 +135,7 @@ describe('several endpoints', () => {
     const high = await chain.blockNumber();
     await node().revert({ id });
     await expect.poll(() => chain.blockNumber(), { timeout: 20_000 }).toBeLessThan(high - 10n);
-  });
+  }, 30_000);
 
   it('gives a transaction to all, so that none can hold it back, and sends none twice when an answer is lost', async () => {
     const chain = await connect();
@@ -146,7 +146,7 @@ describe('several endpoints', () => {
     proxies[1].behaviour.swallowAnswers = true;
     await chain.token.mint(chain.account!, 1n);
     expect(await node().getTransactionCount({ address: chain.account! })).toBe(before + 2);
-  });
+  }, 30_000);
 
   it('sends once when the only endpoint takes the transaction and loses its answer', async () => {
     const chain = await connect({ rpcUrl: proxies[0].rpcUrl, bumpAfterMs: 500 });
@@ -159,7 +159,7 @@ describe('several endpoints', () => {
     proxies[0].behaviour.swallowAnswers = false;
     await sending;
     expect(await node().getTransactionCount({ address: chain.account! })).toBe(before + 1);
-  });
+  }, 30_000);
 });
 
 /** As providers' documentation and programs have it: geth and its kin, and who rents nodes out. */
@@ -216,7 +216,7 @@ describe('the event stream behind bad endpoints', () => {
       if (page.to >= block) stop.abort();
     }
     expect(errors).toEqual([]);
-  });
+  }, 30_000);
 
   it('finds what lies far back where large ranges are refused, and asks once for what is final', async () => {
     const chain = await connect({ finalityDepth: 8n });
@@ -235,7 +235,7 @@ describe('the event stream behind bad endpoints', () => {
     expect(proxies.map(({ calls }) => calls.get('eth_getLogs') ?? 0)).toEqual([0, 0]);
     expect((await chain.batches.batch(batchId + 1n)).root).toBe(`0x${'00'.repeat(32)}`);
     expect(await disputeTransactions(chain, root)).toEqual([]);
-  });
+  }, 30_000);
 
   it('loses and repeats nothing while endpoints come and go', async () => {
     const chain = await connect();

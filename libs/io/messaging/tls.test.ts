@@ -48,5 +48,5 @@ describe('a broker with mutual TLS', () => {
   ])('%s', async (_, tls, reason) => {
     const error = await connecting(tls()).then(async (messaging) => (await messaging.close(), undefined), (thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'BROKER_UNREACHABLE', facts: { reason: expect.stringMatching(reason) } });
-  });
+  }, 30_000);
 });

@@ -58,7 +58,7 @@ it('restarts a process that ends, and gives up on one that always does', async (
   await sleep(700);
   expect(alive(pid)).toBe(false);
   expect(readFileSync(counter, 'utf8')).toBe('xx');
-});
+}, 20_000);
 
 it('nothing outlives a starter that is killed, not even what ignores SIGTERM', async () => {
   const stubborn = script('stubborn.mjs', `process.on('SIGTERM', () => 0);${READY}setInterval(() => 0, 1000);`);
@@ -79,4 +79,4 @@ it('nothing outlives a starter that is killed, not even what ignores SIGTERM', a
   process_.kill('SIGKILL');
   for (let i = 0; i < 120 && (alive(child) || alive(watchman)); i++) await sleep(50);
   expect([alive(child), alive(watchman)]).toEqual([false, false]);
-});
+}, 20_000);
